@@ -1,0 +1,1 @@
+//! Rules of claim files: what is refused and what is warned of.

@@ -1,0 +1,512 @@
+//! Layouts of claim files as dated data: which tables, which fields, in which order, from which day.
+//!
+//! Source: `content/claims/4210.csv`, `130.csv` (layers 130, 4750, 3176) and `layouts.csv` (from when to when each is
+//! legal). A layout is chosen by the claim's dates, never by what happens to parse; only while two are legal on the same
+//! day (the 130 pilot beside 4210) the structure tells them apart.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::OnceLock;
+
+use mach_base::{Day, content};
+
+/// Name of the layout list and its shipped text.
+const LAYOUTS: (&str, &str) = ("claims/layouts.csv", include_str!("../../../../content/claims/layouts.csv"));
+/// Field lists, and which decisions each may hold.
+const FIELDS: [(&str, &str); 2] = [
+    ("claims/4210.csv", include_str!("../../../../content/claims/4210.csv")),
+    ("claims/130.csv", include_str!("../../../../content/claims/130.csv")),
+];
+
+/// Why the layouts cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// Not CSV, or a column is missing.
+    #[error("{file}: {error}")]
+    Csv {
+        /// Content file.
+        file: &'static str,
+        /// What the CSV reader found.
+        error: csv::Error,
+    },
+    /// A value that means nothing.
+    #[error("{file} line {line}: column `{column}` cannot be `{value}`")]
+    Value {
+        /// Content file.
+        file: &'static str,
+        /// Line of the file, from 1.
+        line: u64,
+        /// Its column.
+        column: &'static str,
+        /// What stands there.
+        value: String,
+    },
+    /// A decision without a table or without where its rows stand.
+    #[error("layout {decision}: table XML{table} has no fields or no INNER_ROOT")]
+    Incomplete {
+        /// The decision.
+        decision: String,
+        /// The table.
+        table: u8,
+    },
+}
+
+/// The two shapes of claim files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// QĐ 4210: five tables, lists without outer wrapper, `MA_THE`.
+    Q4210,
+    /// QĐ 130 and its amendments 4750 and 3176: fifteen tables, lists wrapped, `MA_THE_BHYT`.
+    Q130,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `Chuỗi`.
+    Text,
+    /// `Số`.
+    Number,
+}
+
+/// Whether a field must be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `R`: always.
+    Required,
+    /// `C`: under the condition in `notes`.
+    Conditional,
+    /// `O`: never.
+    Optional,
+}
+
+/// One field of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// XML tag.
+    pub tag: String,
+    /// Place in the official order, from 1.
+    pub position: u32,
+    /// Text or number.
+    pub kind: Kind,
+    /// Most characters; `None` is unlimited.
+    pub max_length: Option<u32>,
+    /// Whether it must be filled.
+    pub required: Need,
+    /// What it means, in Vietnamese.
+    pub meaning_vi: String,
+    /// Name of its list in `codes.csv`, or `EXT:` and the name of a list kept elsewhere.
+    pub code_list: Option<String>,
+    /// Format, condition, source.
+    pub notes: String,
+}
+
+/// One table (XML0–XML15) of a layout.
+#[derive(Clone, Debug)]
+pub struct TableLayout {
+    /// Number: 0 is check-in, 1 the claim's head.
+    pub table: u8,
+    /// Element names from the root of the inner XML to the element that holds the fields of one row.
+    pub path: Vec<String>,
+    /// Whether it holds several rows.
+    pub repeats: bool,
+    /// Fields in official order.
+    pub fields: Vec<Field>,
+    by_tag: HashMap<String, usize, BuildHasherDefault<TagHasher>>,
+}
+
+impl TableLayout {
+    /// Index in `fields` of `tag`.
+    pub fn index(&self, tag: &str) -> Option<usize> {
+        self.by_tag.get(tag).copied()
+    }
+
+    /// As `index`, looking first at `hint`: files mostly keep the official order.
+    pub(crate) fn index_near(&self, tag: &str, hint: usize) -> Option<usize> {
+        if self.fields.get(hint).is_some_and(|f| f.tag == tag) { Some(hint) } else { self.index(tag) }
+    }
+
+    /// The field of `tag`.
+    pub fn field(&self, tag: &str) -> Option<&Field> {
+        self.index(tag).map(|i| &self.fields[i])
+    }
+}
+
+/// One decision's layout.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// `4210`, `130`, `4750` or `3176`.
+    pub decision: String,
+    /// First day on which a claim may end under it; `None` is open.
+    pub valid_from: Option<Day>,
+    /// Last day; `None` is open.
+    pub valid_to: Option<Day>,
+    /// Its shape.
+    pub family: Family,
+    /// Tables by number.
+    pub tables: Vec<TableLayout>,
+}
+
+impl Layout {
+    /// Table `number`, where the layout has it and facilities send it (XML12 is typed on the portal: never sent).
+    pub fn table(&self, number: u8) -> Option<&TableLayout> {
+        self.tables.iter().find(|t| t.table == number)
+    }
+
+    /// Whether it is legal on `day`.
+    pub fn valid_on(&self, day: Day) -> bool {
+        self.valid_from.is_none_or(|from| from <= day) && self.valid_to.is_none_or(|to| day <= to)
+    }
+}
+
+/// All layouts, in the order of `layouts.csv`.
+#[derive(Clone, Debug)]
+pub struct Layouts {
+    all: Vec<Layout>,
+}
+
+impl Layouts {
+    /// Reads the layouts, the administrator's where there are any.
+    ///
+    /// # Errors
+    /// A list that is no CSV, lacks a column or holds a value without meaning, or a layout without XML1.
+    pub fn load() -> Result<Self, LayoutError> {
+        let mut layouts = Self { all: Vec::new() };
+        layouts.read_decisions(LAYOUTS.0, &content::text(LAYOUTS.0, LAYOUTS.1))?;
+        for (name, embedded) in FIELDS {
+            layouts.read_fields(name, &content::text(name, embedded))?;
+        }
+        for layout in &mut layouts.all {
+            finish(layout)?;
+        }
+        Ok(layouts)
+    }
+
+    /// The layouts of this process.
+    ///
+    /// # Panics
+    /// Where the content cannot be read: call [`Layouts::load`] at start to report that in words.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Layouts> = OnceLock::new();
+        SHARED.get_or_init(|| Self::load().unwrap_or_else(|e| panic!("claim layouts: {e}")))
+    }
+
+    /// Every layout.
+    pub fn all(&self) -> &[Layout] {
+        &self.all
+    }
+
+    /// The layout of `decision`.
+    pub fn get(&self, decision: &str) -> Option<&Layout> {
+        self.all.iter().find(|l| l.decision == decision)
+    }
+
+    /// The layout a claim of `day` must have; where several are legal that day, the one of the shape that was `seen`.
+    /// `None` where no layout is legal that day.
+    pub fn on(&self, day: Day, seen: Family) -> Option<&Layout> {
+        let legal = || self.all.iter().filter(|l| l.valid_on(day));
+        legal().find(|l| l.family == seen).or_else(|| legal().next())
+    }
+
+    /// The layout of shape `seen` nearest to `day`: what a claim of the wrong shape for its day is read with.
+    pub(crate) fn nearest(&self, day: Option<Day>, seen: Family) -> &Layout {
+        let same = || self.all.iter().filter(|l| l.family == seen);
+        let begun = |l: &&Layout| day.is_none_or(|d| l.valid_from.is_none_or(|from| from <= d));
+        let found = same().filter(begun).last().or_else(|| same().next()).or(self.all.first());
+        found.expect("`load` refuses an empty list of layouts")
+    }
+
+    /// Every path at which rows of table `number` may stand, with its shape, in the order of the layouts.
+    pub(crate) fn paths(&self, number: u8) -> impl Iterator<Item = (Family, &TableLayout)> {
+        self.all.iter().filter_map(move |l| l.table(number).map(|t| (l.family, t)))
+    }
+
+    fn read_decisions(&mut self, file: &'static str, text: &str) -> Result<(), LayoutError> {
+        for record in Records::new(file, text)? {
+            let record = record?;
+            let day = |column| match record.get(column) {
+                "" => Ok(None),
+                d => Day::parse_iso(d).map(Some).ok_or_else(|| record.wrong(column)),
+            };
+            let family = match record.get("family") {
+                "4210" => Family::Q4210,
+                "130" => Family::Q130,
+                _ => return Err(record.wrong("family")),
+            };
+            self.all.push(Layout {
+                decision: record.get("decision").to_owned(),
+                valid_from: day("valid_from")?,
+                valid_to: day("valid_to")?,
+                family,
+                tables: Vec::new(),
+            });
+        }
+        if self.all.is_empty() {
+            return Err(LayoutError::Value { file, line: 1, column: "decision", value: String::new() });
+        }
+        Ok(())
+    }
+
+    fn read_fields(&mut self, file: &'static str, text: &str) -> Result<(), LayoutError> {
+        for record in Records::new(file, text)? {
+            let record = record?;
+            let Some(layout) = self.all.iter_mut().find(|l| l.decision == record.get("decision")) else {
+                continue; // A decision taken out of `layouts.csv` is no longer read.
+            };
+            match record.get("table") {
+                "ENVELOPE" => {}
+                "INNER_ROOT" => read_path(layout, &record)?,
+                "ENVELOPE_XML0" => {
+                    // The third row names where check-ins stand; the others are its parents and the signature.
+                    let path = record.get("tag");
+                    if path.split('/').count() == 3 {
+                        let table = table_mut(layout, 0);
+                        table.path = path.split('/').map(str::to_owned).collect();
+                        table.repeats = true;
+                    }
+                }
+                _ => read_field(layout, &record)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_path(layout: &mut Layout, record: &Record) -> Result<(), LayoutError> {
+    let (number, rest) = record
+        .get("notes")
+        .strip_prefix("table ")
+        .and_then(|n| n.split_once(';'))
+        .ok_or_else(|| record.wrong("notes"))?;
+    let number = table_number(number).ok_or_else(|| record.wrong("notes"))?;
+    let table = table_mut(layout, number);
+    table.path = record.get("tag").split('/').map(str::to_owned).collect();
+    table.repeats = rest.trim_start().starts_with("repeats");
+    Ok(())
+}
+
+fn read_field(layout: &mut Layout, record: &Record) -> Result<(), LayoutError> {
+    let number = table_number(record.get("table")).ok_or_else(|| record.wrong("table"))?;
+    let field = Field {
+        tag: record.get("tag").to_owned(),
+        position: record.get("position").parse().map_err(|_| record.wrong("position"))?,
+        kind: match record.get("type") {
+            "Chuỗi" => Kind::Text,
+            "Số" => Kind::Number,
+            _ => return Err(record.wrong("type")),
+        },
+        max_length: match record.get("max_length") {
+            "n" | "" => None,
+            n => Some(n.parse().map_err(|_| record.wrong("max_length"))?),
+        },
+        required: match record.get("required") {
+            "R" => Need::Required,
+            "C" => Need::Conditional,
+            "O" => Need::Optional,
+            _ => return Err(record.wrong("required")),
+        },
+        meaning_vi: record.get("meaning_vi").to_owned(),
+        code_list: Some(record.get("code_list")).filter(|l| !l.is_empty()).map(str::to_owned),
+        notes: record.get("notes").to_owned(),
+    };
+    if field.tag.is_empty() || table_mut(layout, number).fields.iter().any(|f| f.tag == field.tag) {
+        return Err(record.wrong("tag"));
+    }
+    table_mut(layout, number).fields.push(field);
+    Ok(())
+}
+
+/// Orders tables and fields and builds the tag index; drops tables that are described but never sent (XML12).
+fn finish(layout: &mut Layout) -> Result<(), LayoutError> {
+    let incomplete = |table| LayoutError::Incomplete { decision: layout.decision.clone(), table };
+    if let Some(t) = layout.tables.iter().find(|t| t.fields.is_empty()) {
+        return Err(incomplete(t.table));
+    }
+    if !layout.tables.iter().any(|t| t.table == 1 && !t.path.is_empty()) {
+        return Err(incomplete(1));
+    }
+    layout.tables.retain(|t| !t.path.is_empty());
+    layout.tables.sort_by_key(|t| t.table);
+    for table in &mut layout.tables {
+        table.fields.sort_by_key(|f| f.position);
+        table.by_tag = table.fields.iter().enumerate().map(|(i, f)| (f.tag.clone(), i)).collect();
+    }
+    Ok(())
+}
+
+fn table_mut(layout: &mut Layout, number: u8) -> &mut TableLayout {
+    let at = layout.tables.iter().position(|t| t.table == number).unwrap_or_else(|| {
+        layout.tables.push(TableLayout {
+            table: number,
+            path: Vec::new(),
+            repeats: false,
+            fields: Vec::new(),
+            by_tag: HashMap::default(),
+        });
+        layout.tables.len() - 1
+    });
+    &mut layout.tables[at]
+}
+
+/// `XML0`–`XML15` as a number.
+pub(crate) fn table_number(name: &str) -> Option<u8> {
+    let digits = name.strip_prefix("XML")?;
+    let number: u8 = digits.parse().ok()?;
+    (number <= 15 && digits == number.to_string()).then_some(number)
+}
+
+/// Rows of a content file, by column name.
+struct Records<'a> {
+    file: &'static str,
+    columns: csv::StringRecord,
+    rows: csv::StringRecordsIntoIter<&'a [u8]>,
+}
+
+impl<'a> Records<'a> {
+    fn new(file: &'static str, text: &'a str) -> Result<Self, LayoutError> {
+        let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let columns = reader.headers().map_err(|error| LayoutError::Csv { file, error })?.clone();
+        Ok(Self { file, columns, rows: reader.into_records() })
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<Record, LayoutError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let file = self.file;
+        let columns = self.columns.clone();
+        Some(match self.rows.next()? {
+            Ok(values) => Ok(Record { file, columns, values }),
+            Err(error) => Err(LayoutError::Csv { file, error }),
+        })
+    }
+}
+
+struct Record {
+    file: &'static str,
+    columns: csv::StringRecord,
+    values: csv::StringRecord,
+}
+
+impl Record {
+    /// The value of `column`; empty where the file has no such column, which every caller then refuses.
+    fn get(&self, column: &str) -> &str {
+        let at = self.columns.iter().position(|c| c == column);
+        at.and_then(|i| self.values.get(i)).unwrap_or_default().trim()
+    }
+
+    fn wrong(&self, column: &'static str) -> LayoutError {
+        let line = self.values.position().map_or(0, csv::Position::line);
+        LayoutError::Value { file: self.file, line, column, value: self.get(column).to_owned() }
+    }
+}
+
+/// FNV-1a: tags are short and come from a fixed list, so a keyed hash would only cost time.
+#[derive(Clone)]
+pub(crate) struct TagHasher(u64);
+
+impl Default for TagHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for TagHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.0 = (self.0 ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layout_is_whole() {
+        let layouts = Layouts::load().unwrap();
+        for (decision, tables, heads, drugs) in
+            [("4210", 5, 40, 27), ("130", 12, 65, 38), ("4750", 15, 66, 39), ("3176", 15, 66, 39)]
+        {
+            let layout = layouts.get(decision).unwrap();
+            assert_eq!(layout.tables.len(), tables, "{decision}");
+            assert_eq!(layout.table(1).unwrap().fields.len(), heads, "{decision}");
+            assert_eq!(layout.table(2).unwrap().fields.len(), drugs, "{decision}");
+            assert!(layout.table(12).is_none());
+            for table in &layout.tables {
+                assert!(!table.path.is_empty());
+                for (i, field) in table.fields.iter().enumerate() {
+                    assert_eq!(
+                        (field.position as usize, table.index(&field.tag)),
+                        (i + 1, Some(i)),
+                        "{decision} {}",
+                        field.tag
+                    );
+                }
+                assert_eq!(table.index("KHONG_CO"), None);
+            }
+        }
+        assert_eq!(layouts.get("4210").unwrap().table(2).unwrap().path, ["DSACH_CHI_TIET_THUOC", "CHI_TIET_THUOC"]);
+        assert!(!layouts.get("3176").unwrap().table(1).unwrap().repeats);
+        assert!(layouts.get("3176").unwrap().table(9).unwrap().repeats);
+    }
+
+    #[test]
+    fn the_day_chooses() {
+        let layouts = Layouts::shared();
+        for (day, seen, decision) in [
+            ("2018-01-01", Family::Q4210, "4210"),
+            ("2018-01-01", Family::Q130, "4210"),
+            ("2023-01-17", Family::Q130, "4210"),
+            ("2023-01-18", Family::Q130, "130"),
+            ("2023-01-18", Family::Q4210, "4210"),
+            ("2024-06-30", Family::Q130, "130"),
+            ("2024-06-30", Family::Q4210, "4210"),
+            ("2024-07-01", Family::Q4210, "4750"),
+            ("2024-12-31", Family::Q130, "4750"),
+            ("2025-01-01", Family::Q130, "3176"),
+            ("2040-01-01", Family::Q4210, "3176"),
+        ] {
+            let day = Day::parse_iso(day).unwrap();
+            assert_eq!(layouts.on(day, seen).map(|l| l.decision.as_str()), Some(decision), "{day} {seen:?}");
+        }
+        for (day, seen, decision) in [
+            (Some("2018-01-01"), Family::Q130, "130"),
+            (Some("2024-08-01"), Family::Q130, "4750"),
+            (Some("2025-08-01"), Family::Q4210, "4210"),
+            (None, Family::Q130, "3176"),
+        ] {
+            assert_eq!(layouts.nearest(day.and_then(Day::parse_iso), seen).decision, decision);
+        }
+    }
+
+    #[test]
+    fn broken_lists_are_refused() {
+        let layouts = || Layouts { all: vec![layout("130")] };
+        fn layout(decision: &str) -> Layout {
+            Layout { decision: decision.into(), valid_from: None, valid_to: None, family: Family::Q130, tables: vec![] }
+        }
+        let head = "decision,table,position,tag,type,max_length,required,meaning_vi,code_list,notes\n";
+        for row in [
+            "130,XML1,x,MA_LK,Chuỗi,5,R,,,",
+            "130,XML1,1,,Chuỗi,5,R,,,",
+            "130,XML16,1,MA_LK,Chuỗi,5,R,,,",
+            "130,XML1,1,MA_LK,Chữ,5,R,,,",
+            "130,XML1,1,MA_LK,Chuỗi,-5,R,,,",
+            "130,XML1,1,MA_LK,Chuỗi,5,X,,,",
+            "130,INNER_ROOT,1,TONG_HOP,element path,,R,,,XML1",
+            "130,XML1,1,MA_LK,Chuỗi,5,R,,,\n130,XML1,2,MA_LK,Chuỗi,5,R,,,",
+        ] {
+            let read = layouts().read_fields("claims/130.csv", &format!("{head}{row}\n"));
+            assert!(matches!(read, Err(LayoutError::Value { .. })), "{row}");
+        }
+        assert!(matches!(layouts().read_decisions("l", "a,b\n1\n"), Err(LayoutError::Csv { .. })));
+        assert!(matches!(finish(&mut layout("130")), Err(LayoutError::Incomplete { table: 1, .. })));
+    }
+}

@@ -1,0 +1,1 @@
+//! Claims as FHIR resources of one record.
