@@ -1,0 +1,202 @@
+//! Rows of doubt: pairs of people to look at, merges, what each merge moved.
+
+use crate::Result;
+use crate::sql::{self, Arg, Execute, Query, Row};
+
+/// A row of `person_review`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewRow {
+    /// Number of the item.
+    pub id: i64,
+    /// The lower person number.
+    pub one: i64,
+    /// The higher person number.
+    pub other: i64,
+    /// Why in doubt, as `mach-people` counts reasons.
+    pub reason: i64,
+    /// The facility whose claim raised it.
+    pub facility: i64,
+    /// Minute of the visit that raised it.
+    pub seen: i64,
+    /// 0 open, 1 merged, 2 kept apart.
+    pub state: i64,
+    /// The merge that settled it.
+    pub merge: Option<i64>,
+}
+
+/// A row of `person_merge`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeRow {
+    /// Number of the merge.
+    pub id: i64,
+    /// Who stays.
+    pub keep: i64,
+    /// Who was merged into `keep`.
+    pub lose: i64,
+    /// Account that did it.
+    pub account: i64,
+    /// Reason given.
+    pub why: String,
+    /// Minute it was done.
+    pub at: i64,
+    /// Which empty columns of `keep` were filled from `lose`: 1 national, 2 insurance.
+    pub took: i64,
+    /// Minute it was undone.
+    pub undone_at: Option<i64>,
+}
+
+/// What a merge moved, as `person_merge_moved.kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// A row of `claim`, by its id.
+    Claim = 1,
+    /// A row of `resource`, by its rid.
+    Resource = 2,
+    /// A facility that came to know `keep`.
+    Facility = 3,
+}
+
+const REVIEW: &str = "SELECT id, one, other, reason, facility, seen, state, merge FROM person_review";
+
+fn review_row(r: &dyn Row) -> Result<ReviewRow> {
+    Ok(ReviewRow {
+        id: r.int(0)?,
+        one: r.int(1)?,
+        other: r.int(2)?,
+        reason: r.int(3)?,
+        facility: r.int(4)?,
+        seen: r.int(5)?,
+        state: r.int(6)?,
+        merge: r.opt_int(7)?,
+    })
+}
+
+/// Queues a pair (`one` < `other`) unless it was ever queued; gives the new item's number.
+pub fn insert_review(tx: &mut dyn Execute, row: &ReviewRow) -> Result<Option<i64>> {
+    let find = "SELECT id FROM person_review WHERE one = ?1 AND other = ?2";
+    if sql::first(tx, find, &[row.one.into(), row.other.into()], |r| r.int(0))?.is_some() {
+        return Ok(None);
+    }
+    tx.insert(
+        "INSERT INTO person_review(one, other, reason, facility, seen, state) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+        &[row.one.into(), row.other.into(), row.reason.into(), row.facility.into(), row.seen.into()],
+    )
+    .map(Some)
+}
+
+/// The item with number `id`.
+pub fn review(on: &mut dyn Query, id: i64) -> Result<Option<ReviewRow>> {
+    sql::first(on, &format!("{REVIEW} WHERE id = ?1"), &[id.into()], review_row)
+}
+
+/// Open items past `after`, oldest first.
+pub fn open_reviews(on: &mut dyn Query, after: i64, limit: i64) -> Result<Vec<ReviewRow>> {
+    let sql = format!("{REVIEW} WHERE state = 0 AND id > ?1 ORDER BY id LIMIT ?2");
+    sql::list(on, &sql, &[after.into(), limit.into()], review_row)
+}
+
+/// Number of open items.
+pub fn open_review_count(on: &mut dyn Query) -> Result<i64> {
+    sql::int(on, "SELECT count(*) FROM person_review WHERE state = 0", &[])
+}
+
+/// Settles an item: `state` 1 with its merge, or 2.
+pub fn settle_review(
+    tx: &mut dyn Execute,
+    id: i64,
+    (state, merge): (i64, Option<i64>),
+    (account, at): (i64, i64),
+) -> Result<()> {
+    tx.run(
+        "UPDATE person_review SET state = ?2, merge = ?3, account = ?4, at = ?5 WHERE id = ?1",
+        &[id.into(), state.into(), merge.into(), account.into(), at.into()],
+    )?;
+    Ok(())
+}
+
+/// Opens the items again that were settled by `merge`.
+pub fn reopen_reviews(tx: &mut dyn Execute, merge: i64) -> Result<()> {
+    tx.run(
+        "UPDATE person_review SET state = 0, merge = NULL, account = NULL, at = NULL WHERE merge = ?1",
+        &[merge.into()],
+    )?;
+    Ok(())
+}
+
+/// Writes a merge to the log; gives its number.
+pub fn insert_merge(tx: &mut dyn Execute, row: &MergeRow) -> Result<i64> {
+    tx.insert(
+        "INSERT INTO person_merge(keep, lose, account, why, at, took) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        &[row.keep.into(), row.lose.into(), row.account.into(), (&row.why).into(), row.at.into(), row.took.into()],
+    )
+}
+
+const MERGE: &str = "SELECT id, keep, lose, account, why, at, took, undone_at FROM person_merge";
+
+fn merge_row(r: &dyn Row) -> Result<MergeRow> {
+    Ok(MergeRow {
+        id: r.int(0)?,
+        keep: r.int(1)?,
+        lose: r.int(2)?,
+        account: r.int(3)?,
+        why: r.text(4)?.to_owned(),
+        at: r.int(5)?,
+        took: r.int(6)?,
+        undone_at: r.opt_int(7)?,
+    })
+}
+
+/// The merge with number `id`.
+pub fn merge(on: &mut dyn Query, id: i64) -> Result<Option<MergeRow>> {
+    sql::first(on, &format!("{MERGE} WHERE id = ?1"), &[id.into()], merge_row)
+}
+
+/// Merges into `keep`, newest first, undone ones too.
+pub fn merges_of(on: &mut dyn Query, keep: i64) -> Result<Vec<MergeRow>> {
+    sql::list(on, &format!("{MERGE} WHERE keep = ?1 ORDER BY id DESC"), &[keep.into()], merge_row)
+}
+
+/// Marks a merge as undone.
+pub fn end_merge(tx: &mut dyn Execute, id: i64, account: i64, at: i64) -> Result<()> {
+    let sql = "UPDATE person_merge SET undone_account = ?2, undone_at = ?3 WHERE id = ?1";
+    tx.run(sql, &[id.into(), account.into(), at.into()])?;
+    Ok(())
+}
+
+/// Notes one thing that a merge moved.
+pub fn insert_moved(tx: &mut dyn Execute, merge: i64, kind: Moved, moved: i64) -> Result<()> {
+    let sql = "INSERT INTO person_merge_moved(merge, kind, moved) VALUES (?1, ?2, ?3)";
+    tx.run(sql, &[merge.into(), (kind as i64).into(), moved.into()])?;
+    Ok(())
+}
+
+/// What a merge moved, by kind.
+pub fn moved(on: &mut dyn Query, merge: i64, kind: Moved) -> Result<Vec<i64>> {
+    let sql = "SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = ?2 ORDER BY moved";
+    sql::list(on, sql, &[merge.into(), (kind as i64).into()], |r| r.int(0))
+}
+
+/// Gives the claims and resources of `from` to `to`, and notes each under `merge`. `from`'s own Patient stays theirs
+/// (`patient_type`: the stored number of that type).
+pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient_type: i64) -> Result<()> {
+    let log = "INSERT INTO person_merge_moved(merge, kind, moved)";
+    let (merge, from, to, patient) = (Arg::Int(merge), Arg::Int(from), Arg::Int(to), Arg::Int(patient_type));
+    tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2"), &[merge, from])?;
+    tx.run("UPDATE claim SET person = ?2 WHERE person = ?1", &[from, to])?;
+    tx.run(&format!("{log} SELECT ?1, 2, rid FROM resource WHERE patient = ?2 AND type <> ?3"), &[merge, from, patient])?;
+    tx.run("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3", &[from, to, patient])?;
+    Ok(())
+}
+
+/// Gives back to `lose` what `merge` moved and `keep` still has.
+pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> Result<()> {
+    for (table, id, kind) in [("claim", "id", 1), ("resource", "rid", 2)] {
+        let sql = format!(
+            "UPDATE {table} SET person_column = ?3 WHERE person_column = ?2
+             AND {id} IN (SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {kind})"
+        );
+        let column = if kind == 1 { "person" } else { "patient" };
+        tx.run(&sql.replace("person_column", column), &[merge.into(), keep.into(), lose.into()])?;
+    }
+    Ok(())
+}
