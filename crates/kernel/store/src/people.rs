@@ -92,7 +92,8 @@ pub struct NumberRow {
     pub person: i64,
 }
 
-const PERSON: &str = "SELECT id, name, birth_year, birth_day, sex, national, insurance, phone, address, province, district,
+const PERSON: &str =
+    "SELECT id, name, birth_year, birth_day, sex, national, insurance, phone, address, province, district,
     commune, ethnicity, nationality, occupation, seen, merged_into FROM person";
 
 fn owned(text: Option<&str>) -> Option<String> {

@@ -183,7 +183,10 @@ pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient
     let (merge, from, to, patient) = (Arg::Int(merge), Arg::Int(from), Arg::Int(to), Arg::Int(patient_type));
     tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2"), &[merge, from])?;
     tx.run("UPDATE claim SET person = ?2 WHERE person = ?1", &[from, to])?;
-    tx.run(&format!("{log} SELECT ?1, 2, rid FROM resource WHERE patient = ?2 AND type <> ?3"), &[merge, from, patient])?;
+    tx.run(
+        &format!("{log} SELECT ?1, 2, rid FROM resource WHERE patient = ?2 AND type <> ?3"),
+        &[merge, from, patient],
+    )?;
     tx.run("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3", &[from, to, patient])?;
     Ok(())
 }

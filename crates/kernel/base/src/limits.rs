@@ -1,0 +1,42 @@
+//! Every limit of the product, in one place: what is refused past it, and why the number.
+//!
+//! A limit is tested at its value and one past it by the crate that enforces it.
+
+/// Bytes of one claim file on disk. The insurer's gateway takes 20–100 MB; a province's yearly archive is larger.
+pub const CLAIM_FILE_BYTES: u64 = 2 << 30;
+/// Bytes of one `HOSO` after decoding (all its tables). A year of dialysis in one claim is about 3 MB.
+pub const CLAIM_DECODED_BYTES: usize = 24 << 20;
+/// Bytes between two markup characters in a claim file: the longest `NOIDUNGFILE` in base64.
+pub const CLAIM_TEXT_RUN_BYTES: usize = 32 << 20;
+/// Rows of one table of one claim.
+pub const CLAIM_ROWS: usize = 20_000;
+/// `HOSO` in one file.
+pub const CLAIMS_IN_FILE: u64 = 1_000_000;
+/// Depth of elements in any XML we read.
+pub const XML_DEPTH: usize = 32;
+/// Findings kept per claim; the count of all is kept beside them.
+pub const FINDINGS_PER_CLAIM: usize = 200;
+/// Bytes of one HTTP request body for pages and JSON.
+pub const BODY_BYTES: usize = 1 << 20;
+/// Bytes of one `POST /api/claims` body.
+pub const CLAIM_BODY_BYTES: usize = 100 << 20;
+/// Rows of one page of any list.
+pub const PAGE_ROWS: usize = 100;
+/// Rows of one export (CSV, XLSX).
+pub const EXPORT_ROWS: usize = 100_000;
+/// Cells of one answer of the indicator API.
+pub const INDICATOR_ROWS: usize = 200_000;
+/// Characters of one search text.
+pub const SEARCH_CHARS: usize = 100;
+/// Work items waiting for the writer; past it a caller waits.
+pub const WRITE_QUEUE: usize = 256;
+/// Sign-in failures of one account before it rests for `SIGN_IN_REST_MINUTES`.
+pub const SIGN_IN_FAILURES: u32 = 8;
+/// Minutes an account rests after `SIGN_IN_FAILURES`.
+pub const SIGN_IN_REST_MINUTES: i64 = 5;
+/// Minutes after which an idle session ends.
+pub const SESSION_IDLE_MINUTES: i64 = 60;
+/// Minutes after which a session ends whatever happens.
+pub const SESSION_MINUTES: i64 = 12 * 60;
+/// Places of one place as text.
+pub const NAME_CHARS: usize = 255;

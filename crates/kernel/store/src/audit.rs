@@ -1,0 +1,94 @@
+//! The audit trail and the memory of requests already answered.
+
+use crate::sql::{self, Execute, Query};
+use crate::{Result, Tx};
+
+/// Tables of the audit trail and of idempotency keys.
+pub const DDL: &[&str] = &[
+    "CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, account INTEGER NOT NULL, name TEXT NOT NULL,
+        role TEXT NOT NULL, act TEXT NOT NULL, facility INTEGER, person INTEGER, target TEXT NOT NULL, outcome TEXT NOT NULL)",
+    "CREATE INDEX audit_person ON audit(person, id) WHERE person IS NOT NULL",
+    "CREATE TABLE idempotency(account INTEGER NOT NULL, key TEXT NOT NULL, request BLOB NOT NULL, answer TEXT NOT NULL,
+        at INTEGER NOT NULL, PRIMARY KEY(account, key)) {clustered}",
+];
+
+/// One audited act.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// When, seconds since 1970 UTC.
+    pub at: i64,
+    /// Who.
+    pub name: String,
+    /// In which role.
+    pub role: String,
+    /// What.
+    pub act: String,
+    /// From which facility.
+    pub facility: Option<i64>,
+    /// On what: `claim 46001/…`, `person 12`, a search text's length. Never a secret, never free text of a record.
+    pub target: String,
+    /// `granted`, `denied`, `failed`.
+    pub outcome: String,
+}
+
+impl Tx<'_> {
+    /// Writes an audit entry for the decision of this transaction.
+    pub fn audit(&mut self, person: Option<i64>, target: &str, outcome: &str) -> Result<()> {
+        let actor = self.decision().actor().clone();
+        let act = self.decision().act().code();
+        self.insert(
+            "INSERT INTO audit(at, account, name, role, act, facility, person, target, outcome)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &[
+                mach_base::time::now_seconds().into(),
+                actor.account.into(),
+                (&actor.name).into(),
+                actor.role.code().into(),
+                act.into(),
+                actor.facility.into(),
+                person.into(),
+                target.into(),
+                outcome.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The answer already given to this account's request with `key`: `Some(Ok(answer))` where the request was the same,
+    /// `Some(Err(()))` where the key was used for another one.
+    pub fn answered(&mut self, key: &str, request: &[u8]) -> Result<Option<std::result::Result<String, ()>>> {
+        let account = self.decision().actor().account;
+        let sql = "SELECT request, answer FROM idempotency WHERE account = ?1 AND key = ?2";
+        sql::first(self, sql, &[account.into(), key.into()], |r| {
+            let same = r.blob(0)? == request;
+            Ok(if same { Ok(r.text(1)?.to_owned()) } else { Err(()) })
+        })
+    }
+
+    /// Keeps the answer to this account's request with `key`.
+    pub fn remember(&mut self, key: &str, request: &[u8], answer: &str) -> Result<()> {
+        let account = self.decision().actor().account;
+        self.run(
+            "INSERT INTO idempotency(account, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            &[account.into(), key.into(), request.into(), answer.into(), mach_base::time::now_seconds().into()],
+        )?;
+        Ok(())
+    }
+}
+
+/// Who looked at a person's record, newest first.
+pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Entry>> {
+    let sql =
+        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE person = ?1 ORDER BY id DESC LIMIT ?2";
+    sql::list(on, sql, &[person.into(), (limit as i64).into()], |r| {
+        Ok(Entry {
+            at: r.int(0)?,
+            name: r.text(1)?.to_owned(),
+            role: r.text(2)?.to_owned(),
+            act: r.text(3)?.to_owned(),
+            facility: r.opt_int(4)?,
+            target: r.text(5)?.to_owned(),
+            outcome: r.text(6)?.to_owned(),
+        })
+    })
+}

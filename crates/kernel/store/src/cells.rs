@@ -1,0 +1,4 @@
+//! Tables of cells.
+
+/// Its tables.
+pub const DDL: &[&str] = &[];

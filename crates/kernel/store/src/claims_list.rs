@@ -1,0 +1,195 @@
+//! Lists of claims and files: keyset-paged, newest first.
+
+use crate::claims::State;
+use crate::sql::{self, Arg, Query, Row};
+use crate::{Error, Result};
+
+/// A claim as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRow {
+    /// Its number.
+    pub id: i64,
+    /// The facility's code.
+    pub facility: String,
+    /// `MA_LK`.
+    pub link: String,
+    /// Whether `link` is a real `MA_LK`.
+    pub keyed: bool,
+    /// Latest version.
+    pub version: i64,
+    /// Where it stands.
+    pub state: State,
+    /// The version that counts.
+    pub accepted: Option<i64>,
+    /// The person.
+    pub person: Option<i64>,
+    /// When its latest version came, seconds since 1970 UTC.
+    pub at: i64,
+    /// Layout.
+    pub layout: String,
+    /// `MA_LOAI_KCB`.
+    pub kind: String,
+    /// Minute of arrival.
+    pub arrived: Option<i64>,
+    /// Day of leaving.
+    pub left_day: Option<i64>,
+    /// Main diagnosis.
+    pub main_dx: String,
+    /// Total cost, 1/100 đồng.
+    pub cost: i64,
+    /// Asked of the insurer, 1/100 đồng.
+    pub insurer: i64,
+    /// Lines of all tables.
+    pub lines: i64,
+    /// Findings that refuse the latest version.
+    pub refusals: i64,
+    /// Findings that warn.
+    pub warnings: i64,
+}
+
+const COLUMNS: &str = "c.id, f.code, c.link, c.keyed, c.version, c.state, c.accepted, c.person, c.at, c.layout, c.kind,
+    c.arrived, c.left_day, c.main_dx, c.cost, c.insurer, c.lines, c.refusals, c.warnings";
+
+fn claim_row(r: &dyn Row) -> Result<ClaimRow> {
+    Ok(ClaimRow {
+        id: r.int(0)?,
+        facility: r.text(1)?.to_owned(),
+        link: r.text(2)?.to_owned(),
+        keyed: r.int(3)? != 0,
+        version: r.int(4)?,
+        state: State::from_number(r.int(5)?).ok_or(Error::Column(5))?,
+        accepted: r.opt_int(6)?,
+        person: r.opt_int(7)?,
+        at: r.int(8)?,
+        layout: r.text(9)?.to_owned(),
+        kind: r.text(10)?.to_owned(),
+        arrived: r.opt_int(11)?,
+        left_day: r.opt_int(12)?,
+        main_dx: r.text(13)?.to_owned(),
+        cost: r.int(14)?,
+        insurer: r.int(15)?,
+        lines: r.int(16)?,
+        refusals: r.int(17)?,
+        warnings: r.int(18)?,
+    })
+}
+
+/// One page of claims, newest number first: of one state or all, of one facility or all, below number `before`.
+pub fn page(
+    on: &mut dyn Query,
+    facility: Option<i64>,
+    state: Option<State>,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<ClaimRow>> {
+    let mut filter = String::from("c.id < ?1");
+    let mut args: Vec<Arg<'_>> = vec![before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
+    if let Some(facility) = facility {
+        args.push(facility.into());
+        filter.push_str(&format!(" AND c.facility = ?{}", args.len()));
+    }
+    if let Some(state) = state {
+        args.push((state as i64).into());
+        filter.push_str(&format!(" AND c.state = ?{}", args.len()));
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE {filter} ORDER BY c.id DESC LIMIT ?2"
+    );
+    sql::list(on, &sql, &args, claim_row)
+}
+
+/// How many claims stand in each state, of one facility or all.
+pub fn counts(on: &mut dyn Query, facility: Option<i64>) -> Result<Vec<(State, i64)>> {
+    let of = |r: &dyn Row| Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?));
+    match facility {
+        None => sql::list(on, "SELECT state, count(*) FROM claim GROUP BY state ORDER BY state", &[], of),
+        Some(id) => {
+            let sql = "SELECT state, count(*) FROM claim WHERE facility = ?1 GROUP BY state ORDER BY state";
+            sql::list(on, sql, &[id.into()], of)
+        }
+    }
+}
+
+/// A claim by its number; `None` also where it is another facility's than `facility`.
+pub fn by_id(on: &mut dyn Query, facility: Option<i64>, id: i64) -> Result<Option<ClaimRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE c.id = ?1 AND (?2 IS NULL OR c.facility = ?2)"
+    );
+    sql::first(on, &sql, &[id.into(), facility.into()], claim_row)
+}
+
+/// A claim by its facility's code and `MA_LK`; `None` also where it is another facility's than `facility`.
+pub fn by_link(on: &mut dyn Query, facility: Option<i64>, code: &str, link: &str) -> Result<Option<ClaimRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
+            WHERE f.code = ?1 AND c.link = ?2 AND (?3 IS NULL OR c.facility = ?3)"
+    );
+    sql::first(on, &sql, &[code.into(), link.into(), facility.into()], claim_row)
+}
+
+/// Claims by their numbers, in the order given; numbers without a claim are left out.
+pub fn by_ids(on: &mut dyn Query, ids: &[i64]) -> Result<Vec<ClaimRow>> {
+    ids.iter().filter_map(|id| by_id(on, None, *id).transpose()).collect()
+}
+
+/// Claims of a person that count, newest arrival first.
+pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<ClaimRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
+            WHERE c.person = ?1 AND c.accepted IS NOT NULL ORDER BY c.arrived DESC, c.id DESC LIMIT ?2"
+    );
+    sql::list(on, &sql, &[person.into(), (limit as i64).into()], claim_row)
+}
+
+/// Numbers of accepted claims above `after`, ascending: what an export walks through.
+pub fn accepted_after(on: &mut dyn Query, facility: Option<i64>, after: i64, limit: usize) -> Result<Vec<ClaimRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
+            WHERE c.id > ?1 AND c.accepted IS NOT NULL AND (?2 IS NULL OR c.facility = ?2) ORDER BY c.id LIMIT ?3"
+    );
+    sql::list(on, &sql, &[after.into(), facility.into(), (limit as i64).into()], claim_row)
+}
+
+/// A received file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRow {
+    /// Its number.
+    pub id: i64,
+    /// When it came, seconds since 1970 UTC.
+    pub at: i64,
+    /// Its name.
+    pub name: String,
+    /// Sender's facility code, where one was signed in.
+    pub facility: Option<String>,
+    /// Claims accepted, refused, duplicate, replaced; check-ins.
+    pub totals: crate::claims::FileTotals,
+    /// Findings of the file itself, JSON objects one after another; empty where there are none.
+    pub findings: String,
+    /// Whether it was read to its end.
+    pub done: bool,
+}
+
+/// One page of received files, newest first.
+pub fn files(on: &mut dyn Query, facility: Option<i64>, before: Option<i64>, limit: usize) -> Result<Vec<FileRow>> {
+    let sql = "SELECT r.id, r.at, r.name, f.code, r.accepted, r.refused, r.duplicate, r.replaced, r.check_ins, r.findings, r.done
+        FROM received_file r LEFT JOIN facility f ON f.id = r.facility
+        WHERE r.id < ?1 AND (?2 IS NULL OR r.facility = ?2) ORDER BY r.id DESC LIMIT ?3";
+    let args = [before.unwrap_or(i64::MAX).into(), facility.into(), (limit as i64).into()];
+    sql::list(on, sql, &args, |r| {
+        Ok(FileRow {
+            id: r.int(0)?,
+            at: r.int(1)?,
+            name: r.text(2)?.to_owned(),
+            facility: r.opt_text(3)?.map(str::to_owned),
+            totals: crate::claims::FileTotals {
+                accepted: r.int(4)?,
+                refused: r.int(5)?,
+                duplicate: r.int(6)?,
+                replaced: r.int(7)?,
+                check_ins: r.int(8)?,
+            },
+            findings: r.text(9)?.to_owned(),
+            done: r.int(10)? != 0,
+        })
+    })
+}

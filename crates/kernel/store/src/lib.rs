@@ -1,0 +1,227 @@
+//! The resource store: versioned FHIR resources, the rows that find them, and every other table of the product.
+//!
+//! All SQL of the product is in this crate. Rows are reached only through a [`Reader`] or a [`Tx`], and both are made only
+//! from an access [`Decision`]. One writer thread commits the work of many callers together (group commit); readers work
+//! on their own connections and see one state from their first row to their last.
+
+pub mod accounts;
+pub mod audit;
+pub mod cells;
+pub mod claims;
+pub mod claims_list;
+pub mod pack;
+pub mod people;
+pub mod resources;
+pub mod schema;
+pub mod sql;
+mod sqlite;
+mod writer;
+
+use mach_access::{Decision, Scope};
+use sql::{Arg, Execute, Query, Row};
+use sqlite::Sqlite;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+/// What can go wrong in the store.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The engine refused.
+    #[error("database: {0}")]
+    Engine(Arc<rusqlite::Error>),
+    /// The disk is full: nothing of this write was kept.
+    #[error("the disk is full; nothing was stored")]
+    Full,
+    /// Files of the data folder could not be used.
+    #[error("data folder: {0}")]
+    Files(String),
+    /// A stored value has not the shape it was stored with.
+    #[error("column {0} has an unexpected type")]
+    Column(usize),
+    /// A stored body cannot be read back.
+    #[error("stored body {0} is damaged")]
+    Damaged(i64),
+    /// Something that must be there is not.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// The data folder was written by a newer program.
+    #[error("the data folder has schema {found}; this program knows up to {known}")]
+    Newer {
+        /// In the folder.
+        found: i64,
+        /// In this program.
+        known: i64,
+    },
+    /// The writer is gone: the program is stopping, or a write panicked in the engine.
+    #[error("the store has stopped")]
+    Stopped,
+    /// A caller's own reason to take its write back.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The result of store calls.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Engine(Arc::new(error)),
+        }
+    }
+}
+
+/// Connections kept open for readers; more readers wait for one.
+const READERS: usize = 4;
+
+/// The store of one data folder. Cheap to clone; the writer stops when the last clone is dropped.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: writer::Writer,
+    idle: Mutex<Vec<Sqlite>>,
+    out: Mutex<usize>,
+    returned: Condvar,
+}
+
+impl Store {
+    /// Opens the store in `folder`, creating it or moving its schema forward.
+    pub fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|e| Error::Files(format!("{}: {e}", folder.display())))?;
+        let path = folder.join("mach.db");
+        let connection = Sqlite::writer(&path)?;
+        schema::bring_up_to_date(&connection)?;
+        let writer = writer::Writer::start(connection)?;
+        let inner = Inner { path, writer, idle: Mutex::default(), out: Mutex::new(0), returned: Condvar::new() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A reader on the state as it is now. Waits while all reader connections are in use.
+    pub fn read(&self, decision: &Decision) -> Result<Reader> {
+        let mut out = lock(&self.inner.out);
+        while *out >= READERS {
+            out = self.inner.returned.wait(out).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        *out += 1;
+        drop(out);
+        let reused = lock(&self.inner.idle).pop();
+        let opened = reused.map_or_else(|| Sqlite::reader(&self.inner.path), Ok);
+        match opened.and_then(|c| c.batch("BEGIN").map(|()| c)) {
+            Ok(connection) => {
+                Ok(Reader { connection: Some(connection), decision: decision.clone(), inner: Arc::clone(&self.inner) })
+            }
+            Err(e) => {
+                *lock(&self.inner.out) -= 1;
+                self.inner.returned.notify_one();
+                Err(e)
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction and waits until it is durable. Where `work` fails, nothing of it is kept.
+    ///
+    /// `work` may share its commit with other callers' work; it is all or nothing by itself.
+    pub fn write<T: Send + 'static>(
+        &self,
+        decision: &Decision,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.writer.submit(decision.clone(), work)
+    }
+
+    /// The folder's database file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Folds the write-ahead log into the database file, as far as no reader holds it.
+    pub fn checkpoint(&self, decision: &Decision) -> Result<()> {
+        self.inner.writer.between_commits(decision.clone(), |c| c.batch("PRAGMA wal_checkpoint(PASSIVE)"))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A reader: one consistent state, opened by a decision.
+pub struct Reader {
+    connection: Option<Sqlite>,
+    decision: Decision,
+    inner: Arc<Inner>,
+}
+
+impl Reader {
+    /// Whose rows may be given out.
+    pub fn scope(&self) -> Scope {
+        self.decision.scope()
+    }
+
+    /// The decision it was opened with.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+impl Query for Reader {
+    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        self.connection.as_mut().ok_or(Error::Stopped)?.each(sql, args, row)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && connection.batch("COMMIT").is_ok()
+        {
+            lock(&self.inner.idle).push(connection);
+        }
+        *lock(&self.inner.out) -= 1;
+        self.inner.returned.notify_one();
+    }
+}
+
+/// A transaction: what a caller's work writes through, and reads its own writes from.
+pub struct Tx<'a> {
+    connection: &'a mut Sqlite,
+    decision: &'a Decision,
+    seq: i64,
+}
+
+impl Tx<'_> {
+    /// Whose rows may be written.
+    pub fn scope(&self) -> Scope {
+        self.decision.scope()
+    }
+
+    /// The decision it was opened with.
+    pub fn decision(&self) -> &Decision {
+        self.decision
+    }
+
+    /// The number of this change in the commit log.
+    pub fn seq(&self) -> i64 {
+        self.seq
+    }
+}
+
+impl Query for Tx<'_> {
+    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        self.connection.each(sql, args, row)
+    }
+}
+
+impl Execute for Tx<'_> {
+    fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
+        self.connection.run(sql, args)
+    }
+
+    fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+        self.connection.insert(sql, args)
+    }
+}

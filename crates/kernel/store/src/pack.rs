@@ -1,0 +1,92 @@
+//! Packs: the bodies written together, compressed together.
+//!
+//! Resources of one claim or one bundle repeat each other (patient, encounter, systems), so they shrink to a tenth when
+//! compressed as one block and to a third one by one. A body is read by unpacking its block: 32 KB take about 30 µs.
+
+use crate::sql::{self, Execute, Query};
+use crate::{Error, Result};
+
+/// Bytes of bodies gathered into one pack before the next begins.
+pub const PACK_BYTES: usize = 32 << 10;
+/// zstd level: 1 writes 400 MB/s and leaves packs 10 % larger than 3.
+const LEVEL: i32 = 1;
+/// Bytes a pack may have when unpacked: one body past `PACK_BYTES` makes a pack of its own.
+const UNPACKED_BYTES: usize = 64 << 20;
+
+/// Where a body lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The pack.
+    pub pack: i64,
+    /// Its position in the pack, from 0.
+    pub slot: i64,
+}
+
+/// Writes `bodies` into packs, in order; gives each body's place.
+pub fn write(tx: &mut dyn Execute, bodies: &[&[u8]]) -> Result<Vec<Place>> {
+    let mut places = Vec::with_capacity(bodies.len());
+    let mut from = 0;
+    while from < bodies.len() {
+        let mut bytes = 0;
+        let mut to = from;
+        while to < bodies.len() && (to == from || bytes + bodies[to].len() <= PACK_BYTES) {
+            bytes += bodies[to].len();
+            to += 1;
+        }
+        let pack = write_one(tx, &bodies[from..to])?;
+        places.extend((0..to - from).map(|slot| Place { pack, slot: slot as i64 }));
+        from = to;
+    }
+    Ok(places)
+}
+
+fn write_one(tx: &mut dyn Execute, bodies: &[&[u8]]) -> Result<i64> {
+    let total = bodies.iter().map(|b| b.len()).sum::<usize>();
+    let mut plain = Vec::with_capacity(4 + 4 * bodies.len() + total);
+    plain.extend((bodies.len() as u32).to_le_bytes());
+    for body in bodies {
+        plain.extend((body.len() as u32).to_le_bytes());
+    }
+    for body in bodies {
+        plain.extend_from_slice(body);
+    }
+    let mut packed = (plain.len() as u32).to_le_bytes().to_vec();
+    packed.extend(zstd::bulk::compress(&plain, LEVEL).map_err(|e| Error::Files(e.to_string()))?);
+    tx.insert("INSERT INTO pack(body) VALUES (?1)", &[packed.as_slice().into()])
+}
+
+/// All bodies of a pack, in order.
+pub fn read(on: &mut dyn Query, pack: i64) -> Result<Vec<Vec<u8>>> {
+    let damaged = || Error::Damaged(pack);
+    let packed = sql::first(on, "SELECT body FROM pack WHERE id = ?1", &[pack.into()], |r| Ok(r.blob(0)?.to_vec()))?;
+    let packed = packed.ok_or_else(damaged)?;
+    let (length, packed) = packed.split_first_chunk::<4>().ok_or_else(damaged)?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > UNPACKED_BYTES {
+        return Err(damaged());
+    }
+    let plain = zstd::bulk::decompress(packed, length).map_err(|_| damaged())?;
+    let word = |at: usize| -> Result<usize> {
+        let bytes = plain.get(at..at + 4).ok_or_else(damaged)?;
+        Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| damaged())?) as usize)
+    };
+    let count = word(0)?;
+    let mut at = 4 + 4 * count;
+    let mut bodies = Vec::with_capacity(count.min(plain.len()));
+    for i in 0..count {
+        let length = word(4 + 4 * i)?;
+        bodies.push(plain.get(at..at + length).ok_or_else(damaged)?.to_vec());
+        at += length;
+    }
+    Ok(bodies)
+}
+
+/// The body at `place`.
+pub fn body(on: &mut dyn Query, place: Place) -> Result<Vec<u8>> {
+    let mut bodies = read(on, place.pack)?;
+    let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
+    if slot >= bodies.len() {
+        return Err(Error::Damaged(place.pack));
+    }
+    Ok(bodies.swap_remove(slot))
+}

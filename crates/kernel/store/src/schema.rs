@@ -1,0 +1,80 @@
+//! The schema: tables by module, moved forward in place.
+
+use crate::sql::{self, Execute};
+use crate::sqlite::Sqlite;
+use crate::{Error, Result, accounts, audit, cells, claims, people, resources};
+
+/// The schema this program writes.
+const VERSION: i64 = 1;
+
+/// Tables every module needs.
+const DDL: &[&str] = &[
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+    "CREATE TABLE commit_log(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, account INTEGER NOT NULL, role TEXT NOT NULL,
+        act TEXT NOT NULL, facility INTEGER)",
+    "CREATE TABLE facility(id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE department(id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE)",
+];
+
+/// What SQLite writes for `{clustered}`: the primary key is the table.
+const CLUSTERED: &str = "WITHOUT ROWID";
+
+/// Creates the tables of a new file, or moves an older file's forward. A newer file is left alone.
+pub(crate) fn bring_up_to_date(connection: &Sqlite) -> Result<()> {
+    connection.batch("BEGIN IMMEDIATE")?;
+    let done = within(connection);
+    connection.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    done
+}
+
+fn within(connection: &Sqlite) -> Result<()> {
+    let has_meta: i64 =
+        connection.connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |r| r.get(0))?;
+    if has_meta == 0 {
+        for statement in [DDL, resources::DDL, claims::DDL, people::DDL, cells::DDL, accounts::DDL, audit::DDL].concat()
+        {
+            connection.batch(&statement.replace("{clustered}", CLUSTERED))?;
+        }
+        connection.connection.execute("INSERT INTO meta(name, value) VALUES ('schema', ?1)", [VERSION])?;
+        return Ok(());
+    }
+    let found = connection.connection.query_row("SELECT value FROM meta WHERE name = 'schema'", [], |r| r.get(0))?;
+    if found > VERSION {
+        return Err(Error::Newer { found, known: VERSION });
+    }
+    Ok(())
+}
+
+/// The number of the facility with `code` (five characters), given one if it has none yet.
+pub fn facility_id(tx: &mut dyn Execute, code: &str) -> Result<i64> {
+    intern(tx, "facility", code)
+}
+
+/// The number of a department: `K19` is 19; any other code gets a number from 1000.
+pub fn department_id(tx: &mut dyn Execute, code: &str) -> Result<i64> {
+    if let Some(n) = code.strip_prefix('K').filter(|d| d.len() == 2).and_then(|d| d.parse().ok()) {
+        return Ok(n);
+    }
+    intern(tx, "department", code).map(|id| id + 1000)
+}
+
+fn intern(tx: &mut dyn Execute, table: &'static str, code: &str) -> Result<i64> {
+    let find = format!("SELECT id FROM {table} WHERE code = ?1");
+    if let Some(id) = sql::first(tx, &find, &[code.into()], |r| r.int(0))? {
+        return Ok(id);
+    }
+    tx.insert(&format!("INSERT INTO {table}(code) VALUES (?1)"), &[code.into()])
+}
+
+/// The code of department `id`, as `department_id` gave it.
+pub fn department_code(on: &mut dyn sql::Query, id: i64) -> Result<Option<String>> {
+    if id < 1000 {
+        return Ok((id > 0).then(|| format!("K{id:02}")));
+    }
+    sql::first(on, "SELECT code FROM department WHERE id = ?1", &[(id - 1000).into()], |r| Ok(r.text(0)?.to_owned()))
+}
+
+/// All facilities that have a number: (number, code).
+pub fn facilities(on: &mut dyn sql::Query) -> Result<Vec<(i64, String)>> {
+    sql::list(on, "SELECT id, code FROM facility ORDER BY code", &[], |r| Ok((r.int(0)?, r.text(1)?.to_owned())))
+}

@@ -1,0 +1,109 @@
+//! The seam to the engine: portable SQL in, rows out. Table modules are written once against these traits.
+//!
+//! Statements use `?1`, `?2` … and nothing that only one engine has; `INSERT … ON CONFLICT` is both engines'.
+
+use crate::{Error, Result};
+
+/// A statement argument.
+#[derive(Clone, Copy, Debug)]
+pub enum Arg<'a> {
+    /// SQL `NULL`.
+    Null,
+    /// A 64-bit integer.
+    Int(i64),
+    /// UTF-8 text.
+    Text(&'a str),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+impl From<i64> for Arg<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<Option<i64>> for Arg<'_> {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Null, Self::Int)
+    }
+}
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+impl<'a> From<&'a String> for Arg<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value)
+    }
+}
+impl<'a> From<&'a [u8]> for Arg<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Blob(value)
+    }
+}
+
+/// One row of an answer; columns count from 0. A value of another type than asked is an error, never a guess.
+pub trait Row {
+    /// A 64-bit integer.
+    fn int(&self, column: usize) -> Result<i64>;
+    /// A 64-bit integer or `NULL`.
+    fn opt_int(&self, column: usize) -> Result<Option<i64>>;
+    /// Text.
+    fn text(&self, column: usize) -> Result<&str>;
+    /// Text or `NULL`.
+    fn opt_text(&self, column: usize) -> Result<Option<&str>>;
+    /// Bytes.
+    fn blob(&self, column: usize) -> Result<&[u8]>;
+}
+
+/// What readers and transactions can do.
+pub trait Query {
+    /// Runs `sql` and hands each row to `row`, in order; an error of `row` ends it.
+    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()>;
+}
+
+/// What only transactions can do.
+pub trait Execute: Query {
+    /// Runs `sql`; gives the number of rows it changed.
+    fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize>;
+    /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
+    fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
+}
+
+/// The rows of `sql` as a list.
+pub fn list<T>(
+    on: &mut dyn Query,
+    sql: &str,
+    args: &[Arg<'_>],
+    mut map: impl FnMut(&dyn Row) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut out = Vec::new();
+    on.each(sql, args, &mut |row| {
+        out.push(map(row)?);
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// The first row of `sql`, if there is one.
+pub fn first<T>(
+    on: &mut dyn Query,
+    sql: &str,
+    args: &[Arg<'_>],
+    mut map: impl FnMut(&dyn Row) -> Result<T>,
+) -> Result<Option<T>> {
+    let mut out = None;
+    on.each(sql, args, &mut |row| {
+        if out.is_none() {
+            out = Some(map(row)?);
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// The one integer that `sql` answers.
+pub fn int(on: &mut dyn Query, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+    first(on, sql, args, |row| row.int(0))?.ok_or(Error::Missing("a row"))
+}

@@ -1,0 +1,136 @@
+//! The SQLite engine: connections, their settings, the traits of `sql` upon them.
+
+use crate::sql::{Arg, Execute, Query, Row};
+use crate::{Error, Result};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a writer waits for another process's transaction before it says so.
+const BUSY: Duration = Duration::from_secs(120);
+/// Bytes of one database page: rows here are small, 8 KB keeps trees shallow.
+const PAGE_BYTES: u32 = 8192;
+/// Page cache of the writer, KiB.
+const WRITER_CACHE_KIB: u32 = 96 * 1024;
+/// Page cache of one reader, KiB.
+const READER_CACHE_KIB: u32 = 16 * 1024;
+/// Statements kept prepared per connection.
+const STATEMENTS: usize = 256;
+
+/// A connection as readers and the writer use it.
+pub(crate) struct Sqlite {
+    pub(crate) connection: Connection,
+}
+
+impl Sqlite {
+    /// Opens the writer's connection, creating the file.
+    pub(crate) fn writer(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY)?;
+        connection.execute_batch(&format!(
+            "PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;
+             PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{WRITER_CACHE_KIB}; PRAGMA wal_autocheckpoint=4000;
+             PRAGMA journal_size_limit=67108864;"
+        ))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self { connection })
+    }
+
+    /// Opens a connection that cannot write.
+    pub(crate) fn reader(path: &Path) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.execute_batch(&format!(
+            "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{READER_CACHE_KIB};"
+        ))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self { connection })
+    }
+
+    pub(crate) fn batch(&self, sql: &str) -> Result<()> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+}
+
+impl ToSql for Arg<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Arg::Null => ValueRef::Null,
+            Arg::Int(i) => ValueRef::Integer(*i),
+            Arg::Text(t) => ValueRef::Text(t.as_bytes()),
+            Arg::Blob(b) => ValueRef::Blob(b),
+        }))
+    }
+}
+
+impl Query for Sqlite {
+    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (i, arg) in args.iter().enumerate() {
+            statement.raw_bind_parameter(i + 1, arg)?;
+        }
+        let mut rows = statement.raw_query();
+        while let Some(r) = rows.next()? {
+            row(&SqliteRow(r))?;
+        }
+        Ok(())
+    }
+}
+
+impl Execute for Sqlite {
+    fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (i, arg) in args.iter().enumerate() {
+            statement.raw_bind_parameter(i + 1, arg)?;
+        }
+        Ok(statement.raw_execute()?)
+    }
+
+    fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+        self.run(sql, args)?;
+        Ok(self.connection.last_insert_rowid())
+    }
+}
+
+struct SqliteRow<'a>(&'a rusqlite::Row<'a>);
+
+impl SqliteRow<'_> {
+    fn value(&self, column: usize) -> Result<ValueRef<'_>> {
+        Ok(self.0.get_ref(column)?)
+    }
+}
+
+impl Row for SqliteRow<'_> {
+    fn int(&self, column: usize) -> Result<i64> {
+        self.opt_int(column)?.ok_or(Error::Column(column))
+    }
+
+    fn opt_int(&self, column: usize) -> Result<Option<i64>> {
+        match self.value(column)? {
+            ValueRef::Integer(i) => Ok(Some(i)),
+            ValueRef::Null => Ok(None),
+            _ => Err(Error::Column(column)),
+        }
+    }
+
+    fn text(&self, column: usize) -> Result<&str> {
+        self.opt_text(column)?.ok_or(Error::Column(column))
+    }
+
+    fn opt_text(&self, column: usize) -> Result<Option<&str>> {
+        match self.value(column)? {
+            ValueRef::Text(t) => std::str::from_utf8(t).map(Some).map_err(|_| Error::Column(column)),
+            ValueRef::Null => Ok(None),
+            _ => Err(Error::Column(column)),
+        }
+    }
+
+    fn blob(&self, column: usize) -> Result<&[u8]> {
+        match self.value(column)? {
+            ValueRef::Blob(b) => Ok(b),
+            _ => Err(Error::Column(column)),
+        }
+    }
+}

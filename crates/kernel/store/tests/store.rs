@@ -1,0 +1,138 @@
+//! The store as its users see it: versions, group commit, refusals, one state per reader.
+
+use mach_access::{Act, Actor, Decision, decide};
+use mach_fhir::index::Param;
+use mach_fhir::{IndexValue, ResourceType};
+use mach_store::resources::{self, Put, Written};
+use mach_store::{Error, Store, accounts, schema};
+
+fn console() -> Decision {
+    decide(&Actor::console(), Act::Administer).unwrap()
+}
+
+fn folder(name: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("mach-store-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    path
+}
+
+fn observation(id: &str, text: &str, date: i64, code: &str) -> Put {
+    Put {
+        kind: ResourceType::OBSERVATION,
+        id: id.to_owned(),
+        body: format!(r#"{{"resourceType":"Observation","id":"{id}","valueString":"{text}"}}"#),
+        patient: Some(7),
+        date: Some(date),
+        facility: Some(1),
+        index: vec![IndexValue::Token { param: Param::CODE, system: "s".to_owned(), code: code.to_owned() }],
+    }
+}
+
+#[test]
+fn versions_are_kept_and_index_follows() {
+    let store = Store::open(&folder("versions")).unwrap();
+    let put = |p: Put| store.write(&console(), move |tx| Ok(tx.put(&[p])?[0])).unwrap();
+    let found = |code: &str| {
+        let mut reader = store.read(&console()).unwrap();
+        resources::with_token(&mut reader, ResourceType::OBSERVATION, Param::CODE, None, code, 10).unwrap()
+    };
+    assert_eq!(put(observation("a", "1.00", 5, "x")), Written::Created);
+    assert_eq!(put(observation("a", "1.00", 5, "x")), Written::Unchanged);
+    assert_eq!(found("x"), ["a"]);
+    assert_eq!(put(observation("a", "2.00", 5, "y")), Written::Updated);
+    assert_eq!((found("x"), found("y")), (vec![], vec!["a".to_owned()]));
+    assert!(store.write(&console(), |tx| tx.delete(ResourceType::OBSERVATION, "a")).unwrap());
+    assert_eq!(found("y"), Vec::<String>::new());
+    let mut reader = store.read(&console()).unwrap();
+    assert_eq!(resources::get(&mut reader, ResourceType::OBSERVATION, "a").unwrap(), None);
+    let history = resources::history(&mut reader, ResourceType::OBSERVATION, "a").unwrap();
+    let seen: Vec<(i64, bool, bool)> = history.iter().map(|(v, _, d, b)| (*v, *d, b.contains("2.00"))).collect();
+    assert_eq!(seen, [(3, true, false), (2, false, true), (1, false, false)]);
+}
+
+#[test]
+fn a_failed_work_leaves_nothing_and_harms_no_other() {
+    let store = Store::open(&folder("failed")).unwrap();
+    std::thread::scope(|scope| {
+        for i in 0..40 {
+            let store = &store;
+            scope.spawn(move || {
+                let outcome = store.write(&console(), move |tx| {
+                    tx.put(&[observation(&format!("r{i}"), "v", i, "c")])?;
+                    match i % 4 {
+                        0 => Err(Error::Refused("no".to_owned())),
+                        1 => panic!("a caller's mistake"),
+                        _ => Ok(()),
+                    }
+                });
+                assert_eq!(outcome.is_ok(), i % 4 > 1);
+            });
+        }
+    });
+    let mut reader = store.read(&console()).unwrap();
+    let kept = resources::of_patient(&mut reader, 7, ResourceType::OBSERVATION, None, 100).unwrap();
+    assert_eq!(kept.len(), 20);
+    assert!(kept.windows(2).all(|w| w[0].date > w[1].date));
+}
+
+#[test]
+fn a_reader_sees_one_state() {
+    let store = Store::open(&folder("snapshot")).unwrap();
+    let mut before = store.read(&console()).unwrap();
+    let count =
+        |r: &mut mach_store::Reader| resources::of_patient(r, 7, ResourceType::OBSERVATION, None, 100).unwrap().len();
+    assert_eq!(count(&mut before), 0);
+    store.write(&console(), |tx| tx.put(&[observation("a", "v", 1, "c")])).unwrap();
+    assert_eq!(count(&mut before), 0, "the old reader keeps its state");
+    assert_eq!(count(&mut store.read(&console()).unwrap()), 1, "a new reader sees the commit at once");
+}
+
+#[test]
+fn codes_have_one_number_each() {
+    let store = Store::open(&folder("codes")).unwrap();
+    let ids = store
+        .write(&console(), |tx| {
+            Ok((
+                schema::facility_id(tx, "46001")?,
+                schema::facility_id(tx, "46002")?,
+                schema::facility_id(tx, "46001")?,
+                schema::department_id(tx, "K19")?,
+                schema::department_id(tx, "KX")?,
+            ))
+        })
+        .unwrap();
+    assert_eq!((ids.0, ids.3), (ids.2, 19));
+    assert_ne!(ids.0, ids.1);
+    let mut reader = store.read(&console()).unwrap();
+    assert_eq!(schema::department_code(&mut reader, ids.4).unwrap().as_deref(), Some("KX"));
+    assert_eq!(schema::department_code(&mut reader, 19).unwrap().as_deref(), Some("K19"));
+}
+
+#[test]
+fn sessions_end() {
+    let store = Store::open(&folder("sessions")).unwrap();
+    let new = accounts::NewAccount {
+        name: "a".to_owned(),
+        display: "A".to_owned(),
+        role: mach_access::Role::Leader,
+        facility: None,
+        password: "p".to_owned(),
+    };
+    let again = new.clone();
+    let id = store.write(&console(), move |tx| tx.set_account(&new)).unwrap();
+    store.write(&console(), move |tx| tx.begin_session(&[1; 32], id)).unwrap();
+    let live = || accounts::by_session(&mut store.read(&console()).unwrap(), &[1; 32]).unwrap().is_some();
+    assert!(live());
+    store.write(&console(), move |tx| tx.set_account(&again)).unwrap();
+    assert!(!live(), "a new password ends the sessions");
+}
+
+#[test]
+fn a_newer_folder_is_left_alone() {
+    let path = folder("newer");
+    drop(Store::open(&path).unwrap());
+    let raw = rusqlite::Connection::open(path.join("mach.db")).unwrap();
+    raw.execute("UPDATE meta SET value = 99", []).unwrap();
+    drop(raw);
+    assert!(matches!(Store::open(&path), Err(Error::Newer { found: 99, .. })));
+}
