@@ -52,11 +52,12 @@ pub enum LayoutError {
 }
 
 /// The two shapes of claim files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
     /// QĐ 4210: five tables, lists without outer wrapper, `MA_THE`.
     Q4210,
     /// QĐ 130 and its amendments 4750 and 3176: fifteen tables, lists wrapped, `MA_THE_BHYT`.
+    #[default]
     Q130,
 }
 
@@ -163,6 +164,8 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub struct Layouts {
     all: Vec<Layout>,
+    /// Tags of XML1 that only one family has.
+    told_by: HashMap<String, Family, BuildHasherDefault<TagHasher>>,
 }
 
 impl Layouts {
@@ -171,7 +174,7 @@ impl Layouts {
     /// # Errors
     /// A list that is no CSV, lacks a column or holds a value without meaning, or a layout without XML1.
     pub fn load() -> Result<Self, LayoutError> {
-        let mut layouts = Self { all: Vec::new() };
+        let mut layouts = Self { all: Vec::new(), told_by: HashMap::default() };
         layouts.read_decisions(LAYOUTS.0, &content::text(LAYOUTS.0, LAYOUTS.1))?;
         for (name, embedded) in FIELDS {
             layouts.read_fields(name, &content::text(name, embedded))?;
@@ -179,7 +182,23 @@ impl Layouts {
         for layout in &mut layouts.all {
             finish(layout)?;
         }
+        layouts.told_by = layouts.telling_tags();
         Ok(layouts)
+    }
+
+    fn telling_tags(&self) -> HashMap<String, Family, BuildHasherDefault<TagHasher>> {
+        let heads = || self.paths(1).flat_map(|(family, t)| t.fields.iter().map(move |f| (family, f)));
+        let in_both = |tag: &str, family| heads().any(|(f, field)| f != family && field.tag == tag);
+        heads().filter(|(family, f)| !in_both(&f.tag, *family)).map(|(family, f)| (f.tag.clone(), family)).collect()
+    }
+
+    /// 1 for a tag that only 4210's XML1 has, -1 for one that only the 130 family's has, 0 for others.
+    pub(crate) fn lean(&self, tag: &str) -> i32 {
+        match self.told_by.get(tag) {
+            Some(Family::Q4210) => 1,
+            Some(Family::Q130) => -1,
+            None => 0,
+        }
     }
 
     /// The layouts of this process.
@@ -217,7 +236,7 @@ impl Layouts {
     }
 
     /// Every path at which rows of table `number` may stand, with its shape, in the order of the layouts.
-    pub(crate) fn paths(&self, number: u8) -> impl Iterator<Item = (Family, &TableLayout)> {
+    pub(crate) fn paths(&self, number: u8) -> impl Iterator<Item = (Family, &TableLayout)> + Clone {
         self.all.iter().filter_map(move |l| l.table(number).map(|t| (l.family, t)))
     }
 
@@ -488,7 +507,7 @@ mod tests {
 
     #[test]
     fn broken_lists_are_refused() {
-        let layouts = || Layouts { all: vec![layout("130")] };
+        let layouts = || Layouts { all: vec![layout("130")], told_by: HashMap::default() };
         fn layout(decision: &str) -> Layout {
             Layout { decision: decision.into(), valid_from: None, valid_to: None, family: Family::Q130, tables: vec![] }
         }

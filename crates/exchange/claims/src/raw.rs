@@ -93,7 +93,7 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    fn get(&self, span: Span) -> Option<&str> {
+    pub(crate) fn get(&self, span: Span) -> Option<&str> {
         if span == Span::ABSENT {
             return None;
         }
@@ -103,15 +103,25 @@ impl Texts {
     }
 
     /// The span of a part of `source`.
-    pub(crate) fn point(&self, range: Range<usize>) -> Span {
+    pub(crate) fn point(range: Range<usize>) -> Span {
         Span::new(range, false)
     }
 
     /// Keeps a copy of `text`.
     pub(crate) fn copy(&mut self, text: &str) -> Span {
-        let start = self.copied.len();
-        self.copied.push_str(text);
-        Span::new(start..self.copied.len(), true)
+        Self::copy_to(&mut self.copied, text)
+    }
+
+    /// As `copy`, while the sources are being read.
+    pub(crate) fn copy_to(copied: &mut String, text: &str) -> Span {
+        let start = copied.len();
+        copied.push_str(text);
+        Span::new(start..copied.len(), true)
+    }
+
+    /// The sources, and where copies go.
+    pub(crate) fn split(&mut self) -> (&str, &mut String) {
+        (&self.source, &mut self.copied)
     }
 }
 
@@ -128,15 +138,10 @@ impl Cells {
         Self { layout, rows: 0, cells: Vec::new() }
     }
 
-    pub(crate) fn push_row(&mut self) {
-        self.rows += 1;
+    /// Adds rows without any tag.
+    pub(crate) fn add_rows(&mut self, rows: usize) {
+        self.rows += rows;
         self.cells.resize(self.rows * self.layout.fields.len(), Span::ABSENT);
-    }
-
-    /// The cell of the last row.
-    pub(crate) fn last(&mut self, field: usize) -> Option<&mut Span> {
-        let start = self.rows.checked_sub(1)? * self.layout.fields.len();
-        self.cells.get_mut(start + field)
     }
 }
 
@@ -200,7 +205,7 @@ impl RawClaim {
         if self.tables.get(at).is_none_or(|t| t.layout.table != table) {
             self.tables.insert(at, Cells::new(layout));
         }
-        self.tables[at].push_row();
+        self.tables[at].add_rows(1);
         let line = self.tables[at].rows as u32;
         for (tag, text) in texts {
             self.set(table, line, tag, Some(text));
