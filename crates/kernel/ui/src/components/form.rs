@@ -1,0 +1,202 @@
+//! Form fields with label, hint and error, the summary of errors, and filters that apply themselves.
+
+use askama::Template;
+
+use crate::components::Icon;
+use crate::html::component;
+use crate::{Html, Lang, msg};
+
+/// What a field takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// One line.
+    Text,
+    /// One line that is not shown.
+    Password,
+    /// A search text.
+    Search,
+    /// Digits only; kept as text so that leading zeros stay.
+    Digits,
+    /// `dd/MM/yyyy` by the browser's own picker; the value is `yyyy-MM-dd`.
+    Date,
+    /// A month; the value is `yyyy-MM`.
+    Month,
+    /// Several lines.
+    Lines,
+    /// One of several: value and label.
+    Choice(Vec<(String, String)>),
+}
+
+/// One field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name and id.
+    pub name: String,
+    /// Its label.
+    pub label: String,
+    /// What it takes.
+    pub kind: FieldKind,
+    /// What it holds.
+    pub value: String,
+    /// How to fill it.
+    pub hint: String,
+    /// What is wrong with it.
+    pub error: Option<String>,
+    /// Whether it must be filled.
+    pub required: bool,
+    /// The `autocomplete` token (HTML); empty: off.
+    pub autocomplete: &'static str,
+    /// Whether the caret starts here.
+    pub autofocus: bool,
+    /// Most characters it takes; 0: no limit of its own.
+    pub max_chars: usize,
+}
+
+impl Field {
+    /// An empty field.
+    pub fn new(name: impl Into<String>, label: impl Into<String>, kind: FieldKind) -> Self {
+        Self {
+            name: name.into(),
+            label: label.into(),
+            kind,
+            value: String::new(),
+            hint: String::new(),
+            error: None,
+            required: false,
+            autocomplete: "",
+            autofocus: false,
+            max_chars: mach_base::limits::NAME_CHARS,
+        }
+    }
+
+    /// The same with a value.
+    pub fn value(self, value: impl Into<String>) -> Self {
+        Self { value: value.into(), ..self }
+    }
+
+    /// The same with a hint.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
+    /// The same with what is wrong.
+    pub fn error(self, error: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), ..self }
+    }
+
+    /// The same, to be filled.
+    pub fn required(self) -> Self {
+        Self { required: true, ..self }
+    }
+
+    /// The field with its label.
+    pub fn html(&self, lang: Lang) -> Html {
+        let mut described = Vec::new();
+        if !self.hint.is_empty() {
+            described.push(format!("{}-hint", self.name));
+        }
+        if self.error.is_some() {
+            described.push(format!("{}-error", self.name));
+        }
+        Html::template(&FieldView { lang, f: self, described: described.join(" ") })
+    }
+
+    fn input_type(&self) -> &'static str {
+        match self.kind {
+            FieldKind::Password => "password",
+            FieldKind::Search => "search",
+            FieldKind::Date => "date",
+            FieldKind::Month => "month",
+            _ => "text",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "components/field.html")]
+struct FieldView<'a> {
+    lang: Lang,
+    f: &'a Field,
+    described: String,
+}
+
+/// All errors of a form above it, each a link to its field. Nothing where there is none.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "components/error-summary.html")]
+pub struct ErrorSummary {
+    /// The reader's language.
+    pub lang: Lang,
+    /// Field name and what is wrong.
+    pub errors: Vec<(String, String)>,
+}
+component!(ErrorSummary);
+
+impl ErrorSummary {
+    /// The errors that `fields` carry.
+    pub fn of(lang: Lang, fields: &[Field]) -> Self {
+        let errors = fields.iter().filter_map(|f| Some((f.name.clone(), f.error.clone()?))).collect();
+        Self { lang, errors }
+    }
+}
+
+/// A `GET` form in one row: the address says everything. Choices apply at once where script runs; else by the button.
+#[derive(Clone, Debug, Template)]
+#[template(path = "components/filters.html")]
+pub struct Filters {
+    /// The reader's language.
+    pub lang: Lang,
+    /// The page; usually its own path.
+    pub action: String,
+    /// The fields.
+    pub fields: Vec<Field>,
+    /// Names and values that stay as they are.
+    pub kept: Vec<(String, String)>,
+    /// Whether anything is filtered now: offers to clear it.
+    pub active: bool,
+}
+component!(Filters);
+
+impl Filters {
+    fn field(&self, field: &Field) -> Html {
+        field.html(self.lang)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_tied_to_its_words() {
+        let field =
+            Field::new("born", "Năm sinh", FieldKind::Digits).hint("4 số").error("<sai>").value("19\"").required();
+        let html = field.html(Lang::Vi);
+        for part in [
+            "<label for=\"born\">",
+            "id=\"born\" name=\"born\"",
+            "inputmode=\"numeric\"",
+            "aria-describedby=\"born-hint born-error\"",
+            "aria-invalid=\"true\"",
+            "value=\"19&#34;\"",
+            "&#60;sai&#62;",
+            " required",
+        ] {
+            assert!(html.as_str().contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn choices_keep_what_was_chosen() {
+        let choices = vec![("a".to_owned(), "A".to_owned()), ("b".to_owned(), "B".to_owned())];
+        let html = Field::new("s", "S", FieldKind::Choice(choices)).value("b").html(Lang::Vi);
+        assert!(html.as_str().contains("<option value=\"b\" selected>B</option>"), "{html}");
+    }
+
+    #[test]
+    fn errors_are_listed_or_nothing_is() {
+        let fields = [Field::new("a", "A", FieldKind::Text), Field::new("b", "B", FieldKind::Text).error("thiếu")];
+        let html = Html::from(ErrorSummary::of(Lang::Vi, &fields));
+        assert!(html.as_str().contains("role=\"alert\"") && html.as_str().contains("href=\"#b\""), "{html}");
+        assert_eq!(Html::from(ErrorSummary::of(Lang::Vi, &fields[..1])).as_str().trim(), "");
+    }
+}

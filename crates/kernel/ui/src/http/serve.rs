@@ -1,0 +1,90 @@
+//! The outermost layer of the pages and the API.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Json, Router, middleware};
+
+use crate::http::{Here, Problem, cookie, is_same_origin};
+use crate::{Lang, assets, format, pages};
+
+/// Everything from this origin, nothing inline, no frames, no plug-ins.
+pub const CSP: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+                       frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, CSP),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+];
+
+/// A year, in seconds: how long the choice of a language is kept.
+const LANG_SECONDS: i64 = 365 * 24 * 3600;
+
+/// Wraps the whole application: assets, language, same-origin check, problems as pages or JSON, security headers.
+///
+/// Call it once, on the merged router, after `with_state` and outside every other layer.
+pub fn serve(app: Router) -> Router {
+    app.merge(assets::router()).fallback(|| async { Problem::NotFound }).layer(middleware::from_fn(answer))
+}
+
+async fn answer(mut request: Request, next: Next) -> Response {
+    let asked = Asked::of(&request);
+    let chosen = Lang::asked(request.uri());
+    request.extensions_mut().insert(asked.lang);
+    request.extensions_mut().insert(asked.here.clone());
+    let mut response = if is_same_origin(request.method(), request.headers()) {
+        next.run(request).await
+    } else {
+        Problem::OtherOrigin.into_response()
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = asked.explain(response);
+    }
+    if let Some(lang) = chosen {
+        let options = cookie::Options { max_age_seconds: Some(LANG_SECONDS), secure: false };
+        response.headers_mut().append(header::SET_COOKIE, cookie::set("lang", lang.code(), options));
+    }
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What is kept of a request until its answer is known.
+struct Asked {
+    lang: Lang,
+    here: Here,
+    method: Method,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let lang = Lang::of(request.uri(), request.headers());
+        Self { lang, here: Here::of(request.uri()), method: request.method().clone() }
+    }
+
+    /// Gives a bare refusal its words. Answers that brought their own page or JSON stay as they are.
+    fn explain(&self, response: Response) -> Response {
+        let known = response.extensions().get::<Problem>().cloned();
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if known.is_none() && (kind.starts_with("text/html") || kind.contains("json")) {
+            return response;
+        }
+        let problem = known.unwrap_or_else(|| Problem::of_status(response.status()));
+        let status = response.status();
+        if self.here.0.starts_with("/api/") {
+            return (status, Json(problem.outcome(self.lang))).into_response();
+        }
+        if problem == Problem::Unauthenticated {
+            let next = if self.method == Method::GET { self.here.0.as_str() } else { "/" };
+            return Redirect::to(&format!("/sign-in?next={}", format::query_value(next))).into_response();
+        }
+        let status = if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
+        (status, pages::problem(self.lang, &self.here.0, &problem)).into_response()
+    }
+}

@@ -1,0 +1,125 @@
+//! Whole pages that belong to no app: sign-in and the problem page.
+
+use askama::Template;
+
+use crate::components::{Button, ErrorSummary, Field, FieldKind, Icon, Tone};
+use crate::http::Problem;
+use crate::shell::{self, PageMeta};
+use crate::{Html, Lang, msg};
+
+/// What the sign-in page shows.
+#[derive(Clone, Debug, Default)]
+pub struct SignIn {
+    /// The reader's language.
+    pub lang: Lang,
+    /// Path and query of this page.
+    pub here: String,
+    /// Where to go afterwards; a path of this site.
+    pub next: String,
+    /// The user name typed before.
+    pub username: String,
+    /// Why the last try failed, in the reader's language.
+    pub error: Option<String>,
+    /// Something good to know above the form: signed out.
+    pub notice: Option<String>,
+    /// The accounts of a demonstration, if this is one.
+    pub demo: Vec<DemoAccount>,
+}
+
+/// An account that a demonstration offers.
+#[derive(Clone, Debug)]
+pub struct DemoAccount {
+    /// What it may do.
+    pub role: String,
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
+}
+
+/// `GET /sign-in`; the form posts `username`, `password` and `next` to `/sign-in`.
+pub fn sign_in(view: &SignIn) -> Html {
+    let lang = view.lang;
+    let mut username = Field::new("username", lang.t(msg::USERNAME), FieldKind::Text).required();
+    username.value = view.username.clone();
+    username.autocomplete = "username";
+    username.autofocus = view.username.is_empty();
+    let mut password = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
+    password.autocomplete = "current-password";
+    password.autofocus = !view.username.is_empty();
+    let errors = view.error.iter().map(|e| ("username".to_owned(), e.clone())).collect();
+    let body = Html::template(&SignInBody {
+        lang,
+        view,
+        errors: ErrorSummary { lang, errors },
+        fields: [username, password].map(|f| f.html(lang)),
+        button: Button::primary(lang.t(msg::SIGN_IN)),
+    });
+    let meta = PageMeta { lang, title: lang.t(msg::SIGN_IN).into(), here: view.here.clone(), ..PageMeta::default() };
+    shell::bare(&meta, body)
+}
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignInBody<'a> {
+    lang: Lang,
+    view: &'a SignIn,
+    errors: ErrorSummary,
+    fields: [Html; 2],
+    button: Button,
+}
+
+/// The page of a problem: what happened, what to do, a way home. The same shape for every problem.
+pub fn problem(lang: Lang, here: &str, problem: &Problem) -> Html {
+    let (title, advice) = problem.words();
+    let body = Html::template(&ProblemBody {
+        lang,
+        title: lang.t(title),
+        advice: lang.t(advice),
+        detail: problem.detail(),
+        status: problem.status().as_u16(),
+    });
+    let meta = PageMeta { lang, title: lang.t(title).into(), here: here.into(), ..PageMeta::default() };
+    shell::bare(&meta, body)
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemBody<'a> {
+    lang: Lang,
+    title: &'a str,
+    advice: &'a str,
+    detail: Option<&'a str>,
+    status: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sign_in_keeps_the_name_and_says_why() {
+        let view =
+            SignIn { username: "a\"b".into(), error: Some("sai".into()), next: "/hoc".into(), ..SignIn::default() };
+        let page = sign_in(&view);
+        for part in [
+            "action=\"/sign-in\"",
+            "value=\"a&#34;b\"",
+            "type=\"password\"",
+            "autocomplete=\"current-password\"",
+            "role=\"alert\"",
+            "href=\"#username\"",
+            "name=\"next\" value=\"/hoc\"",
+        ] {
+            assert!(page.as_str().contains(part), "{part} in {}", page.as_str());
+        }
+    }
+
+    #[test]
+    fn a_problem_never_shows_inner_text() {
+        let page = problem(Lang::En, "/x", &Problem::Internal("SELECT * FROM".into()));
+        assert!(!page.as_str().contains("SELECT") && page.as_str().contains("The server had a problem"));
+        let page = problem(Lang::Vi, "/x", &Problem::BadRequest("<tháng>".into()));
+        assert!(page.as_str().contains("&#60;tháng&#62;"));
+    }
+}

@@ -1,0 +1,77 @@
+// Bundles the pages' style, script, fonts and icons into dist/, with content-hashed names and a manifest.
+// Run by crates/kernel/ui/build.rs; by hand: `npm ci --ignore-scripts && node build.mjs`.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const dist = join(root, "dist");
+const TYPES = {
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+};
+/** Islands stay small: a page must open on a phone with a slow line. */
+const ISLANDS_MAX_BYTES = 15 * 1024;
+
+const files = [];
+
+/** Writes one file under a name that changes with its content, and its gzip beside it where that is smaller. */
+function emit(name, content) {
+  const bytes = Buffer.from(content);
+  const ext = extname(name);
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+  const path = `${basename(name, ext)}.${hash}${ext}`;
+  writeFileSync(join(dist, path), bytes);
+  const packed = ext === ".woff2" ? null : gzipSync(bytes, { level: 9 });
+  if (packed) writeFileSync(join(dist, `${path}.gz`), packed);
+  files.push({ name, path, type: TYPES[ext], bytes: bytes.length, gzip: packed ? packed.length : null });
+  return `/assets/${path}`;
+}
+
+/** One SVG of symbols from icons/*.svg: each file holds the inside of a 24 × 24 drawing. */
+function sprite() {
+  const symbols = readdirSync(join(root, "icons"))
+    .filter((f) => f.endsWith(".svg"))
+    .sort()
+    .map((f) => {
+      const inner = readFileSync(join(root, "icons", f), "utf8").replace(/^<svg[^>]*>|<\/svg>\s*$/g, "").trim();
+      return `<symbol id="${basename(f, ".svg")}" viewBox="0 0 24 24">${inner}</symbol>`;
+    });
+  return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`;
+}
+
+const common = { bundle: true, minify: true, write: false, legalComments: "none", logLevel: "warning" };
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+
+emit("icons.svg", sprite());
+emit("brand.svg", readFileSync(join(root, "brand.svg")));
+emit("htmx.js", readFileSync(join(root, "node_modules/htmx.org/dist/htmx.min.js")));
+
+const fonts = {
+  name: "fonts",
+  setup(plugin) {
+    plugin.onResolve({ filter: /\.woff2$/ }, (args) => ({
+      path: emit(basename(args.path), readFileSync(join(root, "node_modules", args.path))),
+      external: true,
+    }));
+  },
+};
+const css = await build({ ...common, entryPoints: [join(root, "css/app.css")], plugins: [fonts], target: "chrome100" });
+emit("app.css", css.outputFiles[0].contents);
+
+const js = await build({ ...common, entryPoints: [join(root, "ts/app.ts")], target: "es2020", format: "iife" });
+if (js.outputFiles[0].contents.length > ISLANDS_MAX_BYTES) {
+  throw new Error(`app.js has ${js.outputFiles[0].contents.length} bytes; islands may have ${ISLANDS_MAX_BYTES}`);
+}
+emit("app.js", js.outputFiles[0].contents);
+
+writeFileSync(join(dist, "manifest.json"), `${JSON.stringify({ files }, null, 1)}\n`);
+const sent = files.reduce((sum, f) => sum + (f.gzip ?? f.bytes), 0);
+console.log(`web: ${files.length} files, ${(sent / 1024).toFixed(1)} KB as sent`);
