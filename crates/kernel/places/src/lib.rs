@@ -3,7 +3,7 @@
 //! Until 2025-06-30 there were 63 provinces with districts; since 2025-07-01 there are 34 and no districts. A code may
 //! name another unit after that day, so a unit is asked for by code **and** day ([`Places::get`]) or by the stable
 //! [`PlaceKey`] that the database keeps. [`AsOf`] shows facts of both eras in the hierarchy of any one day; what cannot
-//! be told apart stays a row of its own, so that totals never change. Own memory: about 8 MB, and 1 MB per as-of date.
+//! be told apart stays a row of its own, so that totals never change. Own memory: about 10 MB, and 2 MB per as-of date in use.
 
 mod as_of;
 mod key;

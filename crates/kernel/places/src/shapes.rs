@@ -31,6 +31,8 @@ pub struct Shape {
     pub path: String,
     /// A point inside with room for a label to both sides: x, y.
     pub label: (i32, i32),
+    /// How wide the shape is at the label, in user units: pages leave out names that need more.
+    pub label_room: i32,
 }
 
 /// A province's communes, for `viewBox="0 0 {width} {height}"`.
@@ -82,8 +84,8 @@ fn draw(file: &'static str, text: &str) -> Result<Map, Error> {
         .iter()
         .map(|(code, key, name, rings)| {
             let rings: Vec<Vec<(i32, i32)>> = rings.iter().map(|r| thin(r.iter().map(to_grid))).collect();
-            let (path, label) = (path(&rings), label(&rings));
-            Shape { code: code.clone(), key: *key, name: name.clone(), path, label }
+            let (label, label_room) = label(&rings);
+            Shape { code: code.clone(), key: *key, name: name.clone(), path: path(&rings), label, label_room }
         })
         .collect();
     shapes.sort_by(|a, b| a.code.cmp(&b.code));
@@ -133,12 +135,12 @@ fn path(rings: &[Vec<(i32, i32)>]) -> String {
     out
 }
 
-/// The middle of the widest stretch inside the shape, over fifteen lines across it; wide enough for a name.
-fn label(rings: &[Vec<(i32, i32)>]) -> (i32, i32) {
+/// The middle and the length of the widest stretch inside the shape, over fifteen lines across it.
+fn label(rings: &[Vec<(i32, i32)>]) -> ((i32, i32), i32) {
     const LINES: i32 = 16;
     let ys = || rings.iter().flatten().map(|p| p.1);
     let (top, bottom) = (ys().min().unwrap_or(0), ys().max().unwrap_or(0));
-    let mut best = (0.0, rings.first().and_then(|r| r.first()).copied().unwrap_or_default());
+    let mut best = (0.0, (rings.first().and_then(|r| r.first()).copied().unwrap_or_default(), 0));
     for i in 1..LINES {
         // Half a unit off the grid, so that no line runs through a corner.
         let y = f64::from(top) + f64::from(bottom - top) * f64::from(i) / f64::from(LINES);
@@ -150,7 +152,8 @@ fn label(rings: &[Vec<(i32, i32)>]) -> (i32, i32) {
             let off_middle = (f64::from(i) / f64::from(LINES) - 0.5).abs();
             let worth = (pair[1] - pair[0]) * (1.0 - off_middle);
             if worth > best.0 {
-                best = (worth, (((pair[0] + pair[1]) / 2.0).round() as i32, y.round() as i32));
+                let middle = ((pair[0] + pair[1]) / 2.0).round() as i32;
+                best = (worth, ((middle, y.round() as i32), (pair[1] - pair[0]) as i32));
             }
         }
     }
@@ -182,6 +185,7 @@ mod tests {
             assert!(shape.path.starts_with('M') && shape.path.ends_with('z'), "{}", shape.code);
             let (x, y) = shape.label;
             assert!((0..=map.width).contains(&x) && (0..=map.height).contains(&y), "{}", shape.code);
+            assert!((5..500).contains(&shape.label_room), "{}", shape.code);
         }
         // Pages carry the whole map: half a first page before compression.
         assert!(map.shapes.iter().map(|s| s.path.len()).sum::<usize>() < 60_000);

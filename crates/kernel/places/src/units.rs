@@ -101,6 +101,9 @@ impl Places {
         let mut places = Self { units: Vec::with_capacity(16_000), ..Self::default() };
         each_row(UNITS_FILE, UNITS_HEADER, units, |cell| places.add_unit(read_unit(cell)?))?;
         each_row(SUCCESSORS_FILE, SUCCESSORS_HEADER, successors, |cell| places.add_successor(read_successor(cell)?))?;
+        // Most units have one version and one successor; a growing Vec reserves four.
+        places.by_key.values_mut().for_each(Vec::shrink_to_fit);
+        places.successors.values_mut().chain(places.predecessors.values_mut()).for_each(Vec::shrink_to_fit);
         Ok(places)
     }
 
