@@ -14,7 +14,7 @@ mod rules;
 mod table;
 
 pub use antibiotics::Antibiotics;
-pub use calendar::Calendar;
+pub use calendar::{Calendar, TET_PERIOD_MAX_DAYS, TET_REACH_DAYS};
 pub use code_list::{CodeEntry, CodeList};
 pub use facilities::{Facilities, Facility, FacilityKind, Tier};
 pub use icd10::{Block, Chapter, Diagnosis, Icd10, IcdKey, Mark, Status};
