@@ -49,6 +49,7 @@ role = Role
 role-leader = Leader
 role-operator = Facility operator
 role-clinician = Clinician
+department-of-health = Department of Health
 
 # Sign-in
 sign-in = Sign in

@@ -49,6 +49,7 @@ role = Vai trò
 role-leader = Lãnh đạo
 role-operator = Nhân viên đơn vị
 role-clinician = Bác sĩ, điều dưỡng
+department-of-health = Sở Y tế
 
 # Sign-in
 sign-in = Đăng nhập

@@ -20,6 +20,7 @@ mod writer;
 use mach_access::{Decision, Scope};
 use sql::{Arg, Execute, Query, Row};
 use sqlite::Sqlite;
+pub use writer::Pending;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -131,6 +132,16 @@ impl Store {
         decision: &Decision,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.begin_write(decision, work)?.wait()
+    }
+
+    /// Hands `work` to the writer without waiting: the next piece can be prepared while this one becomes durable.
+    /// Pieces handed in by one thread run in their order.
+    pub fn begin_write<T: Send + 'static>(
+        &self,
+        decision: &Decision,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<Pending<T>> {
         self.inner.writer.submit(decision.clone(), work)
     }
 

@@ -22,37 +22,48 @@ pub struct Place {
     pub slot: i64,
 }
 
-/// Writes `bodies` into packs, in order; gives each body's place.
-pub fn write(tx: &mut dyn Execute, bodies: &[&[u8]]) -> Result<Vec<Place>> {
-    let mut places = Vec::with_capacity(bodies.len());
-    let mut from = 0;
-    while from < bodies.len() {
-        let mut bytes = 0;
-        let mut to = from;
-        while to < bodies.len() && (to == from || bytes + bodies[to].len() <= PACK_BYTES) {
-            bytes += bodies[to].len();
-            to += 1;
-        }
-        let pack = write_one(tx, &bodies[from..to])?;
-        places.extend((0..to - from).map(|slot| Place { pack, slot: slot as i64 }));
-        from = to;
-    }
-    Ok(places)
+/// A pack being filled: its bodies have places before they are written.
+#[derive(Debug, Default)]
+pub struct Open {
+    id: Option<i64>,
+    bodies: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
-fn write_one(tx: &mut dyn Execute, bodies: &[&[u8]]) -> Result<i64> {
-    let total = bodies.iter().map(|b| b.len()).sum::<usize>();
-    let mut plain = Vec::with_capacity(4 + 4 * bodies.len() + total);
-    plain.extend((bodies.len() as u32).to_le_bytes());
-    for body in bodies {
-        plain.extend((body.len() as u32).to_le_bytes());
+impl Open {
+    /// Adds bodies that belong together, in slots one after another; gives the place of the first. `close` must follow in
+    /// the same transaction.
+    pub fn add(&mut self, tx: &mut dyn Execute, together: &[&[u8]]) -> Result<Place> {
+        let bytes = together.iter().map(|b| b.len()).sum::<usize>();
+        if self.bytes > 0 && self.bytes + bytes > PACK_BYTES {
+            self.close(tx)?;
+        }
+        let pack = match self.id {
+            Some(id) => id,
+            None => *self.id.insert(tx.insert("INSERT INTO pack(body) VALUES (?1)", &[[].as_slice().into()])?),
+        };
+        let place = Place { pack, slot: self.bodies.len() as i64 };
+        self.bodies.extend(together.iter().map(|b| b.to_vec()));
+        self.bytes += bytes;
+        Ok(place)
     }
-    for body in bodies {
-        plain.extend_from_slice(body);
+
+    /// Writes the pack. Places given before can be read from now on.
+    pub fn close(&mut self, tx: &mut dyn Execute) -> Result<()> {
+        let Some(id) = self.id.take() else { return Ok(()) };
+        let mut plain = Vec::with_capacity(4 + 4 * self.bodies.len() + self.bytes);
+        plain.extend((self.bodies.len() as u32).to_le_bytes());
+        for body in &self.bodies {
+            plain.extend((body.len() as u32).to_le_bytes());
+        }
+        for body in self.bodies.drain(..) {
+            plain.extend(body);
+        }
+        self.bytes = 0;
+        let mut packed = (plain.len() as u32).to_le_bytes().to_vec();
+        packed.extend(zstd::bulk::compress(&plain, LEVEL).map_err(|e| Error::Files(e.to_string()))?);
+        tx.run("UPDATE pack SET body = ?2 WHERE id = ?1", &[id.into(), packed.as_slice().into()]).map(drop)
     }
-    let mut packed = (plain.len() as u32).to_le_bytes().to_vec();
-    packed.extend(zstd::bulk::compress(&plain, LEVEL).map_err(|e| Error::Files(e.to_string()))?);
-    tx.insert("INSERT INTO pack(body) VALUES (?1)", &[packed.as_slice().into()])
 }
 
 /// All bodies of a pack, in order.

@@ -107,15 +107,15 @@ fn number(kind: ResourceType) -> Arg<'static> {
 impl Tx<'_> {
     /// Writes resources and their index rows. Bodies given together are packed together.
     pub fn put(&mut self, puts: &[Put]) -> Result<Vec<Written>> {
-        let indexes: Vec<String> = puts.iter().map(|p| encode(&p.index)).collect();
-        // Two slots for each: the body, and what it is indexed by, so that a later version can take those rows away.
-        let mut bodies = Vec::with_capacity(puts.len() * 2);
-        for (put, index) in puts.iter().zip(&indexes) {
-            bodies.push(put.body.as_bytes());
-            bodies.push(index.as_bytes());
+        let mut open = pack::Open::default();
+        let mut places = Vec::with_capacity(puts.len());
+        for put in puts {
+            // Two slots: the body, and what it is indexed by, so that a later version can take those rows away.
+            let index = encode(&put.index);
+            places.push(open.add(self, &[put.body.as_bytes(), index.as_bytes()])?);
         }
-        let places = pack::write(self, &bodies)?;
-        puts.iter().zip(places.chunks(2)).map(|(put, place)| self.put_one(put, place[0])).collect()
+        open.close(self)?;
+        puts.iter().zip(places).map(|(put, place)| self.put_one(put, place)).collect()
     }
 
     fn put_one(&mut self, put: &Put, place: Place) -> Result<Written> {
@@ -377,6 +377,13 @@ pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(
             Ok((version, at, deleted, String::from_utf8(bytes).map_err(|_| Error::Damaged(place.pack))?))
         })
         .collect()
+}
+
+/// Ids of current resources of `kind` whose id begins with `prefix`.
+pub fn with_prefix(on: &mut dyn Query, kind: ResourceType, prefix: &str) -> Result<Vec<String>> {
+    let sql = "SELECT id FROM resource WHERE type = ?1 AND id >= ?2 AND id < ?3 AND deleted = 0";
+    let end = format!("{prefix}\u{7f}");
+    sql::list(on, sql, &[number(kind), prefix.into(), (&end).into()], |r| Ok(r.text(0)?.to_owned()))
 }
 
 /// Ids of resources of `kind` that have the token, in the order they were first written.

@@ -74,6 +74,16 @@ pub fn department_code(on: &mut dyn sql::Query, id: i64) -> Result<Option<String
     sql::first(on, "SELECT code FROM department WHERE id = ?1", &[(id - 1000).into()], |r| Ok(r.text(0)?.to_owned()))
 }
 
+/// The code of facility `id`.
+pub fn facility_code(on: &mut dyn sql::Query, id: i64) -> Result<Option<String>> {
+    sql::first(on, "SELECT code FROM facility WHERE id = ?1", &[id.into()], |r| Ok(r.text(0)?.to_owned()))
+}
+
+/// The number of the facility with `code`, if it has one.
+pub fn facility_of_code(on: &mut dyn sql::Query, code: &str) -> Result<Option<i64>> {
+    sql::first(on, "SELECT id FROM facility WHERE code = ?1", &[code.into()], |r| r.int(0))
+}
+
 /// All facilities that have a number: (number, code).
 pub fn facilities(on: &mut dyn sql::Query) -> Result<Vec<(i64, String)>> {
     sql::list(on, "SELECT id, code FROM facility ORDER BY code", &[], |r| Ok((r.int(0)?, r.text(1)?.to_owned())))

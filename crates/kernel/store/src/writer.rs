@@ -22,6 +22,19 @@ pub(crate) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Work handed to the writer and not yet durable.
+#[must_use = "work is durable only once it was waited for"]
+pub struct Pending<T> {
+    answer: Receiver<Result<T>>,
+}
+
+impl<T> Pending<T> {
+    /// Waits until the work is durable, or was refused.
+    pub fn wait(self) -> Result<T> {
+        self.answer.recv().map_err(|_| Error::Stopped)?
+    }
+}
+
 /// A piece of work on its way through the writer.
 trait Job: Send {
     /// Runs inside the open transaction; true where its rows are to be kept.
@@ -48,10 +61,10 @@ impl Writer {
         &self,
         decision: Decision,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    ) -> Result<Pending<T>> {
         let (reply, answer) = channel();
         self.send(Box::new(Work { decision, work: Some(work), result: None, reply }))?;
-        answer.recv().map_err(|_| Error::Stopped)?
+        Ok(Pending { answer })
     }
 
     pub(crate) fn between_commits(

@@ -1,0 +1,128 @@
+//! What every app is mounted with: the store, who is asking, and the one way to a decision.
+//!
+//! A handler extracts a [`Session`], asks [`House::decide`] for a decision, and gives it to [`House::read`] or
+//! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
+
+mod session;
+pub mod sign_in;
+
+pub use session::{SESSION_COOKIE, Session, facility_name};
+
+use mach_access::{Act, Decision, decide};
+use mach_store::{Reader, Store, Tx};
+use mach_ui::http::Problem;
+use std::sync::Arc;
+
+/// The state of every router.
+#[derive(Clone)]
+pub struct House {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    secure: bool,
+    demo: bool,
+}
+
+/// How the house answers, as configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Cookies travel over TLS only.
+    pub secure: bool,
+    /// Synthetic data: pages say so.
+    pub demo: bool,
+}
+
+impl House {
+    /// A house upon `store`.
+    pub fn new(store: Store, settings: Settings) -> Self {
+        Self { inner: Arc::new(Inner { store, secure: settings.secure, demo: settings.demo }) }
+    }
+
+    /// The store, for work outside a request (imports of the command line, timers).
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Whether the data is synthetic.
+    pub fn demo(&self) -> bool {
+        self.inner.demo
+    }
+
+    pub(crate) fn secure(&self) -> bool {
+        self.inner.secure
+    }
+
+    /// Decides whether the session's account may do `act`. A denial is audited and answers 403.
+    pub async fn decide(&self, session: &Session, act: Act) -> Result<Decision, Problem> {
+        match decide(&session.actor, act) {
+            Ok(decision) => Ok(decision),
+            Err(_) => {
+                self.audit_denial(session, act).await;
+                Err(Problem::Forbidden)
+            }
+        }
+    }
+
+    async fn audit_denial(&self, session: &Session, act: Act) {
+        let Ok(decision) = decide(&mach_access::Actor::console(), Act::UseAccount) else { return };
+        let target = format!("{} {}: {}", session.actor.role.code(), session.actor.name, act.code());
+        let written = self.write(decision, move |tx| tx.audit(None, &target, "denied")).await;
+        if let Err(e) = written {
+            tracing::error!("a denial could not be audited: {e}");
+        }
+    }
+
+    /// Runs `work` with a reader of `decision`, off the async threads.
+    pub async fn read<T, E>(
+        &self,
+        decision: Decision,
+        work: impl FnOnce(&mut Reader) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Failure> + From<mach_store::Error> + Send + 'static,
+    {
+        let store = self.inner.store.clone();
+        blocking(move || store.read(&decision).map_err(E::from).and_then(|mut reader| work(&mut reader))).await
+    }
+
+    /// Runs `work` in a transaction of `decision`, off the async threads; answers once it is durable.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        decision: Decision,
+        work: impl FnOnce(&mut Tx<'_>) -> mach_store::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let store = self.inner.store.clone();
+        blocking(move || store.write(&decision, work)).await
+    }
+}
+
+async fn blocking<T: Send + 'static, E: Into<Failure> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome.map_err(|e| e.into().0),
+        Err(e) => Err(Problem::internal(e)),
+    }
+}
+
+/// Why a piece of database work gave no answer, as the reader is told.
+#[derive(Debug)]
+pub struct Failure(pub Problem);
+
+impl From<mach_store::Error> for Failure {
+    fn from(error: mach_store::Error) -> Self {
+        Self(match error {
+            mach_store::Error::Full | mach_store::Error::Stopped => Problem::Unavailable,
+            other => Problem::internal(other),
+        })
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}

@@ -1,0 +1,167 @@
+//! Who is asking: a person's session cookie, or a program's API key.
+
+use crate::{Failure, House};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use mach_access::{Act, Actor, Decision, Role, decide, secret};
+use mach_base::time::now_seconds;
+use mach_store::{accounts, schema};
+use mach_terms::Facilities;
+use mach_ui::http::{Here, Problem, cookie};
+use mach_ui::components::Icon;
+use mach_ui::shell::{NavGroup, NavItem, PageMeta, UserView, initials};
+use mach_ui::{Lang, Msg, msg};
+
+/// Name of the session cookie.
+pub const SESSION_COOKIE: &str = "mach_session";
+/// Seconds between two notes that a session is in use: one write a minute, not one a request.
+const TOUCH_SECONDS: i64 = 60;
+
+/// The signed-in person or program of a request. Extracting it fails with 401 where there is none.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Who.
+    pub actor: Actor,
+    /// The facility's code, for roles that have one.
+    pub facility_code: Option<String>,
+    /// Language of the answer.
+    pub lang: Lang,
+    /// Where the reader is.
+    pub here: String,
+    /// Whether the data is synthetic.
+    pub demo: bool,
+}
+
+/// The decision by which the house itself reads sessions and keys.
+pub(crate) fn house_decision() -> Result<Decision, Problem> {
+    decide(&Actor::console(), Act::UseAccount).map_err(Problem::internal)
+}
+
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<[u8; 32]> {
+    cookie::get(headers, SESSION_COOKIE).map(secret::token_hash)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+struct Found {
+    actor: Actor,
+    facility_code: Option<String>,
+    stale: bool,
+}
+
+impl FromRequestParts<House> for Session {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Problem> {
+        let lang = extract(Lang::from_request_parts(parts, house).await);
+        let here = extract(Here::from_request_parts(parts, house).await).0;
+        let key = bearer(&parts.headers).map(secret::token_hash);
+        let token = session_token(&parts.headers);
+        if key.is_none() && token.is_none() {
+            return Err(Problem::Unauthenticated);
+        }
+        let found = house
+            .read(house_decision()?, move |reader| {
+                let live = match (key, token) {
+                    (Some(key), _) => accounts::by_api_key(reader, &key)?.map(|actor| (actor, now_seconds())),
+                    (None, Some(token)) => accounts::by_session(reader, &token)?.map(|(a, seen)| (a.actor, seen)),
+                    (None, None) => None,
+                };
+                let Some((actor, seen)) = live else { return Ok::<_, Failure>(None) };
+                let facility_code = match actor.facility {
+                    Some(id) => schema::facility_code(reader, id)?,
+                    None => None,
+                };
+                Ok(Some(Found { actor, facility_code, stale: now_seconds() - seen > TOUCH_SECONDS }))
+            })
+            .await?
+            .ok_or(Problem::Unauthenticated)?;
+        if let (true, Some(token), None) = (found.stale, token, key) {
+            house.write(house_decision()?, move |tx| tx.touch_session(&token)).await?;
+        }
+        Ok(Self { actor: found.actor, facility_code: found.facility_code, lang, here, demo: house.demo() })
+    }
+}
+
+fn extract<T>(result: Result<T, std::convert::Infallible>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(never) => match never {},
+    }
+}
+
+impl Session {
+    /// The shell's data of a page of this session: who, the rail of the role, `active` marked.
+    pub fn meta(&self, title: impl Into<String>, active: &'static str) -> PageMeta {
+        let facility_name = match &self.facility_code {
+            Some(code) => facility_name(code),
+            None => self.lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned(),
+        };
+        let user = UserView {
+            name: self.actor.name.clone(),
+            role_label: self.lang.t(role_label(self.actor.role)).to_owned(),
+            facility_name,
+            initials: initials(&self.actor.name),
+        };
+        PageMeta {
+            lang: self.lang,
+            title: title.into(),
+            here: self.here.clone(),
+            user: Some(user),
+            nav: nav(self.actor.role),
+            active: active.to_owned(),
+            ..PageMeta::default()
+        }
+    }
+}
+
+/// The name of the facility with `code`; the code itself where the register lacks it.
+pub fn facility_name(code: &str) -> String {
+    Facilities::shared().get(code).map_or_else(|| code.to_owned(), |f| f.name.clone())
+}
+
+fn role_label(role: Role) -> Msg {
+    match role {
+        Role::Leader | Role::Console => msg::ROLE_LEADER,
+        Role::Operator | Role::Sender => msg::ROLE_OPERATOR,
+        Role::Clinician => msg::ROLE_CLINICIAN,
+    }
+}
+
+/// The rail of a role: what it may open, and nothing else.
+fn nav(role: Role) -> Vec<NavGroup> {
+    let may = |act| {
+        let facility = role.has_facility().then_some(0);
+        decide(&Actor { account: 0, name: String::new(), role, facility }, act).is_ok()
+    };
+    let item = |label, href, icon| NavItem { label, href, icon, badge: None };
+    let groups = [
+        (
+            msg::NAV_OPERATIONS,
+            [
+                (Act::ReadFigures, item(msg::NAV_OVERVIEW, "/hoc", Icon::Overview)),
+                (Act::ReadFigures, item(msg::NAV_INDICATORS, "/hoc/indicators", Icon::Indicators)),
+                (Act::ReadClaims, item(msg::NAV_CLAIMS, "/claims", Icon::Claims)),
+            ],
+        ),
+        (
+            msg::NAV_CARE,
+            [
+                (Act::SearchPeople, item(msg::NAV_PEOPLE, "/people", Icon::People)),
+                (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
+                (Act::SendClaims, item(msg::NAV_UPLOAD, "/claims/send", Icon::Upload)),
+            ],
+        ),
+    ];
+    groups
+        .into_iter()
+        .map(|(label, items)| NavGroup {
+            label: Some(label),
+            items: items.into_iter().filter(|(act, _)| may(*act)).map(|(_, item)| item).collect(),
+        })
+        .filter(|group| !group.items.is_empty())
+        .collect()
+}
