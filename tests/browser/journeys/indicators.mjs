@@ -1,0 +1,60 @@
+// The second opinion: the synthetic province counts by itself what it wrote; pages and API must show the same.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "../lib/api.mjs";
+import { journey } from "../lib/browser.mjs";
+import { number } from "../lib/text.mjs";
+
+export default (world) =>
+  journey(world, "indicators", {}, (user) => {
+    const { page, server } = user;
+    const manifest = JSON.parse(readFileSync(join(server.data, "demo-files/manifest.json"), "utf8"));
+    const months = manifest.cells.map((c) => c.month).sort();
+    const [first, last] = [months[0], months.at(-1)];
+    const range = `from=${first}-01&to=${endOf(last)}`;
+    const ids = [...new Set(manifest.cells.map((c) => c.indicator))].sort();
+    let client;
+    return [
+      ["the list names every indicator of the manifest", async () => {
+        client = await new Client(server.url).signIn(server.account("leader"));
+        const listed = new Set((await client.json("/api/indicators")).indicators.map((i) => i.id));
+        assert.ok(ids.length >= 30, `${ids.length} indicators in the manifest`);
+        assert.deepEqual(ids.filter((id) => !listed.has(id)), []);
+      }],
+      ...ids.map((id) => [`${id}: every facility and month as the province counted`, async () => {
+        const expected = new Map(manifest.cells.filter((c) => c.indicator === id).map((c) => [`${c.facility} ${c.month}`, plain(c.value)]));
+        const { rows } = await client.json(`/api/indicators/${id}?${range}&period=month&by=facility`);
+        const given = new Map(rows.map((r) => [`${r.place} ${r.period}`, plain(r.value)]));
+        assert.equal(given.size, rows.length, "one row for a facility and month");
+        const wrong = [...expected].filter(([cell, value]) => given.get(cell) !== value);
+        const extra = [...given.keys()].filter((cell) => !expected.has(cell));
+        const show = wrong.slice(0, 5).map(([cell, value]) => `${cell}: ${value} expected, ${given.get(cell)} given`);
+        assert.deepEqual({ show, wrong: wrong.length, extra: extra.slice(0, 5) }, { show: [], wrong: 0, extra: [] });
+      }]),
+      ["pages show the same numbers as the API", async () => {
+        await user.signIn(server.account("leader"));
+        await page.waitForURL((url) => url.pathname === "/hoc");
+        for (const id of ["CD01", "CD15", "FI01", "BH07", "CD09"]) {
+          await user.open(`/hoc/indicators/${id}?period=month&at=${last}-01`);
+          const { rows } = await client.json(`/api/indicators/${id}?from=${last}-01&to=${endOf(last)}&period=month&by=none`);
+          const text = await page.locator("main").innerText();
+          const shown = text.match(/[-−]?\d[\d.]*(?:,\d+)?/g).map(number);
+          const value = Number(rows[0].value);
+          assert.ok(shown.some((n) => Math.abs(n - value) < 0.0500001), `${id} is ${value}; the page shows ${shown.slice(0, 30)}`);
+        }
+      }],
+    ];
+  });
+
+/** A value as written, without the zeros and signs that do not matter: `12.50` is `12.5`. */
+function plain(value) {
+  const text = String(value);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+
+/** The last day of a month: `2025-02` gives `2025-02-28`. */
+function endOf(month) {
+  const [year, number_] = month.split("-").map(Number);
+  return `${month}-${new Date(Date.UTC(year, number_, 0)).getUTCDate()}`;
+}

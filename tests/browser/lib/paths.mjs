@@ -1,0 +1,9 @@
+// Where things lie.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const here = dirname(dirname(fileURLToPath(import.meta.url)));
+export const root = join(here, "..", "..");
+export const out = join(here, "out");
+export const program = process.env.MACH_BIN ?? join(root, "target/debug/mach");
+export const chromium = process.env.MACH_CHROMIUM ?? "/usr/bin/chromium";

@@ -1,0 +1,46 @@
+// Journeys in a real browser, against the program as built. `node tests/browser/run.mjs [part of a journey's name]`
+//
+// One line per step; a journey stops at its first failed step and the rest of it counts as failed. No retries: a step that
+// fails now and then is a bug. UPDATE_SCREENSHOTS=1 copies the chosen pictures to docs/screenshots.
+import { mkdirSync, rmSync } from "node:fs";
+import { launch } from "./lib/browser.mjs";
+import { out } from "./lib/paths.mjs";
+import { Report } from "./lib/report.mjs";
+import { start } from "./lib/server.mjs";
+import clinician from "./journeys/clinician.mjs";
+import indicators from "./journeys/indicators.mjs";
+import leader from "./journeys/leader.mjs";
+import noScript from "./journeys/no-script.mjs";
+import operator from "./journeys/operator.mjs";
+import restart from "./journeys/restart.mjs";
+import signIn from "./journeys/sign-in.mjs";
+
+const DESKTOP = { name: "desktop", width: 1440, height: 900 };
+const PHONE = { name: "phone", width: 390, height: 844 };
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+const report = new Report(process.argv[2]);
+
+const server = await start();
+const browser = await launch();
+try {
+  const world = { server, browser, report };
+  for (const screen of [DESKTOP, PHONE]) {
+    await signIn({ ...world, screen });
+    await leader({ ...world, screen });
+    await operator({ ...world, screen });
+    await clinician({ ...world, screen });
+  }
+  await noScript({ ...world, screen: PHONE });
+  await indicators({ ...world, screen: DESKTOP });
+  await restart(world);
+} catch (error) {
+  // Not a step that failed but the harness itself: it must not look like a pass.
+  report.broken(error);
+} finally {
+  await browser.close();
+  await server.stop();
+  server.clean();
+}
+process.exitCode = report.end();
