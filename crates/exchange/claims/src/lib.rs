@@ -13,6 +13,9 @@ pub mod read;
 pub mod record;
 pub mod write;
 
+#[cfg(test)]
+mod sample;
+
 pub use dossier::Dossier;
 pub use layout::{Family, Field, Layout, Layouts};
 pub use raw::{Problem, RawClaim, RawRow, RawTable};

@@ -354,7 +354,7 @@ impl<'a> RawTable<'a> {
 
     /// Row `line`, from 1.
     pub fn row(self, line: u32) -> Option<RawRow<'a>> {
-        (1..=self.cells.rows as u32).contains(&line).then(|| RawRow { claim: self.claim, cells: self.cells, line })
+        (1..=self.cells.rows as u32).contains(&line).then_some(RawRow { claim: self.claim, cells: self.cells, line })
     }
 
     /// All rows in the file's order.

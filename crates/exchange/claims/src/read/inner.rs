@@ -80,8 +80,8 @@ pub(super) fn read<'p>(
                 table.start(name, offset_in(xml, name))?;
             }
             Event::End(_) => table.end(copied),
-            Event::Text(text) => table.text(&text, xml, offset, copied)?,
-            Event::CData(text) => table.text(&text, xml, offset, copied)?,
+            Event::Text(text) => table.text(&text, xml, offset)?,
+            Event::CData(text) => table.text(&text, xml, offset)?,
             Event::GeneralRef(reference) => table.char(sniff::resolve(&reference)?, offset, xml)?,
             Event::DocType(_) => return Err(Problem::new("XML-DTD", ["<!DOCTYPE"])),
             Event::Decl(declaration) => sniff::declared(&declaration)?,
@@ -208,8 +208,7 @@ impl<'a> Table<'a> {
         if trim(text).is_empty() { Ok(false) } else { Err(syntax(sniff::shown(trim(text).as_bytes()), offset)) }
     }
 
-    fn text(&mut self, text: &str, xml: &str, offset: u64, copied: &mut String) -> Result<(), Problem> {
-        let _ = copied;
+    fn text(&mut self, text: &str, xml: &str, offset: u64) -> Result<(), Problem> {
         if !self.in_field(text, offset)? {
             return Ok(());
         }

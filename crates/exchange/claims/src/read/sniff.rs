@@ -80,9 +80,14 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Problem> {
         let at = e.valid_up_to();
         Problem::new("XML-ENCODING", [format!("0x{:02X} (byte {at})", bytes[at])])
     })?;
-    match bytes.iter().position(|b| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
-        Some(at) => Err(Problem::new("XML-SYNTAX", [format!("U+{:04X}", bytes[at]), at.to_string()])),
-        None => Ok(text),
+    legal(text).map(|()| text)
+}
+
+/// Refuses control characters, which XML forbids and the parser lets pass: `XML-SYNTAX` [character, byte offset].
+pub(super) fn legal(text: &str) -> Result<(), Problem> {
+    match text.bytes().position(|b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) {
+        Some(at) => Err(Problem::new("XML-SYNTAX", [format!("U+{:04X}", text.as_bytes()[at]), at.to_string()])),
+        None => Ok(()),
     }
 }
 
