@@ -11,7 +11,7 @@ const KERNEL: [(&str, &[&str]); 10] = [
     ("mach-places", &["mach-base"]),
     ("mach-store", &["mach-base", "mach-access", "mach-fhir"]),
     ("mach-people", &["mach-base", "mach-access", "mach-fhir", "mach-store"]),
-    ("mach-cube", &["mach-base", "mach-access", "mach-places", "mach-store"]),
+    ("mach-cube", &["mach-base", "mach-access", "mach-terms", "mach-places", "mach-store"]),
     ("mach-ui", &["mach-base"]),
     ("mach-house", &["mach-base", "mach-access", "mach-store", "mach-terms", "mach-ui"]),
 ];

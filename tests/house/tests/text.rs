@@ -143,3 +143,24 @@ fn templates_hold_no_text_of_their_own() {
     let found = lines_where(&files("crates", &[".html"]), |line| vietnamese(line) && !comment(line));
     forbid("text belongs into content/messages/vi.ftl and en.ftl", &found);
 }
+
+/// Where floating point may be: drawing, geometry, and quantities that are shown and never added up.
+const FLOATS: [(&str, &str); 4] = [
+    ("crates/kernel/ui/src/chart/", "pixels"),
+    ("crates/kernel/ui/src/http/request.rs", "weights of Accept and Accept-Language"),
+    ("crates/kernel/places/src/shapes.rs", "longitudes and latitudes"),
+    ("crates/mach/src/", "seconds, and claims per second, as printed"),
+];
+
+#[test]
+fn money_and_figures_are_never_floats() {
+    let is_float = |line: &str| {
+        let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        !is_comment(line)
+            && words.into_iter().any(|w| w == "f64" || w == "f32" || w.ends_with("_f64") || w.ends_with("_f32"))
+    };
+    let sources = sources();
+    let strict =
+        sources.iter().filter(|f| !is_test(&f.path) && !FLOATS.iter().any(|(path, _)| f.path.starts_with(path)));
+    forbid("floating point where money or figures may pass: use Decimal or integers", &lines_where(strict, is_float));
+}
