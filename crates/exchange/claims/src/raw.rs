@@ -14,7 +14,26 @@ use crate::layout::{Family, Field, Layout, TableLayout};
 const EXTRA_KEPT: usize = 1_000;
 
 /// Something that is wrong with the shape of a file or claim. What `rule` says, in which severity and what to do, stands
-/// in `content/claims/rules.csv`; `args` fill its placeholders in order.
+/// in `content/claims/rules.csv`; `args` fill its placeholders in order:
+///
+/// | rule | args |
+/// |---|---|
+/// | `XML-ENCODING` | what was found: an encoding's name, or a byte and its place |
+/// | `XML-NOT-XML` | what it seems to be: `ZIP`, `PDF`, `0 byte`, its first characters |
+/// | `XML-DTD` | `<!DOCTYPE` |
+/// | `XML-ENTITY` | the reference's name |
+/// | `XML-SYNTAX` | what is wrong (`EOF`: cut off), byte offset |
+/// | `XML-DEPTH` | the limit |
+/// | `XML-ROOT` | root found, roots expected |
+/// | `XML-LIMIT` | of what, the limit |
+/// | `XML-BASE64` | what the decoder says |
+/// | `XML-COUNT` | `SOLUONGHOSO` as written, claims counted |
+/// | `XML-NO-XML1`, `XML-TABLE-TWICE`, `XML-TABLE-UNKNOWN` | name of the table |
+/// | `XML-LINK-DIFFERS` | `MA_LK` of XML1, the other |
+/// | `XML-LINK-MISSING`, `XML-FACILITY-MISSING`, `XML-TAG-UNKNOWN`, `XML-TAG-TWICE` | the tag |
+/// | `XML-LAYOUT` | day, decision legal that day, decision it is written in |
+/// | `XML-DATE` | `NGAY_RA`, `NGAY_VAO` as written |
+/// | `XML-INNER` | elements expected, element found (or the decision whose structure is required) |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// Stable id: `XML-…`.
@@ -157,7 +176,8 @@ pub(crate) struct Extra {
 /// One claim (`HOSO`) as read, or one check-in message (table 0 only).
 #[derive(Clone)]
 pub struct RawClaim {
-    /// `MACSKCB` of the envelope; of a check-in its `MA_CSKCB`. Trimmed; empty where missing.
+    /// `MACSKCB` of the envelope, trimmed. Of a check-in, and where the envelope names none (then there is a problem
+    /// `XML-FACILITY-MISSING`), `MA_CSKCB`.
     pub facility: String,
     /// `NGAYLAP` of the envelope, trimmed.
     pub written_on: String,

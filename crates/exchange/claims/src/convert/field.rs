@@ -28,14 +28,9 @@ impl<'a> Fields<'a> {
         self.row.line()
     }
 
-    /// The trimmed text of `tag`; also of tags that came to 4210 by letter and stand in no layout (CV 3788:
-    /// `NGAY_VAO_NOI_TRU`).
+    /// The trimmed text of `tag`; empty where the layout has no such tag.
     pub(super) fn get(self, tag: &str) -> &'a str {
-        let text = self.row.get(tag);
-        if text.is_empty() && self.family == Family::Q4210 {
-            return self.row.extra().find(|(extra, _)| *extra == tag).map_or("", |(_, text)| trim(text));
-        }
-        text
+        self.row.get(tag)
     }
 
     /// A code, as written.

@@ -54,7 +54,8 @@ pub fn to_dossier(claim: &RawClaim) -> Result<Dossier, ConvertError> {
     Ok(Dossier {
         facility: claim.facility.clone(),
         link: head.text("MA_LK"),
-        written_on: Day::parse_compact(&claim.written_on),
+        // Some exporters put the time behind the day.
+        written_on: claim.written_on.get(..8).and_then(Day::parse_compact),
         person: person::person(head)?,
         kind: kind(head, old)?,
         entry: if old { head.carried("MA_LYDO_VVIEN", &ENTRIES)? } else { head.code("MA_DOITUONG_KCB") },

@@ -211,7 +211,7 @@ impl Hoso {
                 Some(_) => {}
             }
         }
-        let facility = if self.is_check_in() { &head.facility } else { &self.facility };
+        let facility = if self.facility.is_empty() { &head.facility } else { &self.facility };
         let mut claim = RawClaim::new(read_as, facility, &self.written_on);
         claim.layout = layout;
         claim.family = head.family;

@@ -52,7 +52,7 @@ pub enum Item {
 pub struct Broken {
     /// Place in the file, from 1.
     pub index: u64,
-    /// `MACSKCB` of the envelope.
+    /// `MACSKCB` of the envelope, else `MA_CSKCB` where XML1 could be read.
     pub facility: String,
     /// `NGAYLAP` of the envelope.
     pub written_on: String,
