@@ -77,8 +77,9 @@ fn serves_pages(c: &Crate) -> bool {
 
 #[test]
 fn only_these_know_the_tools() {
+    type May = fn(&Crate) -> bool;
     // (tool, who may, why)
-    let rules: [(&str, fn(&Crate) -> bool, &str); 7] = [
+    let rules: [(&str, May, &str); 7] = [
         ("rusqlite", |c| c.name == "mach-store", "all SQL is in the store"),
         ("axum", serves_pages, "only pages know HTTP"),
         ("tower-http", |c| c.name == "mach-ui" || c.layer() == "mach", "one place wraps the answers"),
