@@ -139,8 +139,10 @@ fn parse(when: &str) -> Option<Expr<String>> {
     }
     let term = |text: &str| {
         let (field, rest) = text.trim().split_once(' ')?;
-        let words =
-            |list: &str| Some(list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).filter(|w| !w.is_empty());
+        let words = |list: &str| {
+            Some(list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .filter(|w| !w.is_empty() && !w.iter().any(|w| w == "and" || w == "or"))
+        };
         let test = match rest.trim() {
             "filled" => Test::Filled,
             "empty" => Test::Empty,
