@@ -149,8 +149,11 @@ fn amount_4210(cx: &mut Context<'_>, line: &Line<'_>) {
     }
 }
 
-/// What `THANH_TIEN_BV` and `THANH_TIEN_BH` may be; the first is what the message names.
-fn expected(cx: &Context<'_>, line: &Line<'_>) -> Option<([Option<Money>; 2], [Option<Money>; 2])> {
+/// Amounts a field may hold; the first is what the message names. None leaves 128 bits, or is not allowed.
+type Allowed = [Option<Money>; 2];
+
+/// What `THANH_TIEN_BV` and `THANH_TIEN_BH` may be.
+fn expected(cx: &Context<'_>, line: &Line<'_>) -> Option<(Allowed, Allowed)> {
     let row = line.row;
     let (q, insured_rate) = (line.quantity?, rate(row, "TYLE_TT_BH")?);
     if row.table() == 2 {
