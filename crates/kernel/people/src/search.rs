@@ -116,6 +116,11 @@ impl Question {
         self.words.is_empty() && self.numbers.is_empty() && self.year.is_none() && self.day.is_none()
     }
 
+    /// Whether all that was typed is four digits taken for a year.
+    fn could_be_number(&self) -> bool {
+        self.words.is_empty() && self.numbers.is_empty() && self.day.is_none() && self.year.is_some()
+    }
+
     /// Whether a name and a birth are what was asked.
     fn fits(&self, name: &str, birth: Birth) -> bool {
         let folded = fold(name);
@@ -153,23 +158,23 @@ pub fn search(on: &mut dyn Query, text: &str, scope: Option<i64>, page: &Page) -
         return Ok(found);
     }
     let after = page.after.as_deref().and_then(Cursor::parse).unwrap_or_default();
-    let (rows, next) = if !question.numbers.is_empty() {
+    let mut rows = Vec::new();
+    if question.could_be_number() && after == Cursor::default() {
+        // Four digits that may be a year may as well be the end of a number: some of those few people stand first.
+        let numbers = question.year.map(|y| y.to_string()).into_iter().collect();
+        let as_number = Question { numbers, ..Question::default() };
+        rows = by_number(on, &as_number, scope, after, limit / 2)?.0;
+    }
+    let limit = limit - rows.len();
+    let (mut more, next) = if !question.numbers.is_empty() {
         by_number(on, &question, scope, after, limit)?
     } else if question.words.is_empty() && question.day.is_some() {
         by_day(on, &question, scope, after, limit)?
     } else {
         by_sets(on, &question, scope, after, limit)?
     };
+    rows.append(&mut more);
     found.next = next.map(|cursor| cursor.text());
-    let mut rows = rows;
-    if question.words.is_empty() && question.year.is_some() && after == Cursor::default() {
-        // Four digits that may be a year may as well be the end of a number: those few people stand first.
-        let numbers = question.year.map(|y| y.to_string()).into_iter().collect();
-        let as_number = Question { numbers, ..Question::default() };
-        let (mut first, _) = by_number(on, &as_number, scope, after, limit)?;
-        first.append(&mut rows);
-        rows = first;
-    }
     let mut seen = Vec::with_capacity(rows.len());
     rows.retain(|row| !seen.contains(&row.id) && (seen.push(row.id), true).1);
     found.hits = rows.into_iter().map(|person| PersonHit { person }).collect();
@@ -282,8 +287,12 @@ fn by_sets(on: &mut dyn Query, question: &Question, scope: Option<i64>, after: C
     let mut clauses = Vec::new();
     clauses.extend(scope.map(|facility| vec![tokens::facility(facility)]));
     clauses.extend(question.year.or(question.day.map(|d| d.ymd().0)).map(|year| vec![tokens::year(i64::from(year))]));
-    for word in &question.words {
-        clauses.push(beginnings(on, word)?);
+    for (at, word) in question.words.iter().enumerate() {
+        // Whoever has a word that begins with a longer one of the words has one that begins with this.
+        let implied = |(i, w): (usize, &String)| w.starts_with(word.as_str()) && (w.len() > word.len() || i < at);
+        if !question.words.iter().enumerate().any(implied) {
+            clauses.push(beginnings(on, word)?);
+        }
     }
     clauses.sort_by_key(Vec::len);
     let given = question.words.last().map(|word| tokens::given(word));

@@ -9,6 +9,11 @@
 //! word gives: `nguyen van` is 480,000 ∩ 400,000 rows there, and pairs of words need ten rows per person and still leave
 //! triples. The price is paid once, when a person is first met: about twelve small values are read and written back
 //! (all of one transaction's new people share the last chunk, so they stay in the page cache), some 30 bytes a person.
+//!
+//! Measured over 1.27 million synthetic people with Vietnamese name frequencies, 2 % of given names misspelt (tests'
+//! profile, two shared cores): 3,000 random searches by one to three words, a third cut short, a quarter with a year:
+//! p50 0.7 ms, p95 4.3 ms, p99 8 ms, worst 16 ms; a new person 85 µs from the first to the last; 360 bytes a person with
+//! all numbers.
 
 /// People in one chunk. A power of two.
 pub const CHUNK: i64 = 8192;

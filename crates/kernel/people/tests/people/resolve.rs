@@ -98,6 +98,27 @@ fn batches_change_nothing() {
 }
 
 #[test]
+fn two_writers_make_one_person_of_one() {
+    const PEOPLE: usize = 60;
+    let folder = Folder::new();
+    let mut random = Random(3);
+    let claims: Vec<Claim> = (0..PEOPLE).map(|n| random_claim(&mut random, n)).collect();
+    let stores = [folder.again(), folder.again()];
+    std::thread::scope(|scope| {
+        for store in &stores {
+            scope.spawn(|| {
+                for claim in claims.clone() {
+                    let work = move |tx: &mut mach_store::Tx<'_>| Ok(mach_people::resolve(tx, &claim.evidence())?);
+                    store.write(&Folder::decision(mach_access::Act::SendClaims), work).unwrap();
+                }
+            });
+        }
+    });
+    let people = folder.read(|on| dump(on, &["person"]));
+    assert_eq!(people.len(), PEOPLE);
+}
+
+#[test]
 fn the_later_visit_is_believed() {
     let folder = Folder::new();
     let base = Claim::of("1; A1; 046185000001; ; Nguyễn Thị Hoa; 1985-03-12; 2");

@@ -22,6 +22,11 @@ impl Folder {
         Self { store: Some(Store::open(&path).unwrap()), path }
     }
 
+    /// The same folder opened again, as a second process would.
+    pub fn again(&self) -> Store {
+        Store::open(&self.path).unwrap()
+    }
+
     pub fn decision(act: Act) -> Decision {
         decide(&Actor::console(), act).unwrap()
     }
