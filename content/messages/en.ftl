@@ -35,12 +35,12 @@ footer-demo = Demonstration data, no real people
 nav-operations = Operations
 nav-overview = Overview
 nav-indicators = Indicators
-nav-freshness = Data freshness
-nav-claims = Claims received
+nav-freshness = Freshness
+nav-claims = Claims
 nav-upload = Upload claims
 nav-care = Care
 nav-people = People
-nav-review = Review queue
+nav-review = Review
 nav-system = System
 nav-components = Components
 
@@ -416,3 +416,25 @@ weekday-6 = Sunday
 
 # Component gallery
 gallery-lead = Every component in every state.
+
+# Claims inbox, details
+claim-disputed = Resent version refused
+claim-unreadable = (unreadable link)
+file-unfinished = Not read to the end
+file-read = Read
+severity = Severity
+open-record = Open health record
+person-name = Name
+line-name = Name
+line-code = Code
+line-quantity = Quantity
+line-price = Unit price
+line-cost = Amount
+claim-drugs = Medicines, blood (XML2)
+claim-services = Services, beds, supplies (XML3)
+claim-results = Results (XML4)
+result-value = Result
+result-conclusion = Conclusion
+result-at = Time
+none-here = None
+recheck-cannot = It cannot be checked again because the file is broken; correct it and send it again.

@@ -35,12 +35,12 @@ footer-demo = Dữ liệu minh họa, không phải người thật
 nav-operations = Điều hành
 nav-overview = Toàn cảnh
 nav-indicators = Chỉ tiêu
-nav-freshness = Tình hình gửi dữ liệu
-nav-claims = Hồ sơ BHYT gửi lên
+nav-freshness = Dữ liệu gửi về
+nav-claims = Hồ sơ BHYT
 nav-upload = Gửi hồ sơ
 nav-care = Khám chữa bệnh
 nav-people = Người bệnh
-nav-review = Hàng chờ đối chiếu
+nav-review = Đối chiếu
 nav-system = Hệ thống
 nav-components = Bộ thành phần
 
@@ -416,3 +416,25 @@ weekday-6 = Chủ Nhật
 
 # Component gallery
 gallery-lead = Mọi thành phần, mọi trạng thái.
+
+# Claims inbox, details
+claim-disputed = Bản gửi lại bị từ chối
+claim-unreadable = (không đọc được mã)
+file-unfinished = Chưa đọc hết
+file-read = Đã đọc
+severity = Mức độ
+open-record = Mở hồ sơ sức khỏe
+person-name = Họ tên
+line-name = Tên
+line-code = Mã
+line-quantity = Số lượng
+line-price = Đơn giá
+line-cost = Thành tiền
+claim-drugs = Thuốc, máu (XML2)
+claim-services = Dịch vụ, giường, vật tư (XML3)
+claim-results = Kết quả (XML4)
+result-value = Kết quả
+result-conclusion = Kết luận
+result-at = Thời điểm
+none-here = Không có
+recheck-cannot = Không kiểm tra lại được vì tệp hỏng; hãy sửa rồi gửi lại.

@@ -141,6 +141,33 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Cl
     sql::list(on, &sql, &[person.into(), (limit as i64).into()], claim_row)
 }
 
+/// Visits of a person, newest arrival first: claims that count and are not withdrawn, past `before` (arrival, number) if
+/// given, at most `limit`.
+pub fn visits_of_person(
+    on: &mut dyn Query,
+    person: i64,
+    before: Option<(i64, i64)>,
+    limit: usize,
+) -> Result<Vec<ClaimRow>> {
+    let (arrived, id) = before.unwrap_or((i64::MAX, i64::MAX));
+    let sql = format!(
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
+            WHERE c.person = ?1 AND (c.arrived, c.id) < (?2, ?3) AND c.accepted IS NOT NULL AND c.state <> {}
+            ORDER BY c.arrived DESC, c.id DESC LIMIT ?4",
+        State::Withdrawn as i64
+    );
+    sql::list(on, &sql, &[person.into(), arrived.into(), id.into(), (limit as i64).into()], claim_row)
+}
+
+/// Number of a person's visits: claims that count and are not withdrawn.
+pub fn visit_count(on: &mut dyn Query, person: i64) -> Result<i64> {
+    let sql = format!(
+        "SELECT count(*) FROM claim WHERE person = ?1 AND accepted IS NOT NULL AND state <> {}",
+        State::Withdrawn as i64
+    );
+    sql::int(on, &sql, &[person.into()])
+}
+
 /// Numbers of accepted claims above `after`, ascending: what an export walks through.
 pub fn accepted_after(on: &mut dyn Query, facility: Option<i64>, after: i64, limit: usize) -> Result<Vec<ClaimRow>> {
     let sql = format!(

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod cells;
 pub mod claims;
 pub mod claims_list;
+pub mod digest;
 pub mod pack;
 pub mod people;
 pub mod resources;

@@ -345,6 +345,12 @@ pub fn get(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<Re
     Ok(with_bodies(on, rows)?.pop())
 }
 
+/// The person a resource belongs to, deleted or not; `None` where there is none such, or it is nobody's.
+pub fn owner(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<i64>> {
+    let sql = "SELECT patient FROM resource WHERE type = ?1 AND id = ?2";
+    Ok(sql::first(on, sql, &[number(kind), id.into()], |r| r.opt_int(0))?.flatten())
+}
+
 /// Resources of one type of one person, newest first by their own time, at most `limit`, older than `before` if given.
 pub fn of_patient(
     on: &mut dyn Query,

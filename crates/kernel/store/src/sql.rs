@@ -55,6 +55,8 @@ pub trait Row {
     fn opt_text(&self, column: usize) -> Result<Option<&str>>;
     /// Bytes.
     fn blob(&self, column: usize) -> Result<&[u8]>;
+    /// An integer, a text or `NULL` as text; `None` past the last column.
+    fn shown(&self, column: usize) -> Result<Option<String>>;
 }
 
 /// What readers and transactions can do.

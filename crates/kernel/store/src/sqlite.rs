@@ -133,4 +133,15 @@ impl Row for SqliteRow<'_> {
             _ => Err(Error::Column(column)),
         }
     }
+
+    fn shown(&self, column: usize) -> Result<Option<String>> {
+        if column >= self.0.as_ref().column_count() {
+            return Ok(None);
+        }
+        Ok(Some(match self.value(column)? {
+            ValueRef::Integer(i) => i.to_string(),
+            ValueRef::Null => String::new(),
+            _ => self.text(column)?.to_owned(),
+        }))
+    }
 }

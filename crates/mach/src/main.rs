@@ -1,0 +1,93 @@
+//! `mach`: one program for a province. Reads its arguments, builds the store, mounts the apps, serves.
+
+mod accounts;
+mod bench;
+mod claims;
+mod demo;
+mod digest;
+mod output;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// One health platform for a province: claim files in, one record per person, the operations centre on screen.
+#[derive(Parser)]
+#[command(name = "mach", version, about, after_help = EXAMPLES)]
+struct Cli {
+    /// Folder that holds all data; also MACH_DATA
+    #[arg(long, global = true, env = "MACH_DATA", default_value = "data")]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  mach demo                                        a synthetic province, served on http://127.0.0.1:8080
+  mach claims check inbox/                         check claim files, store nothing
+  mach claims import inbox/ --json                 import them; exit code 0 all accepted, 2 some refused, 1 could not run
+  mach account set lan --role leader               make an account (the password is read from standard input)
+  mach key new --facility 46001 --name \"HIS\"       make an API key for POST /api/claims
+  mach serve --listen 127.0.0.1:8080               serve the data folder";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the pages and the API
+    Serve(serve::Options),
+    /// Load a synthetic province (the first time) and serve it
+    Demo(demo::Options),
+    /// Claim files: check, import, export, rules, generate
+    #[command(subcommand)]
+    Claims(claims::Command),
+    /// Accounts of people
+    #[command(subcommand)]
+    Account(accounts::AccountCommand),
+    /// API keys of facilities' programs
+    #[command(subcommand)]
+    Key(accounts::KeyCommand),
+    /// The store: a digest of what it holds
+    #[command(subcommand)]
+    Store(digest::Command),
+    /// Measure this machine: import, pages
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("MACH_LOG").unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    mach_base::content::set_folder(cli.data.join("content"));
+    let outcome = match cli.command {
+        Command::Serve(options) => serve::run(&cli.data, &options),
+        Command::Demo(options) => demo::run(&cli.data, &options),
+        Command::Claims(command) => claims::run(&cli.data, command),
+        Command::Account(command) => accounts::account(&cli.data, command),
+        Command::Key(command) => accounts::key(&cli.data, command),
+        Command::Store(command) => digest::run(&cli.data, command),
+        Command::Bench(options) => bench::run(&cli.data, &options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("mach: {message}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// What a command gives: an exit code, or why it could not run.
+type Outcome = Result<ExitCode, String>;
+
+/// The decision by which the console works on its own folder.
+fn console(act: mach_access::Act) -> Result<mach_access::Decision, String> {
+    mach_access::decide(&mach_access::Actor::console(), act).map_err(|e| e.to_string())
+}
+
+fn open(data: &std::path::Path) -> Result<mach_store::Store, String> {
+    mach_store::Store::open(data).map_err(|e| format!("`{}` cannot be opened: {e}", data.display()))
+}

@@ -1,0 +1,98 @@
+//! `mach serve`: the pages and the API on one address.
+
+use crate::{Outcome, open};
+use axum::routing::get;
+use clap::Args;
+use mach_house::{House, Settings};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+
+/// Where to serve.
+#[derive(Args)]
+pub struct Options {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, env = "MACH_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+}
+
+/// Serves until Ctrl-C.
+pub fn run(data: &Path, options: &Options) -> Outcome {
+    refuse_public(options.listen)?;
+    let store = open(data)?;
+    serve(House::new(store, Settings::default()), options.listen, &mut |address| {
+        println!("listening on http://{address}");
+        Ok(())
+    })
+}
+
+/// Passwords and records must not travel in clear: without TLS only this machine is served. A proxy with TLS in front
+/// of a loopback address is the way until the product ends TLS itself.
+fn refuse_public(listen: SocketAddr) -> Result<(), String> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(format!(
+        "`{listen}` is reachable from other machines and this version does not end TLS itself.\n\
+         hint: listen on 127.0.0.1 and put a proxy with TLS in front of it"
+    ))
+}
+
+/// The whole application.
+pub fn application(house: House) -> axum::Router {
+    let routes = axum::Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .merge(mach_house::sign_in::router())
+        .merge(mach_hoc::router())
+        .merge(mach_intake::router())
+        .merge(mach_record::router())
+        .with_state(house)
+        .layer(tower_http::compression::CompressionLayer::new());
+    mach_ui::http::serve(routes.merge(mach_ui::gallery::router()))
+}
+
+/// Reads every list now, so that a broken one stops the start and not the first request.
+pub fn load_content() {
+    mach_terms::load();
+    mach_places::load();
+    mach_claims::check::Rules::shared();
+    mach_claims::check::Codes::shared();
+    mach_cube::Definitions::shared();
+}
+
+/// Serves `house` on `listen` until Ctrl-C or SIGTERM; `ready` is told the address.
+pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
+    load_content();
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|e| format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0"))?;
+        ready(listener.local_addr().map_err(|e| e.to_string())?)?;
+        axum::serve(listener, application(house)).with_graceful_shutdown(stopped()).await.map_err(|e| e.to_string())
+    })?;
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stopped() {
+    let interrupt = async {
+        // Where the signal cannot be listened for, only killing stops the program; that is safe too.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! { () = interrupt => {}, () = terminate => {} }
+}
