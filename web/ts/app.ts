@@ -1,1 +1,11 @@
-export {};
+// What the browser does beyond links and forms. Every page works without it.
+import { keys } from "./keys";
+import { submits } from "./submits";
+import { tables } from "./tables";
+import { uploads } from "./uploads";
+
+document.documentElement.classList.add("scripted");
+keys();
+submits();
+tables();
+uploads();

@@ -28,7 +28,7 @@ pub fn number(lang: Lang, n: Decimal) -> String {
         out.push(MINUS);
     }
     for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
             out.push(group);
         }
         out.push(digit);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::components::{Button, ErrorSummary, Field, FieldKind, Icon, Tone};
+use crate::components::{Button, Field, FieldKind, Icon, Notice, Tone};
 use crate::http::Problem;
 use crate::shell::{self, PageMeta};
 use crate::{Html, Lang, msg};
@@ -47,11 +47,10 @@ pub fn sign_in(view: &SignIn) -> Html {
     let mut password = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
     password.autocomplete = "current-password";
     password.autofocus = !view.username.is_empty();
-    let errors = view.error.iter().map(|e| ("username".to_owned(), e.clone())).collect();
     let body = Html::template(&SignInBody {
         lang,
         view,
-        errors: ErrorSummary { lang, errors },
+        error: view.error.as_ref().map(|e| Notice::new(lang, Tone::Bad, e.clone())),
         fields: [username, password].map(|f| f.html(lang)),
         button: Button::primary(lang.t(msg::SIGN_IN)),
     });
@@ -64,7 +63,7 @@ pub fn sign_in(view: &SignIn) -> Html {
 struct SignInBody<'a> {
     lang: Lang,
     view: &'a SignIn,
-    errors: ErrorSummary,
+    error: Option<Notice>,
     fields: [Html; 2],
     button: Button,
 }
@@ -108,7 +107,6 @@ mod tests {
             "type=\"password\"",
             "autocomplete=\"current-password\"",
             "role=\"alert\"",
-            "href=\"#username\"",
             "name=\"next\" value=\"/hoc\"",
         ] {
             assert!(page.as_str().contains(part), "{part} in {}", page.as_str());

@@ -84,6 +84,8 @@ pub struct PageMeta {
     pub query: String,
     /// A chip beside the account: data freshness.
     pub status: Html,
+    /// Whether the footer says that no real person is shown.
+    pub demo: bool,
 }
 
 /// The whole document: `meta` around `body`.

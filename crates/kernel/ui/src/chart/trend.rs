@@ -56,14 +56,24 @@ pub struct TrendNote {
     pub text: String,
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 28.0;
-/// Most names under the axis.
-const AXIS_NAMES: usize = 13;
+
+/// A drawing for one kind of screen; the style sheet shows the one that fits, so that letters keep their size.
+struct Format {
+    class: &'static str,
+    width: f64,
+    height: f64,
+    /// Most names under the axis.
+    names: usize,
+}
+
+const FORMATS: [Format; 2] = [
+    Format { class: "wide", width: 760.0, height: 250.0, names: 13 },
+    Format { class: "slim", width: 360.0, height: 220.0, names: 6 },
+];
 
 impl Trend {
     /// The line itself, nothing where there is no value.
@@ -73,11 +83,17 @@ impl Trend {
         if least > greatest {
             return Html::trusted(format!("<p class=\"muted\">{}</p>", self.lang.t(msg::NO_DATA)));
         }
-        let plot = Plot::new(&self.points, Scale::of(least, greatest));
+        Html::concat(FORMATS.iter().map(|format| self.drawing(format, least, greatest)))
+    }
+
+    fn drawing(&self, format: &'static Format, least: f64, greatest: f64) -> Html {
+        let plot = Plot::new(&self.points, Scale::of(least, greatest), format);
+        let title = escape(&self.title);
         let mut out = format!(
-            "<svg class=\"trend\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"><title>{}</title><desc>{}</desc>",
-            escape(&self.title),
-            escape(&self.title),
+            "<svg class=\"trend {}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title><desc>{}</desc>",
+            format.class,
+            format.width,
+            format.height,
             escape(&self.summary())
         );
         plot.axis(self.lang, &self.points, &mut out);
@@ -140,23 +156,24 @@ impl Trend {
 /// Where things lie.
 struct Plot {
     scale: Scale,
+    format: &'static Format,
     first: f64,
     days: f64,
 }
 
 impl Plot {
-    fn new(points: &[TrendPoint], scale: Scale) -> Self {
+    fn new(points: &[TrendPoint], scale: Scale, format: &'static Format) -> Self {
         let day = |p: Option<&TrendPoint>| p.map_or(0.0, |p| f64::from(p.day.0));
         let (first, last) = (day(points.first()), day(points.last()));
-        Self { scale, first, days: (last - first).max(1.0) }
+        Self { scale, format, first, days: (last - first).max(1.0) }
     }
 
     fn x(&self, day: Day) -> f64 {
-        LEFT + (f64::from(day.0) - self.first) / self.days * (WIDTH - LEFT - RIGHT)
+        LEFT + (f64::from(day.0) - self.first) / self.days * (self.format.width - LEFT - RIGHT)
     }
 
     fn y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - self.scale.share(value) * (HEIGHT - TOP - BOTTOM)
+        self.format.height - BOTTOM - self.scale.share(value) * (self.format.height - TOP - BOTTOM)
     }
 
     fn axis(&self, lang: Lang, points: &[TrendPoint], out: &mut String) {
@@ -167,13 +184,13 @@ impl Plot {
             let _ = write!(
                 out,
                 "<path class=\"grid\" d=\"M{LEFT} {y}H{}\"/><text x=\"{x}\" y=\"{y}\" dy=\"4\" text-anchor=\"end\">{text}</text>",
-                WIDTH - RIGHT
+                self.format.width - RIGHT
             );
         }
-        let every = points.len().div_ceil(AXIS_NAMES).max(1);
+        let every = points.len().div_ceil(self.format.names).max(1);
         for (i, p) in points.iter().enumerate() {
-            if (points.len() - 1 - i) % every == 0 {
-                let (x, y) = (px(self.x(p.day)), px(HEIGHT - 8.0));
+            if (points.len() - 1 - i).is_multiple_of(every) {
+                let (x, y) = (px(self.x(p.day)), px(self.format.height - 8.0));
                 let _ = write!(out, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", escape(&p.short));
             }
         }
@@ -181,16 +198,16 @@ impl Plot {
 
     fn note(&self, note: &TrendNote, out: &mut String) {
         let x = self.x(note.day);
-        if !(LEFT..=WIDTH - RIGHT).contains(&x) {
+        if !(LEFT..=self.format.width - RIGHT).contains(&x) {
             return;
         }
         // The text stands on the side with more room.
-        let (anchor, at) = if x > WIDTH * 0.6 { ("end", x - 5.0) } else { ("start", x + 5.0) };
+        let (anchor, at) = if x > self.format.width * 0.6 { ("end", x - 5.0) } else { ("start", x + 5.0) };
         let _ = write!(
             out,
             "<path class=\"note\" d=\"M{} {TOP}V{}\"/><text class=\"note\" x=\"{}\" y=\"12\" text-anchor=\"{anchor}\">{}</text>",
             px(x),
-            HEIGHT - BOTTOM,
+            self.format.height - BOTTOM,
             px(at),
             escape(&note.text)
         );
@@ -265,12 +282,12 @@ mod tests {
     #[test]
     fn equal_time_is_equal_width() {
         let t = trend(&[Some(0), Some(50), Some(100)]);
-        let plot = Plot::new(&t.points, Scale::of(0.0, 100.0));
+        let plot = Plot::new(&t.points, Scale::of(0.0, 100.0), &FORMATS[0]);
         let x: Vec<f64> = t.points.iter().map(|p| plot.x(p.day)).collect();
         // January has 31 days, February 28.
         let ratio = (x[1] - x[0]) / (x[2] - x[1]);
         assert!((ratio - 31.0 / 28.0).abs() < 1e-9, "{ratio}");
-        assert!((plot.y(100.0) - TOP).abs() < 1e-9 && (plot.y(0.0) - (HEIGHT - BOTTOM)).abs() < 1e-9);
+        assert!((plot.y(100.0) - TOP).abs() < 1e-9 && (plot.y(0.0) - (250.0 - BOTTOM)).abs() < 1e-9);
     }
 
     #[test]

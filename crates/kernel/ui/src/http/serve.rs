@@ -78,13 +78,28 @@ impl Asked {
         let problem = known.unwrap_or_else(|| Problem::of_status(response.status()));
         let status = response.status();
         if self.here.0.starts_with("/api/") {
-            return (status, Json(problem.outcome(self.lang))).into_response();
+            return self.with_headers_of(response, (status, Json(problem.outcome(self.lang))).into_response());
         }
         if problem == Problem::Unauthenticated {
             let next = if self.method == Method::GET { self.here.0.as_str() } else { "/" };
             return Redirect::to(&format!("/sign-in?next={}", format::query_value(next))).into_response();
         }
         let status = if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
-        (status, pages::problem(self.lang, &self.here.0, &problem)).into_response()
+        let page = (status, pages::problem(self.lang, &self.here.0, &problem)).into_response();
+        self.with_headers_of(response, page)
+    }
+
+    /// `answer` with what `bare` told beside its body: `Allow`, `Retry-After`, cookies.
+    fn with_headers_of(&self, bare: Response, mut answer: Response) -> Response {
+        let (parts, _) = bare.into_parts();
+        let mut last = None;
+        for (name, value) in parts.headers {
+            last = name.or(last);
+            let Some(name) = last.clone() else { continue };
+            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                answer.headers_mut().append(name, value);
+            }
+        }
+        answer
     }
 }

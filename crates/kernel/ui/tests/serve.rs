@@ -1,0 +1,157 @@
+//! What a client of the pages sees: headers, problems, languages, assets; and that the gallery is sound HTML.
+#![expect(clippy::unwrap_used, reason = "a broken expectation stops the test")]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::routing::{get, post};
+use mach_ui::http::{Here, Problem, serve};
+use mach_ui::{Html, Lang, assets, gallery, pages};
+use tower::ServiceExt;
+
+fn app() -> Router {
+    let inner: Router = Router::new()
+        .route("/here", get(|lang: Lang, Here(here): Here| async move { format!("{} {here}", lang.code()) }))
+        .route("/private", get(|| async { Problem::Unauthenticated }))
+        .route("/broken", get(|| async { Problem::Internal("secret path".into()) }))
+        .route("/change", post(|| async { "changed" }))
+        .route("/api/broken", get(|| async { Problem::BadRequest("tháng <13>".into()) }))
+        .route("/api/own", get(|| async { (StatusCode::BAD_REQUEST, axum::Json("mine")) }));
+    serve(Router::new().nest("/deep", inner.clone()).merge(inner).merge(gallery::gallery_router()))
+}
+
+async fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = app().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, 1 << 20).await.unwrap();
+    (parts.status, parts.headers, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[tokio::test]
+async fn answers_are_guarded_and_not_kept() {
+    for uri in ["/here", "/ui", "/nowhere", "/api/broken"] {
+        let (_, headers, _) = ask("GET", uri, &[]).await;
+        assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'self'"), "{uri}");
+        assert!(!headers["content-security-policy"].to_str().unwrap().contains("unsafe"), "{uri}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn problems_have_one_shape() {
+    for (method, uri, status, says) in [
+        ("GET", "/nowhere", 404, "Không có trang này"),
+        ("GET", "/broken", 500, "Máy chủ gặp lỗi"),
+        ("GET", "/change", 405, "không nhận thao tác"),
+        ("GET", "/api/nowhere", 404, "\"code\":\"not-found\""),
+        ("GET", "/api/broken", 400, "tháng <13>"),
+        ("GET", "/api/own", 400, "\"mine\""),
+    ] {
+        let (got, headers, body) = ask(method, uri, &[]).await;
+        assert_eq!(got.as_u16(), status, "{uri}");
+        assert!(body.contains(says), "{uri}: {body}");
+        assert!(!body.contains("secret"), "{uri}");
+        let kind = headers["content-type"].to_str().unwrap();
+        assert_eq!(kind.contains("json"), uri.starts_with("/api/"), "{uri} {kind}");
+        assert_eq!(headers.contains_key("allow"), status == 405, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_sent_there_and_back() {
+    let (status, headers, _) = ask("GET", "/private?a=1&b=2", &[]).await;
+    assert_eq!(
+        (status, headers["location"].to_str().unwrap()),
+        (StatusCode::SEE_OTHER, "/sign-in?next=/private%3Fa%3D1%26b%3D2")
+    );
+}
+
+#[tokio::test]
+async fn other_sites_change_nothing() {
+    for (site, status) in [("same-origin", 200), ("none", 200), ("cross-site", 403), ("same-site", 403)] {
+        let (got, _, _) = ask("POST", "/change", &[("sec-fetch-site", site)]).await;
+        assert_eq!(got.as_u16(), status, "{site}");
+    }
+}
+
+#[tokio::test]
+async fn the_language_is_chosen_and_kept() {
+    let (_, headers, body) = ask("GET", "/deep/here?x=1&lang=en", &[]).await;
+    assert_eq!(body, "en /deep/here?x=1&lang=en");
+    assert!(headers["set-cookie"].to_str().unwrap().starts_with("lang=en; Path=/; HttpOnly; SameSite=Lax; Max-Age="));
+    let (_, headers, body) = ask("GET", "/here", &[("cookie", "lang=en")]).await;
+    assert_eq!(body, "en /here");
+    assert!(!headers.contains_key("set-cookie"));
+    let (_, _, page) = ask("GET", "/nowhere", &[("accept-language", "en-GB")]).await;
+    assert!(page.contains("There is no such page") && page.contains("<html lang=\"en\""));
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_a_year_and_packed() {
+    let css = assets::url("app.css");
+    let (status, headers, _) = ask("GET", &css, &[("accept-encoding", "gzip, br")]).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(headers["content-encoding"], "gzip");
+    assert_eq!(headers["cache-control"], "public, max-age=31536000, immutable");
+    let (_, headers, body) = ask("GET", &css, &[]).await;
+    assert!(!headers.contains_key("content-encoding") && body.contains("--jade-900"));
+    assert_eq!(ask("GET", "/assets/app.css", &[]).await.0, StatusCode::NOT_FOUND);
+}
+
+/// What a browser with an empty cache fetches for one page.
+fn first_load_bytes(page: &Html) -> usize {
+    page.as_str().len() + assets::ALL.iter().map(|a| a.gzip.map_or(a.bytes.len(), <[u8]>::len)).sum::<usize>()
+}
+
+#[test]
+fn the_first_page_is_at_most_100_kb() {
+    // The page itself is counted unpacked, so the truth is smaller still.
+    let page = pages::sign_in(&pages::SignIn::default());
+    let bytes = first_load_bytes(&page);
+    assert!(bytes <= 100 * 1024, "{bytes}");
+}
+
+const VOID: [&str; 7] = ["meta", "link", "input", "img", "br", "hr", "col"];
+
+/// Every element that opens closes, in order, and no id stands twice.
+fn check_markup(html: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut ids: Vec<&str> = Vec::new();
+    for piece in html.split('<').skip(1) {
+        let tag = piece.split('>').next().unwrap();
+        if tag.starts_with('!') {
+            continue;
+        }
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "after {open:?}");
+        } else if !tag.ends_with('/') && !VOID.contains(&name) {
+            open.push(name);
+        }
+        ids.extend(tag.split(" id=\"").skip(1).filter_map(|v| v.split('"').next()));
+    }
+    assert_eq!(open, Vec::<&str>::new());
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "{ids:?}");
+}
+
+#[tokio::test]
+async fn the_gallery_is_sound() {
+    for uri in ["/ui", "/ui?lang=en", "/ui/sign-in", "/ui/sign-in?wrong", "/ui/problem?status=400"] {
+        let (_, _, html) = ask("GET", uri, &[]).await;
+        check_markup(&html);
+        for inline in [" style=", "<style", "<script>", " onclick", "javascript:"] {
+            assert!(!html.contains(inline), "{inline} in {uri}");
+        }
+        assert_eq!(html.matches("<h1").count(), 1, "{uri}");
+        assert!(html.matches("class=\"btn primary\"").count() <= 2, "few primary buttons on {uri}");
+    }
+}
