@@ -134,7 +134,7 @@ fn findings_as_json() {
         serde_json::json!({
             "file": "a.xml", "ma_lk": "LK001", "table": "XML3", "line": 2, "tag": "MA_MAY",
             "rule": "FLD-PRACTICE", "severity": "warn",
-            "message_vi": "Nên có MA_MAY trong trường hợp này: MA_NHOM in 1 2 3 and MA_DICH_VU unlike *.K.*.",
+            "message_vi": "Nên có MA_MAY trong trường hợp này: MA_NHOM là 1 2 3 và MA_DICH_VU không chứa .K..",
             "message_en": "MA_MAY is expected here: MA_NHOM in 1 2 3 and MA_DICH_VU unlike *.K.*.",
             "hint_vi": "Điền MA_MAY; giám định thường yêu cầu.",
             "hint_en": "Fill in MA_MAY; reviewers usually ask for it.",

@@ -27,8 +27,8 @@ pub(super) struct Condition {
     tag: String,
     /// Rule that speaks where the field is empty though needed.
     pub(super) rule: String,
-    /// The words of the condition, for the message.
-    pub(super) when: String,
+    /// The words of the condition for the message: in Vietnamese, and as the list has them.
+    pub(super) when: [String; 2],
     expr: Expr<String>,
 }
 
@@ -61,20 +61,24 @@ pub(super) enum Place {
 }
 
 impl Conditions {
-    pub(super) fn load() -> Result<Self, RulesError> {
-        Self::read(&content::text(CONDITIONS.0, CONDITIONS.1))
+    /// Reads the list; a rule it names must be one of those `known`.
+    pub(super) fn load(known: impl Fn(&str) -> bool) -> Result<Self, RulesError> {
+        Self::read(&content::text(CONDITIONS.0, CONDITIONS.1), known)
     }
 
-    fn read(text: &str) -> Result<Self, RulesError> {
+    fn read(text: &str, known: impl Fn(&str) -> bool) -> Result<Self, RulesError> {
         let row = |row: super::rules::Row| {
             let when = row.get("when").to_owned();
+            if !known(row.get("rule")) {
+                return Err(row.wrong("rule"));
+            }
             Ok(Condition {
                 layouts: row.words("layouts").map(str::to_owned).collect(),
                 table: row.get("table").parse().map_err(|_| row.wrong("table"))?,
                 tag: row.get("tag").to_owned(),
                 rule: row.get("rule").to_owned(),
                 expr: parse(&when).ok_or_else(|| row.wrong("when"))?,
-                when,
+                when: [in_vietnamese(&when), when],
             })
         };
         Ok(Self { rows: Rows::read(CONDITIONS.0, text)?.into_iter().map(row).collect::<Result<_, _>>()? })
@@ -129,6 +133,24 @@ impl Test {
             Self::Before(day) => !value.is_empty() && value < day.as_str(),
         }
     }
+}
+
+/// The words of a condition as a Vietnamese reader says them.
+fn in_vietnamese(when: &str) -> String {
+    const WORDS: [(&str, &str); 10] = [
+        (" not in ", " khác "),
+        (" in ", " là "),
+        (" filled", " có giá trị"),
+        (" empty", " để trống"),
+        (" has ", " có mã "),
+        (" unlike *", " không chứa "),
+        (" < ", " trước "),
+        (" and ", " và "),
+        (" or ", " hoặc "),
+        ("*", ""),
+    ];
+    let said = WORDS.iter().fold(when.to_owned(), |text, (word, vi)| text.replace(word, vi));
+    if said == "always" { "mọi trường hợp".to_owned() } else { said }
 }
 
 fn parse(when: &str) -> Option<Expr<String>> {
@@ -188,8 +210,14 @@ mod tests {
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
+        let list = "layouts,table,tag,when,rule\n*,1,GHI_CHU,always,FLD-LOST\n";
+        assert!(matches!(
+            Conditions::read(list, |id| id == "FLD-REQUIRED"),
+            Err(RulesError::Value { column: "rule", .. })
+        ));
+        assert!(Conditions::read(list, |id| id == "FLD-LOST").is_ok());
         let layouts = Layouts::shared();
-        for c in &Conditions::load().unwrap().rows {
+        for c in &Conditions::load(|_| true).unwrap().rows {
             for decision in &c.layouts {
                 let layout = layouts.get(decision).unwrap();
                 let table = layout.table(c.table).unwrap();
@@ -200,9 +228,24 @@ mod tests {
                     "{decision} XML{} {}: {}",
                     c.table,
                     c.tag,
-                    c.when
+                    c.when[1]
                 );
             }
+        }
+    }
+
+    #[test]
+    fn conditions_are_said() {
+        for (when, vi) in [
+            ("always", "mọi trường hợp"),
+            ("MA_NHOM in 1 2 and MA_DICH_VU unlike *.K.*", "MA_NHOM là 1 2 và MA_DICH_VU không chứa .K."),
+            ("MA_NHOM not in 7 or MA_XU_TRI has 1", "MA_NHOM khác 7 hoặc MA_XU_TRI có mã 1"),
+            (
+                "A filled and B empty and XML1.NGAY_RA < 20250701",
+                "A có giá trị và B để trống và XML1.NGAY_RA trước 20250701",
+            ),
+        ] {
+            assert_eq!(in_vietnamese(when), vi);
         }
     }
 

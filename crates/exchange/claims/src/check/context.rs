@@ -83,6 +83,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Refuses a claim whose layout the rule book does not know.
+    pub(super) fn unchecked(&mut self) {
+        let args = [self.day.to_string(), "?".to_owned(), self.decision().to_owned()];
+        self.report.push(self.rules.finding("XML-LAYOUT", self.raw.link(), args));
+    }
+
     /// Reports a field of a row.
     pub(super) fn at<const N: usize>(&mut self, row: RawRow<'_>, tag: &str, rule: &str, args: [String; N]) {
         let repeats = self.raw.read_as.table(row.table()).is_none_or(|t| t.repeats);

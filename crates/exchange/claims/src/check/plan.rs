@@ -30,8 +30,8 @@ impl Plan {
 pub(super) enum Want {
     /// Always.
     Always,
-    /// Under a condition; `rule` speaks, `when` are its words.
-    When { expr: Expr<Place>, rule: String, when: String },
+    /// Under a condition; `rule` speaks, `when` are its words in Vietnamese and English.
+    When { expr: Expr<Place>, rule: String, when: [String; 2] },
     /// It may be empty.
     Never,
 }
@@ -173,7 +173,7 @@ mod tests {
         let layouts = Layouts::shared();
         let layout = layouts.get(decision).unwrap();
         let table = layout.table(table).unwrap();
-        field_plan(layout, table, table.field(tag).unwrap(), layouts.all(), &Conditions::load().unwrap())
+        field_plan(layout, table, table.field(tag).unwrap(), layouts.all(), &Conditions::load(|_| true).unwrap())
     }
 
     #[test]

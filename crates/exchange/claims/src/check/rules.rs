@@ -90,7 +90,7 @@ pub struct Rule {
     pub until: Option<Day>,
     /// Decisions it holds for; empty is all.
     pub layouts: Vec<String>,
-    /// Tables it looks at; empty is any.
+    /// Tables it looks at, for readers of the list; empty is any.
     pub tables: Vec<u8>,
     words: Arc<Words>,
 }
@@ -144,7 +144,7 @@ impl Rules {
             by_id.entry(rule.id.clone()).or_default().push(i);
         }
         let layouts = Layouts::shared().all();
-        let conditions = Conditions::load()?;
+        let conditions = Conditions::load(|id| by_id.contains_key(id))?;
         let plans = layouts.iter().map(|l| (l.decision.clone(), Plan::new(l, layouts, &conditions))).collect();
         Ok(Self { rows, by_id, plans })
     }
