@@ -12,6 +12,7 @@ import indicators from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
 import noScript from "./journeys/no-script.mjs";
 import operator from "./journeys/operator.mjs";
+import policy from "./journeys/policy.mjs";
 import restart from "./journeys/restart.mjs";
 import signIn from "./journeys/sign-in.mjs";
 
@@ -34,6 +35,7 @@ try {
   }
   await noScript({ ...world, screen: PHONE });
   await indicators({ ...world, screen: DESKTOP });
+  await policy(world);
   await restart(world);
 } catch (error) {
   // Not a step that failed but the harness itself: it must not look like a pass.

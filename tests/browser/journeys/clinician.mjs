@@ -41,7 +41,7 @@ export default (world) =>
         await user.look("record-clinician");
       }],
       ["the claims of a facility are not a clinician's", async () => {
-        await user.open("/hoc/claims", 403);
+        await user.open("/claims", 403);
         await user.look("denied");
       }],
       ["signing out", () => user.signOut()],

@@ -12,7 +12,7 @@ export default (world) =>
     // One claim for each screen, so that the second run is not a duplicate of the first.
     const id = `JOURNEY-${user.screen.name}`;
     const send = async (text) => {
-      await user.open("/claims");
+      await user.open("/claims/send");
       await page.locator('input[type="file"]').setInputFiles({ name: `${id}.xml`, mimeType: "text/xml", buffer: Buffer.from(text) });
       await page.locator('form.upload button[type="submit"]').click();
     };
@@ -23,26 +23,36 @@ export default (world) =>
         assert.ok((await rows().count()) > 0, "there are claims");
         await user.look("claims", { keep: "claims" });
       }],
+      ["files received are listed too", async () => {
+        await user.open("/claims/files");
+        assert.ok((await page.locator("main table.data tbody tr").count()) > 0);
+        await user.look("files");
+      }],
+      ["the way to send files starts at the list", async () => {
+        await user.open("/claims");
+        await user.follow(user.links("/claims/send").first());
+        await user.look("send");
+      }],
       ["a file with a day that does not exist is refused, and says where and why", async () => {
         await send(claimFile({ facility: account.facility, id, fields: { NGAY_TTOAN: "202502301000" } }));
         await page.locator("main").getByText("NGAY_TTOAN").first().waitFor();
         await user.look("upload-refused");
       }],
       ["the refused claim stands in the list with its findings", async () => {
-        await user.open("/claims?status=refused");
+        await user.open("/claims?state=refused");
         const row = rows().filter({ hasText: id });
         await user.follow(row.first());
         assert.match(await page.locator("main").innerText(), /NGAY_TTOAN/);
         await user.look("claim-refused", { keep: "claim-refused" });
       }],
       ["it can be checked again: nothing has changed, so it stays refused", async () => {
-        await page.locator('main form[action*="recheck"] button, main form[action*="check"] button').first().click();
-        await page.waitForLoadState("load");
+        await page.locator('main form[action$="/recheck"] button').click();
+        await page.waitForURL(/rechecked/);
         assert.match(await page.locator("main").innerText(), /NGAY_TTOAN/);
       }],
       ["a text file is refused as what it is", async () => {
         await send("đây không phải hồ sơ");
-        await page.waitForLoadState("load");
+        await page.locator('main [role="alert"]').first().waitFor();
         await user.look("upload-not-xml");
       }],
       ["another facility's claim is not there for this one", async () => {
