@@ -119,7 +119,6 @@ impl<'a> ClaimFile<'a> {
     pub fn add(&mut self, claim: &Claim, people: &Population, damage: Option<Damage>) {
         self.claims += 1;
         let page = Page { claim, province: self.province };
-        let old = claim.layout == Layout::L4210;
         open(&mut self.body, "HOSO");
         let mut due = vec![1u8];
         let counts = [claim.drugs.len(), claim.services.len(), claim.results.len(), claim.notes.len()];
@@ -134,22 +133,15 @@ impl<'a> ClaimFile<'a> {
                 9 => claim.children.len(),
                 _ => 1,
             };
-            self.document(&page, people, table, old, count, damage);
+            self.document(&page, people, (table, count), damage);
             self.embed(table);
         }
         close(&mut self.body, "HOSO");
         self.body.extend_from_slice(b"\n");
     }
 
-    fn document(
-        &mut self,
-        page: &Page,
-        people: &Population,
-        table: u8,
-        old: bool,
-        count: usize,
-        damage: Option<Damage>,
-    ) {
+    fn document(&mut self, page: &Page, people: &Population, (table, count): (u8, usize), damage: Option<Damage>) {
+        let old = page.claim.layout == Layout::L4210;
         let (outer, list, item) = roots(table, old);
         let style = self.style;
         self.inner.clear();

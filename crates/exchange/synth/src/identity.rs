@@ -85,7 +85,7 @@ fn name(person: &Person, facility: usize, chance: &mut Chance) -> String {
         name.push_str(&bare);
     }
     // Half of the programs write names in capitals.
-    if mix(facility as u64, 31) % 2 == 0 { name.to_uppercase() } else { name }
+    if mix(facility as u64, 31).is_multiple_of(2) { name.to_uppercase() } else { name }
 }
 
 /// `20010` digits of a day: yyyyMMdd.
@@ -124,7 +124,7 @@ fn card(person: &Person, number: u32, province: &Province, desk: Desk) -> Card {
     let group = match years {
         ..6 => "TE",
         6..18 if !poor => "HS",
-        18..23 if !poor && person.names[2] % 3 == 0 => "SV",
+        18..23 if !poor && person.names[2].is_multiple_of(3) => "SV",
         _ => person.cards[changed],
     };
     let level = card_level(group);

@@ -51,7 +51,8 @@ pub fn summary(row: &mut Row, page: &Page) {
     row.number("NAM_QT", i64::from(year));
     row.put("THANG_QT", &format!("{month:02}"));
     row.number("MA_LOAI_KCB", kind(claim.kind));
-    row.departments("MA_KHOA", &claim.departments);
+    // One department: the last.
+    row.departments("MA_KHOA", &claim.departments[claim.departments.len() - 1..]);
     row.put("MA_CSKCB", page.facility());
     row.none("MA_KHUVUC");
     row.put("MA_PTTT_QT", &page.operations());

@@ -2,7 +2,7 @@
 //! (XML9), referral (XML13), re-examination appointment (XML14).
 
 use crate::calendar::{civil, day_of};
-use crate::claim::{Child, Kind, Layout};
+use crate::claim::{Child, Item, Kind, Layout};
 use crate::identity::{compact, full_name};
 use crate::lists::lists;
 use crate::population::Population;
@@ -175,6 +175,13 @@ fn repeated_person(row: &mut Row, page: &Page) {
     row.number("GIOI_TINH", i64::from(who.sex));
 }
 
+/// The first few names, or a word that there are none.
+fn names<'n>(all: impl Iterator<Item = &'n str>) -> String {
+    let mut few: Vec<&str> = all.take(8).collect();
+    few.dedup();
+    if few.is_empty() { "Không".to_owned() } else { few.join("; ") }
+}
+
 /// XML13, giấy chuyển cơ sở khám bệnh, chữa bệnh.
 pub fn referral(row: &mut Row, page: &Page) {
     let claim = page.claim;
@@ -208,7 +215,14 @@ pub fn referral(row: &mut Row, page: &Page) {
     if new {
         row.text("TINH_TRANG_CT", "Tỉnh, sinh hiệu ổn định");
     } else {
-        row.nones(&["TEN_DICH_VU", "TEN_THUOC"]);
+        row.text(
+            "TEN_DICH_VU",
+            &names(claim.services.iter().filter_map(|line| match line.item {
+                Item::Service(place) => Some(lists().services[place].name),
+                Item::Supply(_) => None,
+            })),
+        );
+        row.text("TEN_THUOC", &names(claim.drugs.iter().map(|line| lists().drugs[line.drug].name)));
         row.text("PP_DIEU_TRI", page.treatment());
     }
     row.number("MA_LOAI_RV", i64::from(claim.leave));

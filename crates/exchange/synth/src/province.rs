@@ -166,7 +166,7 @@ fn read_places() -> HashMap<&'static str, Vec<Place>> {
     let mut places: HashMap<&'static str, Vec<Place>> = HashMap::new();
     // Most of the country's rows are left unread: Huế's codes are 46, 474–483 and 19750–20191.
     for row in rows(include_str!("../../../../content/places.csv")) {
-        let here = row[0] == "46" || row[5] == "46" || (row[0].len() == 5 && ("47".."49").contains(&row[5]));
+        let here = row[0] == "46" || row[5] == "46" || (row[0].len() == 5 && ("474"..="483").contains(&row[5]));
         if here {
             let from = day(row[6]).unwrap_or(Day::MIN);
             let place = Place { name: row[2], kind: row[4], parent: row[5], from, to: day(row[7]) };

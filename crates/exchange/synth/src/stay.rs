@@ -56,13 +56,29 @@ fn tests(claim: &mut Claim, setting: &Setting, begun: Minute, chance: &mut Chanc
             known = known.max(test(claim, place, ordered, chance));
         }
     }
-    // Long stays are tested again.
-    let days = day_of(claim.left) - day_of(claim.arrived);
-    if days >= 4 && chance.percent(55) {
-        let later = at(day_of(claim.arrived) + days / 2, 7 * 60 + 30);
-        test(claim, lists().service("CBC2"), later, chance);
-    }
+    again(claim, chance);
     known
+}
+
+/// Blood is counted again while the stay lasts: every morning in dengue, else every third.
+fn again(claim: &mut Claim, chance: &mut Chance) {
+    let (first, last) = (day_of(claim.arrived), day_of(claim.left));
+    let every = if claim.diagnosis.code.starts_with("A97") { 1 } else { 3 };
+    let mut day = first + every.max(2);
+    let mut times = 0;
+    while day < last && times < 4 {
+        let morning = at(day, 6 * 60 + chance.between(10, 50));
+        if morning > claim.admitted.unwrap_or(claim.arrived) && chance.percent(85) {
+            test(claim, lists().service("CBC"), morning, chance);
+            if chance.percent(45) {
+                for id in ["URE", "CRE", "ION"] {
+                    test(claim, lists().service(id), morning, chance);
+                }
+            }
+        }
+        day += every;
+        times += 1;
+    }
 }
 
 fn bed(claim: &mut Claim, setting: &Setting, begun: Minute, chance: &mut Chance) {
@@ -143,13 +159,18 @@ fn medicines(claim: &mut Claim, setting: &Setting, begun: Minute, chance: &mut C
         }
         return;
     }
-    let wanted = some(&claim.diagnosis.inpatient_drugs, chance.between(2, 5) as usize, chance);
+    let wanted = some(&claim.diagnosis.inpatient_drugs, chance.between(3, 6) as usize, chance);
     for place in wanted {
         let injected = lists().drugs[place].given != Given::Oral;
-        if injected && days > 5 {
-            // Changed half-way: two orders.
-            drug(claim, place, days / 2, begun + 15, department);
-            drug(claim, place, days - days / 2, order_day(claim, days / 2), department);
+        if injected && days > 3 {
+            // Injections are ordered anew every two or three days.
+            let mut given = 0;
+            while given < days.min(15) {
+                let part = chance.between(2, 3).min(days - given);
+                let ordered = if given == 0 { begun + 15 } else { order_day(claim, given) };
+                drug(claim, place, part, ordered, department);
+                given += part;
+            }
         } else {
             drug(claim, place, days, begun + 15, department);
         }
@@ -173,7 +194,7 @@ fn notes(claim: &mut Claim, begun: Minute, patient: Patient, chance: &mut Chance
     note(claim, begun + 2, patient.adult, patient.pressed, chance);
     let (first, last) = (day_of(claim.arrived), day_of(claim.left));
     for day in first + 1..=last {
-        if claim.notes.len() < 9 && chance.percent(if day == last { 90 } else { 70 }) {
+        if claim.notes.len() < 12 && chance.percent(if day == last { 90 } else { 80 }) {
             let time = at(day, 7 * 60 + chance.between(10, 45));
             if time > begun && time < claim.left {
                 note(claim, time, patient.adult, patient.pressed, chance);

@@ -49,8 +49,8 @@ fn examination(claim: &mut Claim, setting: &Setting, course: Course, patient: Pa
     let mut now = examined(claim, setting, course.emergency, chance);
     let diagnosis = claim.diagnosis;
     let station = setting.station();
-    let tested = if station { 7 } else { 70 };
-    let count = chance.between(1, 4) as usize;
+    let tested = if station { 9 } else { 84 };
+    let count = chance.between(2, 6) as usize;
     if station && chance.percent(tested) {
         now = test(claim, lists().service("GLU"), now, chance);
     } else if !station && chance.percent(tested) {
@@ -58,8 +58,9 @@ fn examination(claim: &mut Claim, setting: &Setting, course: Course, patient: Pa
         for place in some(&diagnosis.tests, count, chance) {
             now = now.max(test(claim, place, ordered, chance));
         }
-        if !course.chronic && chance.percent(16) {
-            now = now.max(test(claim, lists().service("CBC2"), ordered, chance));
+        let count = lists().service("CBC");
+        if chance.percent(if course.chronic { 14 } else { 30 }) && !diagnosis.tests.contains(&count) {
+            now = now.max(test(claim, count, ordered, chance));
         }
     }
     now = minor_procedures(claim, setting, now, chance);
@@ -69,9 +70,9 @@ fn examination(claim: &mut Claim, setting: &Setting, course: Course, patient: Pa
         _ if course.chronic => chance.one(&[28, 28, 30]),
         _ => chance.between(3, 7),
     };
-    let least = if course.chronic { 3 } else { 2 };
+    let least = if course.chronic { 4 } else { 3 };
     if course.chronic || chance.percent(96) {
-        for place in some(&diagnosis.drugs, chance.between(least, 5) as usize, chance) {
+        for place in some(&diagnosis.drugs, chance.between(least, 6) as usize, chance) {
             drug(claim, place, days, now + 4, department);
         }
     }
@@ -81,7 +82,7 @@ fn examination(claim: &mut Claim, setting: &Setting, course: Course, patient: Pa
             line.in_scope = false;
         }
     }
-    if course.chronic || claim.kind != Kind::Visit || chance.percent(if station { 55 } else { 80 }) {
+    if course.chronic || claim.kind != Kind::Visit || chance.percent(if station { 75 } else { 90 }) {
         note(claim, now - 1, patient.adult, patient.pressed, chance);
     }
     claim.left = match claim.kind {
