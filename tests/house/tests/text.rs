@@ -18,7 +18,7 @@ fn sources() -> Vec<File> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+    path.starts_with("tests/") || ["/tests/", "/examples/"].iter().any(|f| path.contains(f)) || path.ends_with("/tests.rs")
 }
 
 /// Fails with every place found.
