@@ -9,3 +9,5 @@ keys();
 submits();
 tables();
 uploads();
+// What is wrong comes first, also for those who do not see where they are.
+document.querySelector<HTMLElement>(".errors")?.focus();

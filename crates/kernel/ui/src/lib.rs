@@ -25,6 +25,7 @@
 //! - Text stands in `content/messages/{vi,en}.ftl`, never in a template; `{{ value }}` escapes, components do not.
 //! - A handler gives `Result<Html, Problem>`; [`http::serve`] turns problems into pages or, under `/api/`, into
 //!   `OperationOutcome`.
+//! - Parts stand beside each other by [`components::laid_out`], or in a template by the classes of [`components::Layout`].
 //! - The content security policy forbids inline script and style: use the classes of `web/css`, SVG attributes for widths.
 
 pub mod assets;

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::{get, post};
+use mach_base::limits;
 use mach_ui::http::{Here, Problem, serve};
 use mach_ui::{Html, Lang, assets, gallery, pages};
 use tower::ServiceExt;
@@ -14,6 +15,7 @@ fn app() -> Router {
         .route("/here", get(|lang: Lang, Here(here): Here| async move { format!("{} {here}", lang.code()) }))
         .route("/private", get(|| async { Problem::Unauthenticated }))
         .route("/broken", get(|| async { Problem::Internal("secret path".into()) }))
+        .route("/read", post(|body: String| async move { body.len().to_string() }))
         .route("/change", post(|| async { "changed" }))
         .route("/api/broken", get(|| async { Problem::BadRequest("tháng <13>".into()) }))
         .route("/api/own", get(|| async { (StatusCode::BAD_REQUEST, axum::Json("mine")) }));
@@ -90,6 +92,16 @@ async fn the_language_is_chosen_and_kept() {
     assert!(!headers.contains_key("set-cookie"));
     let (_, _, page) = ask("GET", "/nowhere", &[("accept-language", "en-GB")]).await;
     assert!(page.contains("There is no such page") && page.contains("<html lang=\"en\""));
+}
+
+#[tokio::test]
+async fn pages_are_packed_and_bodies_limited() {
+    let (_, headers, _) = ask("GET", "/ui", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(headers["content-encoding"], "gzip");
+    for (bytes, status) in [(limits::BODY_BYTES, 200), (limits::BODY_BYTES + 1, 413)] {
+        let request = Request::post("/read").body(Body::from(vec![b'a'; bytes])).unwrap();
+        assert_eq!(app().oneshot(request).await.unwrap().status().as_u16(), status, "{bytes}");
+    }
 }
 
 #[tokio::test]

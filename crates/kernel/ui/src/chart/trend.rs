@@ -61,6 +61,9 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 28.0;
 
+/// More points than this are drawn without a dot each.
+const DENSE: usize = 45;
+
 /// A drawing for one kind of screen; the style sheet shows the one that fits, so that letters keep their size.
 struct Format {
     class: &'static str,
@@ -237,7 +240,9 @@ impl Plot {
     }
 
     fn dots(&self, trend: &Trend, out: &mut String) {
-        for p in &trend.points {
+        // On a dense line only the last value keeps its dot: a mark on each would hide the line.
+        let hidden = if trend.points.len() > DENSE { trend.points.len() - 1 } else { 0 };
+        for p in &trend.points[hidden..] {
             let Some(v) = p.now else { continue };
             let _ = write!(
                 out,

@@ -7,6 +7,7 @@ mod basics;
 mod chip;
 mod form;
 mod icon;
+mod layout;
 mod navigate;
 mod patient;
 mod table;
@@ -19,6 +20,7 @@ pub use basics::{Card, Definitions, Empty, Notice, PageHead, Progress, loading, 
 pub use chip::{ClaimState, Flag, Severity, Tone, chip, claim_chip, flag_chip, severity_chip};
 pub use form::{ErrorSummary, Field, FieldKind, Filters};
 pub use icon::Icon;
+pub use layout::{Layout, laid_out};
 pub use navigate::{Crumbs, Pager, Segment, SegmentItem};
 pub use patient::{Allergies, Insurance, PatientBanner, Sex};
 pub use table::{Cell, Column, Row, Sort, Table};

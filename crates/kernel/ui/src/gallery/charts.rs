@@ -4,30 +4,25 @@ use mach_base::{Decimal, Grain};
 
 use super::today;
 use crate::chart::{BarRow, Bars, Map, MapValue, Shape, Stack, StackPart, Trend, TrendNote, TrendPoint};
-use crate::components::{Card, Tone, chip};
+use crate::components::{Card, Layout, Tone, chip, laid_out};
 use crate::{Html, Lang, format, msg};
 
 pub(super) fn all(lang: Lang) -> Html {
     let place = "Huế";
     let trend_title = lang.fmt(msg::TREND_OF, &[("name", "Lượt khám"), ("period", "tháng")]);
     let map_title = lang.fmt(msg::MAP_OF, &[("name", "Lượt khám trên 1.000 dân")]);
-    let first = grid(
-        "grid-main",
+    let first = laid_out(
+        Layout::Main,
         [
             Card::new(trend_title, trend(lang)).note(chip(Tone::Plain, "nghìn lượt")).into(),
             Card::new(map_title, map(lang)).note(chip(Tone::Plain, place)).into(),
         ],
     );
-    let second = grid(
-        "grid-main",
+    let second = laid_out(
+        Layout::Main,
         [Card::new(lang.t(msg::RANKING), bars(lang)).into(), Card::new(lang.t(msg::PAYERS), stack(lang)).into()],
     );
     Html::concat([first, second])
-}
-
-/// Cards side by side; one under another on a phone.
-pub(super) fn grid(class: &str, cards: impl IntoIterator<Item = Html>) -> Html {
-    Html::trusted(format!("<div class=\"{class} section\">{}</div>", Html::concat(cards)))
 }
 
 fn tenths(units: i64) -> Decimal {

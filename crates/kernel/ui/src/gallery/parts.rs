@@ -2,7 +2,6 @@
 
 use mach_base::{Day, Decimal};
 
-use super::charts::grid;
 use super::today;
 use crate::components::*;
 use crate::shell::Crumb;
@@ -62,25 +61,17 @@ pub(super) fn tiles(lang: Lang) -> Html {
         tet,
         none,
     ];
-    grid("tiles", all.map(Html::from))
+    laid_out(Layout::Tiles, all.map(Html::from))
 }
 
 pub(super) fn all(lang: Lang) -> Html {
     Html::concat([
-        grid("grid-3", [chips(lang), notices(lang), actions(lang)]),
-        grid("grid-main", [claims(lang), Card::new(lang.t(msg::UPLOAD), upload(lang)).into()]),
-        grid("grid-3", [results(lang), timeline(lang), form(lang)]),
-        grid("grid-3", [definitions(lang), states(lang)]),
+        laid_out(Layout::Three, [chips(lang), notices(lang), actions(lang)]),
+        laid_out(Layout::Main, [claims(lang), Card::new(lang.t(msg::UPLOAD), upload(lang)).into()]),
+        laid_out(Layout::Three, [results(lang), timeline(lang), form(lang)]),
+        laid_out(Layout::Three, [definitions(lang), states(lang)]),
         banners(lang),
     ])
-}
-
-fn lines(parts: impl IntoIterator<Item = Html>) -> Html {
-    Html::trusted(format!("<div class=\"stack\">{}</div>", Html::concat(parts)))
-}
-
-fn row(parts: impl IntoIterator<Item = Html>) -> Html {
-    Html::trusted(format!("<div class=\"row\">{}</div>", Html::concat(parts)))
 }
 
 fn chips(lang: Lang) -> Html {
@@ -94,22 +85,25 @@ fn chips(lang: Lang) -> Html {
     ];
     let flags = [Flag::Normal, Flag::High, Flag::Low, Flag::CriticalHigh, Flag::CriticalLow];
     let severities = [Severity::Refuse, Severity::Warn];
-    let body = lines([
-        row(states.map(|s| claim_chip(lang, s))),
-        row(severities.map(|s| severity_chip(lang, s))),
-        row(flags.map(|f| flag_chip(lang, f))),
-        Segment::new(lang.t(msg::PERIOD))
-            .item(lang.t(msg::PERIOD_DAY), "?p=day", false)
-            .item(lang.t(msg::PERIOD_MONTH), "?p=month", true)
-            .item(lang.t(msg::PERIOD_QUARTER), "?p=quarter", false)
-            .item(lang.t(msg::PERIOD_YEAR), "?p=year", false)
+    let body = laid_out(
+        Layout::Stack,
+        [
+            laid_out(Layout::Row, states.map(|s| claim_chip(lang, s))),
+            laid_out(Layout::Row, severities.map(|s| severity_chip(lang, s))),
+            laid_out(Layout::Row, flags.map(|f| flag_chip(lang, f))),
+            Segment::new(lang.t(msg::PERIOD))
+                .item(lang.t(msg::PERIOD_DAY), "?p=day", false)
+                .item(lang.t(msg::PERIOD_MONTH), "?p=month", true)
+                .item(lang.t(msg::PERIOD_QUARTER), "?p=quarter", false)
+                .item(lang.t(msg::PERIOD_YEAR), "?p=year", false)
+                .into(),
+            Crumbs {
+                label: lang.t(msg::DRILL).into(),
+                steps: vec![Crumb::link("Huế", "/hoc"), Crumb::link("TTYT Phú Vang", "/hoc"), Crumb::here("Khoa Nội")],
+            }
             .into(),
-        Crumbs {
-            label: lang.t(msg::DRILL).into(),
-            steps: vec![Crumb::link("Huế", "/hoc"), Crumb::link("TTYT Phú Vang", "/hoc"), Crumb::here("Khoa Nội")],
-        }
-        .into(),
-    ]);
+        ],
+    );
     Card::new(lang.t(msg::STATUS), body).into()
 }
 
@@ -126,33 +120,39 @@ fn notices(lang: Lang) -> Html {
 }
 
 fn actions(lang: Lang) -> Html {
-    let buttons = row([
-        Button::submit(lang.t(msg::SAVE)).into(),
-        Button::link(lang.t(msg::DETAILS), "/ui").icon(Icon::Next).into(),
-        PostForm::new(lang, "/ui", Button::submit(lang.t(msg::RECHECK)).icon(Icon::Undo)).into(),
-    ]);
+    let buttons = laid_out(
+        Layout::Row,
+        [
+            Button::submit(lang.t(msg::SAVE)).into(),
+            Button::link(lang.t(msg::DETAILS), "/ui").icon(Icon::Next).into(),
+            PostForm::new(lang, "/ui", Button::submit(lang.t(msg::RECHECK)).icon(Icon::Undo)).into(),
+        ],
+    );
     let merge = PostForm::new(lang, "/ui", Button::submit(lang.t(msg::REVIEW_MERGE)).icon(Icon::Merge));
     let mut remove = PostForm::new(lang, "/ui", Button::submit(lang.t(msg::REVIEW_UNDO)).icon(Icon::Undo));
     remove.button.danger = true;
-    let body = lines([
-        buttons,
-        merge.sure(lang.t(msg::REVIEW_MERGE_SURE)).into(),
-        remove.sure(lang.t(msg::ARE_YOU_SURE)).into(),
-        Progress {
-            label: lang.t(msg::UPLOAD_CHECKING).into(),
-            done: 12,
-            total: Some(20),
-            text: "12.000/20.000".into(),
-        }
-        .into(),
-        Pager {
-            lang,
-            previous: Some("?before=1".into()),
-            next: Some("?after=100".into()),
-            shown: lang.fmt(msg::ROWS_SHOWN, &[("count", "100")]),
-        }
-        .into(),
-    ]);
+    let body = laid_out(
+        Layout::Stack,
+        [
+            buttons,
+            merge.sure(lang.t(msg::REVIEW_MERGE_SURE)).into(),
+            remove.sure(lang.t(msg::ARE_YOU_SURE)).into(),
+            Progress {
+                label: lang.t(msg::UPLOAD_CHECKING).into(),
+                done: 12,
+                total: Some(20),
+                text: "12.000/20.000".into(),
+            }
+            .into(),
+            Pager {
+                lang,
+                previous: Some("?before=1".into()),
+                next: Some("?after=100".into()),
+                shown: lang.fmt(msg::ROWS_SHOWN, &[("count", "100")]),
+            }
+            .into(),
+        ],
+    );
     Card::new(lang.t(msg::CONFIRM), body).into()
 }
 
@@ -269,7 +269,10 @@ fn form(lang: Lang) -> Html {
         Field::new("born", lang.t(msg::BORN), FieldKind::Date).hint(lang.t(msg::DATE_HINT)),
         Field::new("note", lang.t(msg::NOTE), FieldKind::Lines),
     ];
-    let body = lines([ErrorSummary::of(lang, &fields).into()].into_iter().chain(fields.iter().map(|f| f.html(lang))));
+    let body = laid_out(
+        Layout::Stack,
+        [ErrorSummary::of(lang, &fields).into()].into_iter().chain(fields.iter().map(|f| f.html(lang))),
+    );
     Card::new(lang.t(msg::PERSON), body).into()
 }
 

@@ -1,10 +1,13 @@
 //! The outermost layer of the pages and the API.
 
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, Router, middleware};
+
+use mach_base::limits;
+use tower_http::compression::CompressionLayer;
 
 use crate::http::{Here, Problem, cookie, is_same_origin};
 use crate::{Lang, assets, format, pages};
@@ -24,11 +27,16 @@ const HEADERS: [(HeaderName, &str); 5] = [
 /// A year, in seconds: how long the choice of a language is kept.
 const LANG_SECONDS: i64 = 365 * 24 * 3600;
 
-/// Wraps the whole application: assets, language, same-origin check, problems as pages or JSON, security headers.
+/// Wraps the whole application: assets, language, same-origin check, problems as pages or JSON, security headers, gzip.
 ///
+/// A body is at most [`limits::BODY_BYTES`]; a route that takes more says so with its own [`DefaultBodyLimit`].
 /// Call it once, on the merged router, after `with_state` and outside every other layer.
 pub fn serve(app: Router) -> Router {
-    app.merge(assets::router()).fallback(|| async { Problem::NotFound }).layer(middleware::from_fn(answer))
+    app.merge(assets::router())
+        .fallback(|| async { Problem::NotFound })
+        .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(middleware::from_fn(answer))
+        .layer(CompressionLayer::new())
 }
 
 async fn answer(mut request: Request, next: Next) -> Response {
