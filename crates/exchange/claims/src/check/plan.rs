@@ -80,7 +80,8 @@ fn field_plan(
         limit: largest(layout, table.table, field, layouts),
         number: number(field),
         date: date(layout, field),
-        multi: note(field, "multi ';'").is_some()
+        multi: form == Some(Form::Department)
+            || note(field, "multi ';'").is_some()
             || date(layout, field).is_some() && field.max_length.is_some_and(|n| n > 12),
         codes: list
             .map(|l| (l.to_owned(), Codes::unsure(l) && !(l == "PHACDO_DTRI_LAO_XML6" && layout.decision == "130"))),
