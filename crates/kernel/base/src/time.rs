@@ -154,7 +154,12 @@ impl Minute {
 
     /// This minute in Viet Nam.
     pub fn now() -> Self {
-        Self(now_seconds() / 60 + OFFSET_MINUTES)
+        Self::of_seconds(now_seconds())
+    }
+
+    /// The minute in Viet Nam of an instant, given as seconds since 1970 UTC.
+    pub fn of_seconds(seconds: i64) -> Self {
+        Self(seconds.div_euclid(60) + OFFSET_MINUTES)
     }
 
     /// As pages write it: `dd/MM/yyyy HH:mm`.
