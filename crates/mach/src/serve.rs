@@ -44,12 +44,12 @@ pub fn application(house: House) -> axum::Router {
     let routes = axum::Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .merge(mach_house::sign_in::router())
-        .merge(mach_hoc::router())
+        //HOC
         .merge(mach_intake::router())
-        .merge(mach_record::router())
+        //REC
         .with_state(house)
         .layer(tower_http::compression::CompressionLayer::new());
-    mach_ui::http::serve(routes.merge(mach_ui::gallery::router()))
+    mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }
 
 /// Reads every list now, so that a broken one stops the start and not the first request.
