@@ -32,6 +32,9 @@ mod visit;
 mod work;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 pub use calendar::Date;

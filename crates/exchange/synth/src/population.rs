@@ -280,7 +280,7 @@ fn chronic_condition(years: i32, chance: &mut Chance) -> u8 {
             (b'A', 90),
         ],
     };
-    let mut lot = chance.below(10_000) as u32;
+    let mut lot = chance.below(17_000) as u32;
     for &(letter, share) in table {
         if lot < share {
             return letter;

@@ -59,7 +59,7 @@ pub fn run(options: &Options, progress: &mut dyn FnMut(u64), watch: Watch) -> Re
     let months = tally.months();
     let plan = allot(&province, from, to, months.clone(), options.dossiers);
     // As many people as give long-term patients about one visit a month.
-    let size = (options.dossiers * 26 / 10 / months.len() as u64).clamp(400, options.dossiers.max(400) + 200);
+    let size = (options.dossiers * 45 / 10 / months.len() as u64).clamp(400, options.dossiers.max(400) + 200);
     directory(options.out.clone())?;
     let mut work = Work {
         options,
