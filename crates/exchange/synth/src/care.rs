@@ -1,6 +1,6 @@
 //! What happens between the door and the way out: the kind of visit, its days, how it ends.
 
-use crate::calendar::{DAY_MINUTES, Day, Minute, at, day_of};
+use crate::calendar::{DAY_MINUTES, Day, Minute, at, day_number, day_of};
 use crate::claim::{Claim, Identity, Kind, Layout, Money};
 use crate::lists::{Diagnosis, lists};
 use crate::province::{Facility, FacilityKind, Province};
@@ -73,7 +73,14 @@ fn kind(setting: &Setting, diagnosis: &Diagnosis, chronic: bool, chance: &mut Ch
         'S' | 'C' if new && chronic && chance.percent(20) => (Kind::LongTerm, 27),
         'S' | 'C' => (Kind::Visit, 0),
         _ if diagnosis.chronic == b'K' && chronic => (if new { Kind::Sessions } else { Kind::Treatment }, 27),
-        _ if admitted && chance.in_ten_thousand(120) && diagnosis.deaths < 50 => (Kind::Short, 0),
+        // Kind 9 came into the old layout with official letter 3788/BYT-BH of 2022.
+        _ if admitted
+            && setting.left >= day_number(2022, 6, 1)
+            && diagnosis.deaths < 50
+            && chance.in_ten_thousand(120) =>
+        {
+            (Kind::Short, 0)
+        }
         'T' | 'R' if admitted && new && chance.percent(55) => (Kind::DayInpatient, stay),
         _ if admitted => (Kind::Inpatient, stay),
         _ if new && chronic && chance.percent(30) => (Kind::LongTerm, 27),

@@ -2,7 +2,8 @@
 
 use crate::calendar::{Day, age, civil, day_number};
 use crate::claim::{Card, Identity, Layout};
-use crate::lists::{lists, plain_letter};
+use crate::fold::plain_letter;
+use crate::lists::lists;
 use crate::population::{Known, Person, Population, card_level};
 use crate::province::{FacilityKind, Province};
 use crate::random::{Chance, mix, scatter};

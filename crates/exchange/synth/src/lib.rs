@@ -15,6 +15,7 @@ mod claim;
 mod defects;
 mod desk;
 mod files;
+mod fold;
 mod identity;
 mod lists;
 mod manifest;
