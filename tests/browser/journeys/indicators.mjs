@@ -9,11 +9,7 @@ import { number } from "../lib/text.mjs";
 export default (world) =>
   journey(world, "indicators", {}, (user) => {
     const { page, server } = user;
-    const manifest = JSON.parse(readFileSync(join(server.data, "demo-files/manifest.json"), "utf8"));
-    const months = manifest.cells.map((c) => c.month).sort();
-    const [first, last] = [months[0], months.at(-1)];
-    const range = `from=${first}-01&to=${endOf(last)}`;
-    const ids = [...new Set(manifest.cells.map((c) => c.indicator))].sort();
+    const { ids, last, range, cells } = read(server);
     let client;
     return [
       ["the list names every indicator of the manifest", async () => {
@@ -23,14 +19,7 @@ export default (world) =>
         assert.deepEqual(ids.filter((id) => !listed.has(id)), []);
       }],
       ...ids.map((id) => [`${id}: every facility and month as the province counted`, async () => {
-        const expected = new Map(manifest.cells.filter((c) => c.indicator === id).map((c) => [`${c.facility} ${c.month}`, plain(c.value)]));
-        const { rows } = await client.json(`/api/indicators/${id}?${range}&period=month&by=facility`);
-        const given = new Map(rows.map((r) => [`${r.place} ${r.period}`, plain(r.value)]));
-        assert.equal(given.size, rows.length, "one row for a facility and month");
-        const wrong = [...expected].filter(([cell, value]) => given.get(cell) !== value);
-        const extra = [...given.keys()].filter((cell) => !expected.has(cell));
-        const show = wrong.slice(0, 5).map(([cell, value]) => `${cell}: ${value} expected, ${given.get(cell)} given`);
-        assert.deepEqual({ show, wrong: wrong.length, extra: extra.slice(0, 5) }, { show: [], wrong: 0, extra: [] });
+        same(await answer(client, id, range), cells(id));
       }]),
       ["pages show the same numbers as the API", async () => {
         await user.signIn(server.account("leader"));
@@ -46,6 +35,49 @@ export default (world) =>
       }],
     ];
   });
+
+/** After the operator's journeys: the claims sent there count, each once, and nothing else has moved. */
+export async function afterSending({ server, report, sent }) {
+  const { range, cells } = read(server);
+  await report.journey("indicators after sending", [
+    ["the visits have moved by exactly the claims sent since", async () => {
+      const client = await new Client(server.url).signIn(server.account("leader"));
+      const expected = cells("CD01");
+      const cell = `${server.account("operator").facility} 2025-03`;
+      expected.set(cell, plain(Number(expected.get(cell) ?? 0) + sent));
+      same(await answer(client, "CD01", range), expected);
+      same(await answer(client, "FI01", range), cells("FI01"));
+    }],
+  ]);
+}
+
+/** The manifest: its indicators, its span as a query, its last month, and the cells of one indicator. */
+function read(server) {
+  const manifest = JSON.parse(readFileSync(join(server.data, "demo-files/manifest.json"), "utf8"));
+  const months = manifest.cells.map((c) => c.month).sort();
+  const of = (id) => manifest.cells.filter((c) => c.indicator === id);
+  return {
+    ids: [...new Set(manifest.cells.map((c) => c.indicator))].sort(),
+    last: months.at(-1),
+    range: `from=${months[0]}-01&to=${endOf(months.at(-1))}`,
+    cells: (id) => new Map(of(id).map((c) => [`${c.facility} ${c.month}`, plain(c.value)])),
+  };
+}
+
+/** What the API says: "facility month" to value. */
+async function answer(client, id, range) {
+  const { rows } = await client.json(`/api/indicators/${id}?${range}&period=month&by=facility`);
+  const given = new Map(rows.map((r) => [`${r.place} ${r.period}`, plain(r.value)]));
+  assert.equal(given.size, rows.length, "one row for a facility and month");
+  return given;
+}
+
+function same(given, expected) {
+  const wrong = [...expected].filter(([cell, value]) => given.get(cell) !== value);
+  const extra = [...given.keys()].filter((cell) => !expected.has(cell));
+  const show = wrong.slice(0, 5).map(([cell, value]) => `${cell}: ${value} expected, ${given.get(cell)} given`);
+  assert.deepEqual({ show, wrong: wrong.length, extra: extra.slice(0, 5) }, { show: [], wrong: 0, extra: [] });
+}
 
 /** A value as written, without the zeros and signs that do not matter: `12.50` is `12.5`. */
 function plain(value) {

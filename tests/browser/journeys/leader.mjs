@@ -10,6 +10,8 @@ export default (world) =>
       ...drillToPerson(user),
       ["every part of the overview can be reached by keyboard, and the help says how", async () => {
         await user.open("/hoc");
+        await page.keyboard.press("Tab");
+        assert.equal(await page.evaluate(() => document.activeElement.getAttribute("href")), "#main", "the way past the menus is first");
         await page.keyboard.press("?");
         assert.ok(await page.locator("dialog.help").isVisible());
         await page.keyboard.press("Escape");

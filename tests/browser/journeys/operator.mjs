@@ -23,11 +23,6 @@ export default (world) =>
         assert.ok((await rows().count()) > 0, "there are claims");
         await user.look("claims", { keep: "claims" });
       }],
-      ["files received are listed too", async () => {
-        await user.open("/claims/files");
-        assert.ok((await page.locator("main table.data tbody tr").count()) > 0);
-        await user.look("files");
-      }],
       ["the way to send files starts at the list", async () => {
         await user.open("/claims");
         await user.follow(user.links("/claims/send").first());
@@ -36,7 +31,14 @@ export default (world) =>
       ["a file with a day that does not exist is refused, and says where and why", async () => {
         await send(claimFile({ facility: account.facility, id, fields: { NGAY_TTOAN: "202502301000" } }));
         await page.locator("main").getByText("NGAY_TTOAN").first().waitFor();
+        const refusals = await page.locator("main table.data tbody tr").filter({ hasText: "Từ chối" }).allInnerTexts();
+        assert.equal(refusals.length, 1, `only what is wrong is refused: ${refusals}`);
         await user.look("upload-refused");
+      }],
+      ["the file is in the list of files", async () => {
+        await user.open("/claims/files");
+        assert.ok((await page.locator("main table.data tbody tr").filter({ hasText: `${id}.xml` }).count()) > 0);
+        await user.look("files");
       }],
       ["the refused claim stands in the list with its findings", async () => {
         await user.open("/claims?state=refused");
@@ -49,6 +51,19 @@ export default (world) =>
         await page.locator('main form[action$="/recheck"] button').click();
         await page.waitForURL(/rechecked/);
         assert.match(await page.locator("main").innerText(), /NGAY_TTOAN/);
+      }],
+      ["the corrected claim is accepted in its place", async () => {
+        await send(claimFile({ facility: account.facility, id }));
+        await page.locator('main [role="status"]').filter({ hasText: "Đã nhận 1" }).waitFor();
+        await user.open("/claims?state=refused");
+        assert.equal(await rows().filter({ hasText: id }).count(), 0);
+        await user.open("/claims");
+        await user.follow(rows().filter({ hasText: id }).first());
+        await user.look("claim-corrected");
+      }],
+      ["sent once more it is a duplicate and changes nothing", async () => {
+        await send(claimFile({ facility: account.facility, id }));
+        await page.locator("main").getByText("trùng 1").waitFor();
       }],
       ["a text file is refused as what it is", async () => {
         await send("đây không phải hồ sơ");

@@ -72,7 +72,9 @@ export class User {
     await this.page.locator('form[action="/sign-in"] button[type="submit"]').click();
   }
 
+  /** From the page where the role's work is: a page that refuses has no menu. */
   async signOut() {
+    await this.page.goto("/");
     await this.page.locator("details.user > summary").click();
     await this.page.locator('form[action="/sign-out"] button').click();
     await this.page.waitForURL(/\/sign-in/);
