@@ -72,17 +72,14 @@ export default async function policy({ server, report }) {
 
 /** Bodies that are well formed, so that the answer is the policy's. */
 const BODIES = {
-  "POST /sign-in": () => new URLSearchParams({ username: "khong-co-ai", password: "sai" }),
-  "POST /claims/send": () => {
-    const form = new FormData();
-    form.append("files", new Blob([]), "empty.xml");
-    return form;
-  },
+  "POST /sign-in": ["application/x-www-form-urlencoded", "username=khong-co-ai&password=sai"],
+  "POST /claims/send": ["multipart/form-data; boundary=x", '--x\r\ncontent-disposition: form-data; name="other"\r\n\r\n\r\n--x--\r\n'],
 };
 
 /** The status, or `in` where the answer leads to the sign-in form. */
 async function ask(client, method, path) {
-  const answer = await client.request(path, { method, body: BODIES[`${method} ${path}`]?.() });
+  const [type, body] = BODIES[`${method} ${path}`] ?? [];
+  const answer = await client.request(path, { method, body, headers: type ? { "content-type": type } : {} });
   assert.ok(answer.headers.get("content-security-policy"), "a content security policy");
   const toSignIn = answer.status === 303 && (answer.headers.get("location") ?? "").startsWith("/sign-in");
   return toSignIn ? "in" : answer.status;
