@@ -29,6 +29,9 @@ const HEADER: [&str; 14] = [
     "basis",
 ];
 
+/// Bounds of results that are words: for people to read, not to compare with.
+const WORDS: [&str; 3] = ["3+", "positive", "detected"];
+
 /// Why the catalogue cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`lab-catalogue.csv` line {line}: {what}")]
@@ -105,6 +108,7 @@ fn index(row: &csv::StringRecord) -> Result<(String, Index), String> {
     let text = |i: usize| row.get(i).unwrap_or_default().trim();
     let bound = |i: usize| match text(i) {
         "" => Ok(None),
+        word if WORDS.contains(&word) => Ok(None),
         number => number.parse().map(Some).map_err(|_| format!("`{number}` is no number")),
     };
     if text(0).is_empty() || text(2).is_empty() {

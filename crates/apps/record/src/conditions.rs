@@ -160,7 +160,7 @@ mod tests {
     fn names_come_from_the_list() {
         for (codes, expect) in [
             ("2026-01-01 J18.9 1", "Viêm phổi"),
-            ("2026-01-01 E11.9 1\n2026-01-01 E11.2 1", "Đái tháo đường"),
+            ("2026-01-01 E11.9 1\n2026-01-01 E11.2 1", "Bệnh đái tháo đường type 2"),
             ("2026-01-01 ZZZ 1", "nói ZZZ"),
         ] {
             let all = group(facts(codes));
