@@ -59,7 +59,8 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
 
 fn machine() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("", |l| l.trim_start_matches([' ', '\t', ':']));
+    let model =
+        cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("", |l| l.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     format!("machine: {model}, {cores} cores; mach {}", env!("CARGO_PKG_VERSION"))
 }
@@ -188,24 +189,33 @@ fn pages(data: &Path, requests: usize) -> Outcome {
     let hash = secret::token_hash(&token);
     store
         .write(&console(Act::Administer)?, move |tx| {
-            let account = mach_store::accounts::by_name(tx, "bench")?.ok_or(mach_store::Error::Missing("an account"))?;
+            let account =
+                mach_store::accounts::by_name(tx, "bench")?.ok_or(mach_store::Error::Missing("an account"))?;
             tx.begin_session(&hash, account.actor.account)
         })
         .map_err(|e| e.to_string())?;
     let people = sample(&store)?;
     let app = serve::application(House::new(store, Settings::default()));
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
-    let names = ["nguyen", "tran thi", "le van hung", "pham minh", "ngoc anh", "hoang 1985", "nguyen duc", "vo thi lan"];
+    let names =
+        ["nguyen", "tran thi", "le van hung", "pham minh", "ngoc anh", "hoang 1985", "nguyen duc", "vo thi lan"];
     let days = ["2025-03", "2024-11", "2025-07", "2023-08", "2025-10"];
     let mut kinds: Vec<(&str, Box<dyn Fn(usize) -> String>)> = vec![
         ("/healthz (floor)", Box::new(|_| "/healthz".to_owned())),
         ("/hoc (month)", Box::new(move |i| format!("/hoc?period=month&at={}", days[i % days.len()]))),
         ("/hoc (year)", Box::new(|i| format!("/hoc?period=year&at={}", 2022 + i % 4))),
-        ("/hoc/indicators/CD01 by facility", Box::new(move |i| format!("/hoc/indicators/CD01?at={}&by=facility", days[i % days.len()]))),
-        ("/hoc/claims (drill)", Box::new(move |i| {
-            format!("/hoc/claims?indicator=CD01&side=num&from={d}&to={d}", d = days[i % days.len()])
-        })),
-        ("/api/indicators/FI01 5 years", Box::new(|_| "/api/indicators/FI01?from=2021-01&to=2025-12&period=month&by=facility".to_owned())),
+        (
+            "/hoc/indicators/CD01 by facility",
+            Box::new(move |i| format!("/hoc/indicators/CD01?at={}&by=facility", days[i % days.len()])),
+        ),
+        (
+            "/hoc/claims (drill)",
+            Box::new(move |i| format!("/hoc/claims?indicator=CD01&side=num&from={d}&to={d}", d = days[i % days.len()])),
+        ),
+        (
+            "/api/indicators/FI01 5 years",
+            Box::new(|_| "/api/indicators/FI01?from=2021-01&to=2025-12&period=month&by=facility".to_owned()),
+        ),
         ("/people?q= (search)", Box::new(move |i| format!("/people?q={}", names[i % names.len()].replace(' ', "+")))),
         ("/claims", Box::new(|_| "/claims".to_owned())),
     ];

@@ -129,7 +129,9 @@ impl Printer {
 
     fn finding(&self, file: &str, finding: &Finding) {
         if self.json {
-            self.line(&json!({ "finding": serde_json::to_value(finding.in_file(file)).unwrap_or_default() }).to_string());
+            self.line(
+                &json!({ "finding": serde_json::to_value(finding.in_file(file)).unwrap_or_default() }).to_string(),
+            );
         } else if finding.severity == Severity::Refuse {
             self.line(&output::finding_line(file, finding));
         }
@@ -225,8 +227,10 @@ fn export(data: &Path, options: &Export) -> Outcome {
     let store = open(data)?;
     let mut reader = store.read(&console(Act::ReadClaims)?).map_err(|e| e.to_string())?;
     let bar = output::bar(0, "hồ sơ");
-    let written = mach_intake::export::write(&mut reader, &options.out, options.facility.as_deref(), &mut |n| bar.set_position(n))
-        .map_err(|e| e.to_string())?;
+    let written = mach_intake::export::write(&mut reader, &options.out, options.facility.as_deref(), &mut |n| {
+        bar.set_position(n)
+    })
+    .map_err(|e| e.to_string())?;
     bar.finish_and_clear();
     println!("{written} hồ sơ → {}", options.out.display());
     Ok(ExitCode::SUCCESS)

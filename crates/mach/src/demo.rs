@@ -61,8 +61,12 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
             let facility = a.facility.as_deref().map(mach_house::facility_name).unwrap_or_default();
             println!("  {:<10} {:<12} {:<22} {facility}", a.role, a.name, a.password);
         }
-        println!("\nThử trước: đăng nhập `leader`, bấm vào một ô số, đi xuống từng cơ sở, từng hồ sơ, rồi hồ sơ sức khỏe.");
-        println!("Try first: sign in as `leader`, click a tile, go down to a facility, its claims, one person's record.");
+        println!(
+            "\nThử trước: đăng nhập `leader`, bấm vào một ô số, đi xuống từng cơ sở, từng hồ sơ, rồi hồ sơ sức khỏe."
+        );
+        println!(
+            "Try first: sign in as `leader`, click a tile, go down to a facility, its claims, one person's record."
+        );
         println!("API: mach --data {} key new --facility {key} --name HIS", data.display());
         println!("Ctrl-C dừng; chạy lại giữ nguyên dữ liệu.\n\nlistening on http://{address}");
         Ok(())

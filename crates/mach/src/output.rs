@@ -41,7 +41,12 @@ pub fn finding_line(file: &str, finding: &Finding) -> String {
         Severity::Refuse => "TỪ CHỐI",
         Severity::Warn => "cảnh báo",
     };
-    format!("{place}\n  {severity} {}: {}\n  → {}", finding.rule.id(), finding.message(Lang::Vi), finding.hint(Lang::Vi))
+    format!(
+        "{place}\n  {severity} {}: {}\n  → {}",
+        finding.rule.id(),
+        finding.message(Lang::Vi),
+        finding.hint(Lang::Vi)
+    )
 }
 
 /// The summary as lines for people.

@@ -66,9 +66,9 @@ pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr)
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(listen)
-            .await
-            .map_err(|e| format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0"))?;
+        let listener = TcpListener::bind(listen).await.map_err(|e| {
+            format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0")
+        })?;
         ready(listener.local_addr().map_err(|e| e.to_string())?)?;
         axum::serve(listener, application(house)).with_graceful_shutdown(stopped()).await.map_err(|e| e.to_string())
     })?;

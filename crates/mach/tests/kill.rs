@@ -29,7 +29,8 @@ fn killed_imports_lose_nothing_and_double_nothing() {
             scope.spawn(move || {
                 for round in (thread..ROUNDS).step_by(THREADS as usize) {
                     let data = root.join(format!("round-{round}"));
-                    let mut child = import(&data, &[files]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                    let mut child =
+                        import(&data, &[files]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
                     // Moments spread evenly over the whole import and a little past it; a golden step visits them out of order.
                     let share = f64::from(round) * 0.618_033_988_75 % 1.0;
                     wait(took.mul_f64(share * 1.2));
@@ -37,7 +38,11 @@ fn killed_imports_lose_nothing_and_double_nothing() {
                     let status = child.wait().unwrap();
                     cut.fetch_add(u32::from(status.code().is_none()), Ordering::Relaxed);
                     let again = run(&mut import(&data, &[files]));
-                    assert!(matches!(again.status.code(), Some(0 | 2)), "round {round}: {}", String::from_utf8_lossy(&again.stderr));
+                    assert!(
+                        matches!(again.status.code(), Some(0 | 2)),
+                        "round {round}: {}",
+                        String::from_utf8_lossy(&again.stderr)
+                    );
                     assert_eq!(&digest(&data), expected, "round {round}, killed after {share:.2} of the import");
                     std::fs::remove_dir_all(&data).unwrap();
                 }

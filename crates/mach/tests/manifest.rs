@@ -58,17 +58,20 @@ fn answered(store: &Store, from: &str, to: &str) -> Cells {
 
 /// A number without trailing zeros, so that `2.50` and `2.5` are one.
 fn number(text: &str) -> String {
-    text.parse::<mach_base::Decimal>().map_or_else(|_| text.to_owned(), |d| {
-        let d = d.trimmed();
-        match d.scale {
-            0 => d.units.to_string(),
-            scale => {
-                let unit = 10_i64.pow(scale);
-                let sign = if d.units < 0 { "-" } else { "" };
-                format!("{sign}{}.{:0width$}", d.units.abs() / unit, d.units.abs() % unit, width = scale as usize)
+    text.parse::<mach_base::Decimal>().map_or_else(
+        |_| text.to_owned(),
+        |d| {
+            let d = d.trimmed();
+            match d.scale {
+                0 => d.units.to_string(),
+                scale => {
+                    let unit = 10_i64.pow(scale);
+                    let sign = if d.units < 0 { "-" } else { "" };
+                    format!("{sign}{}.{:0width$}", d.units.abs() / unit, d.units.abs() % unit, width = scale as usize)
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 fn compare(what: &str, expected: &Cells, answered: &Cells) {
@@ -80,7 +83,13 @@ fn compare(what: &str, expected: &Cells, answered: &Cells) {
         }
     }
     wrong.extend(answered.keys().filter(|k| !expected.contains_key(*k)).map(|k| format!("{k:?}: only in the cube")));
-    assert!(wrong.is_empty(), "{what}: {} of {} wrong:\n{}", wrong.len(), expected.len(), wrong[..wrong.len().min(40)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{what}: {} of {} wrong:\n{}",
+        wrong.len(),
+        expected.len(),
+        wrong[..wrong.len().min(40)].join("\n")
+    );
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn stored(answer: &str) -> Result<Response, Problem> {
 }
 
 fn respond(answer: Value) -> Response {
-    let refused = answer["summary"]["refused"].as_i64().unwrap_or(0) + answer["summary"]["broken_files"].as_i64().unwrap_or(0);
+    let refused =
+        answer["summary"]["refused"].as_i64().unwrap_or(0) + answer["summary"]["broken_files"].as_i64().unwrap_or(0);
     let status = if refused == 0 { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     (status, Json(answer)).into_response()
 }
@@ -81,11 +82,8 @@ pub struct Received {
 impl Received {
     fn json(&self) -> Value {
         let s = &self.summary;
-        let findings: Vec<Value> = self
-            .findings
-            .iter()
-            .map(|(file, f)| serde_json::to_value(f.in_file(file)).unwrap_or_default())
-            .collect();
+        let findings: Vec<Value> =
+            self.findings.iter().map(|(file, f)| serde_json::to_value(f.in_file(file)).unwrap_or_default()).collect();
         json!({
             "summary": {
                 "files": s.files, "broken_files": s.broken_files, "accepted": s.claims.accepted,

@@ -39,9 +39,7 @@ pub fn write(
 ) -> Result<u64, ExportError> {
     let facility = match facility {
         None => None,
-        Some(code) => {
-            Some(schema::facility_of_code(on, code)?.ok_or_else(|| ExportError::Facility(code.to_owned()))?)
-        }
+        Some(code) => Some(schema::facility_of_code(on, code)?.ok_or_else(|| ExportError::Facility(code.to_owned()))?),
     };
     let (mut after, mut done) = (0, 0);
     loop {

@@ -11,10 +11,10 @@ use mach_store::{Pending, Store};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Claims of one transaction.
-const BATCH_CLAIMS: usize = 64;
+/// Claims of one transaction: pages of the index are written once for all of them.
+const BATCH_CLAIMS: usize = 256;
 /// Bytes of evidence of one transaction.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 12 << 20;
 /// Transactions handed to the writer and not yet durable.
 const IN_FLIGHT: usize = 3;
 

@@ -103,7 +103,8 @@ impl Bench {
         match convert::to_dossier(claim) {
             Ok(dossier) => Body::Sound(Box::new(dossier)),
             Err(e) => {
-                let mut finding = self.rules.finding("FLD-CONVERT", claim.link(), [e.text.clone(), e.expected.to_owned()]);
+                let mut finding =
+                    self.rules.finding("FLD-CONVERT", claim.link(), [e.text.clone(), e.expected.to_owned()]);
                 (finding.table, finding.line, finding.tag) = (Some(e.table), Some(e.line), e.tag);
                 report.push(finding);
                 refused(claim)
@@ -198,8 +199,7 @@ fn content_hash(claim: &RawClaim) -> [u8; 32] {
 
 fn fields_json(claim: &RawClaim) -> String {
     let fields = claim.rows(0).flat_map(|row| row.fields().collect::<Vec<_>>());
-    let map: serde_json::Map<String, serde_json::Value> = fields
-        .filter_map(|(field, text)| Some((field.tag.clone(), text.filter(|t| !t.is_empty())?.into())))
-        .collect();
+    let map: serde_json::Map<String, serde_json::Value> =
+        fields.filter_map(|(field, text)| Some((field.tag.clone(), text.filter(|t| !t.is_empty())?.into()))).collect();
     serde_json::Value::Object(map).to_string()
 }

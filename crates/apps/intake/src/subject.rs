@@ -1,7 +1,7 @@
 //! A claim as measures see it: the cube's fields over a dossier.
 
-use mach_base::text::fold;
 use mach_base::Day;
+use mach_base::text::fold;
 use mach_claims::dossier::{Dossier, LineTable};
 use mach_cube::derive;
 use mach_cube::subject::{Date, Int, LineDate, LineInt, LineText, List, Subject, Table, Text};

@@ -17,12 +17,22 @@ const TABLES: &[(&str, &str)] = &[
         "claim_version",
         "SELECT claim, version, accepted, layout, findings, hex(hash) FROM claim_version ORDER BY claim, version",
     ),
-    ("fact", "SELECT measure, item, day, facility, claim, department, commune, value FROM fact
-        ORDER BY measure, item, day, facility, claim"),
-    ("cell", "SELECT measure, grain, kind, start, unit, item, value FROM cell WHERE value <> 0
-        ORDER BY measure, grain, kind, start, unit, item"),
+    (
+        "fact",
+        "SELECT measure, item, day, facility, claim, department, commune, value FROM fact
+        ORDER BY measure, item, day, facility, claim",
+    ),
+    (
+        "cell",
+        "SELECT measure, grain, kind, start, unit, item, value FROM cell WHERE value <> 0
+        ORDER BY measure, grain, kind, start, unit, item",
+    ),
     ("check_in", "SELECT facility, link, arrived, kind, body FROM check_in ORDER BY facility, link"),
-    ("index_token", "SELECT param, type, hash, rid FROM index_token ORDER BY param, type, hash, rid"),
+    (
+        "index_token",
+        "SELECT param, type, hash, system, rid FROM index_token
+        ORDER BY param, type, hash, system, rid",
+    ),
     ("index_date", "SELECT param, type, low, high, rid FROM index_date ORDER BY param, type, low, high, rid"),
 ];
 

@@ -21,9 +21,9 @@ mod writer;
 use mach_access::{Decision, Scope};
 use sql::{Arg, Execute, Query, Row};
 use sqlite::Sqlite;
-pub use writer::Pending;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+pub use writer::Pending;
 
 /// What can go wrong in the store.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -17,8 +17,8 @@ pub const DDL: &[&str] = &[
     "CREATE INDEX resource_patient ON resource(patient, type, date) WHERE patient IS NOT NULL",
     "CREATE TABLE resource_past(rid INTEGER NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
         pack INTEGER NOT NULL, slot INTEGER NOT NULL, deleted INTEGER NOT NULL, PRIMARY KEY(rid, version)) {clustered}",
-    "CREATE TABLE index_token(param INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, rid INTEGER NOT NULL,
-        PRIMARY KEY(param, type, hash, rid)) {clustered}",
+    "CREATE TABLE index_token(param INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, system INTEGER NOT NULL,
+        rid INTEGER NOT NULL, PRIMARY KEY(param, type, hash, system, rid)) {clustered}",
     "CREATE TABLE index_text(param INTEGER NOT NULL, type INTEGER NOT NULL, folded TEXT NOT NULL, rid INTEGER NOT NULL,
         PRIMARY KEY(param, type, folded, rid)) {clustered}",
     "CREATE TABLE index_date(param INTEGER NOT NULL, type INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
@@ -210,14 +210,13 @@ impl Tx<'_> {
         match value {
             IndexValue::Token { param, system, code } => {
                 let statement = if add {
-                    "INSERT INTO index_token(param, type, hash, rid) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"
+                    "INSERT INTO index_token(param, type, hash, system, rid) VALUES (?1, ?2, ?3, ?4, ?5)
+                        ON CONFLICT DO NOTHING"
                 } else {
-                    "DELETE FROM index_token WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4"
+                    "DELETE FROM index_token WHERE param = ?1 AND type = ?2 AND hash = ?3 AND system = ?4 AND rid = ?5"
                 };
-                // Two spellings: with its system, and the bare code.
-                for hash in [token_hash(Some(system), code), token_hash(None, code)] {
-                    self.run(statement, &[i64::from(param.0).into(), kind, hash.into(), rid.into()])?;
-                }
+                let (hash, system) = (token_hash(code), system_hash(system));
+                self.run(statement, &[i64::from(param.0).into(), kind, hash.into(), system.into(), rid.into()])?;
             }
             IndexValue::Text { param, text } => {
                 let statement = if add {
@@ -254,16 +253,19 @@ enum Change {
     Remove,
 }
 
-/// The 64-bit hash of a token in one spelling: `system|code`, or the bare code.
-pub fn token_hash(system: Option<&str>, code: &str) -> i64 {
-    let mut hash = Sha256::new();
-    if let Some(system) = system {
-        hash.update(system.as_bytes());
-        hash.update(b"|");
-    }
-    hash.update(code.as_bytes());
-    let digest: [u8; 32] = hash.finalize().into();
-    i64::from_le_bytes([digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]])
+/// The 64-bit hash of a token's code. Its system stands beside it, so that one row serves `code` and `system|code`.
+pub fn token_hash(code: &str) -> i64 {
+    i64::from_le_bytes(first_bytes(code))
+}
+
+/// The 32-bit hash of a token's system: systems are few, and a short number keeps the row short.
+pub fn system_hash(system: &str) -> i64 {
+    i64::from(u32::from_le_bytes(first_bytes(system)))
+}
+
+fn first_bytes<const N: usize>(text: &str) -> [u8; N] {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    std::array::from_fn(|i| digest[i])
 }
 
 /// Index values as text: fields parted by U+001F, values by U+001E. Neither occurs in XML or JSON text we accept.
@@ -402,7 +404,8 @@ pub fn with_token(
     limit: usize,
 ) -> Result<Vec<String>> {
     let sql = "SELECT r.id FROM index_token t JOIN resource r ON r.rid = t.rid
-        WHERE t.param = ?1 AND t.type = ?2 AND t.hash = ?3 ORDER BY t.rid LIMIT ?4";
-    let args = [i64::from(param.0).into(), number(kind), token_hash(system, code).into(), (limit as i64).into()];
+        WHERE t.param = ?1 AND t.type = ?2 AND t.hash = ?3 AND (?5 IS NULL OR t.system = ?5) ORDER BY t.rid LIMIT ?4";
+    let system = system.map(system_hash);
+    let args = [i64::from(param.0).into(), number(kind), token_hash(code).into(), (limit as i64).into(), system.into()];
     sql::list(on, sql, &args, |r| Ok(r.text(0)?.to_owned()))
 }

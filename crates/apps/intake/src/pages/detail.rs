@@ -105,7 +105,9 @@ fn head(session: &Session, view: &View) -> PageHead {
     }
     let facility = mach_house::facility_name(&row.facility);
     let title = if row.keyed { row.link.as_str() } else { lang.t(msg::CLAIM_UNREADABLE) };
-    PageHead::new(format!("{} {title}", lang.t(msg::CLAIM))).lead(format!("{facility} · {}", row.facility)).actions(actions)
+    PageHead::new(format!("{} {title}", lang.t(msg::CLAIM)))
+        .lead(format!("{facility} · {}", row.facility))
+        .actions(actions)
 }
 
 fn summary(lang: Lang, view: &View) -> Card {
@@ -166,7 +168,8 @@ fn findings(session: &Session, view: &View) -> Card {
 }
 
 fn body(lang: Lang, d: &Dossier) -> Vec<Html> {
-    let names = [msg::LINE_NAME, msg::LINE_CODE, msg::LINE_QUANTITY, msg::LINE_PRICE, msg::LINE_COST, msg::PAYER_INSURER];
+    let names =
+        [msg::LINE_NAME, msg::LINE_CODE, msg::LINE_QUANTITY, msg::LINE_PRICE, msg::LINE_COST, msg::PAYER_INSURER];
     let columns: Vec<Column> = names
         .iter()
         .enumerate()
@@ -193,7 +196,8 @@ fn body(lang: Lang, d: &Dossier) -> Vec<Html> {
         let table = Table::new(lang, lang.t(title), columns.clone()).rows(rows).stack();
         Card::new(lang.t(title), table.empty(Empty::new(Icon::Info, lang.t(msg::NONE_HERE), ""))).into()
     };
-    let mut cards: Vec<Html> = vec![lines(LineTable::Drug, msg::CLAIM_DRUGS), lines(LineTable::Service, msg::CLAIM_SERVICES)];
+    let mut cards: Vec<Html> =
+        vec![lines(LineTable::Drug, msg::CLAIM_DRUGS), lines(LineTable::Service, msg::CLAIM_SERVICES)];
     if !d.results.is_empty() {
         let columns = [msg::LINE_NAME, msg::RESULT_VALUE, msg::RESULT_CONCLUSION, msg::RESULT_AT];
         let rows = d.results.iter().take(LINES_SHOWN).map(|r| {
@@ -212,7 +216,8 @@ fn body(lang: Lang, d: &Dossier) -> Vec<Html> {
 }
 
 fn history(lang: Lang, view: &View) -> Card {
-    let columns = [msg::CLAIM_VERSION, msg::STATUS, msg::CLAIM_RECEIVED_AT, msg::CLAIM_FILE, msg::FINDINGS, msg::CLAIM_SOURCE];
+    let columns =
+        [msg::CLAIM_VERSION, msg::STATUS, msg::CLAIM_RECEIVED_AT, msg::CLAIM_FILE, msg::FINDINGS, msg::CLAIM_SOURCE];
     let rows = view
         .versions
         .iter()

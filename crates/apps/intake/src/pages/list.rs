@@ -144,11 +144,7 @@ pub struct Before {
 }
 
 /// `GET /claims/files?before=`.
-pub async fn files(
-    State(house): State<House>,
-    session: Session,
-    Query(query): Query<Before>,
-) -> Result<Html, Problem> {
+pub async fn files(State(house): State<House>, session: Session, Query(query): Query<Before>) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::ReadClaims).await?;
     let lang = session.lang;
     let facility = decision.scope().facility();

@@ -9,7 +9,8 @@ use mach_base::limits;
 use mach_claims::check::{Finding, Lang as RuleLang, Severity};
 use mach_house::{House, Session};
 use mach_ui::components::{
-    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, Row, Severity as Grave, Table, Tone, Upload, severity_chip,
+    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, Row, Severity as Grave, Table, Tone, Upload,
+    severity_chip,
 };
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg};
@@ -32,11 +33,7 @@ fn upload(lang: Lang) -> Upload {
 }
 
 /// `POST /claims/send`, multipart field `files`.
-pub async fn receive(
-    State(house): State<House>,
-    session: Session,
-    mut form: Multipart,
-) -> Result<Html, Problem> {
+pub async fn receive(State(house): State<House>, session: Session, mut form: Multipart) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::SendClaims).await?;
     let lang = session.lang;
     let mut inputs = Vec::new();
