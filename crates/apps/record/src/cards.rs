@@ -8,7 +8,7 @@ mod results;
 pub(crate) use facts::{conditions, documents, medicines, timeline};
 pub(crate) use money::costs;
 pub(crate) use person::{looks, merges, numbers, undo_form};
-pub(crate) use results::results;
+pub(crate) use results::{notes, results};
 
 use askama::Template;
 use mach_ui::Html;

@@ -168,7 +168,6 @@ struct Page {
     first: Vec<Html>,
     second: Vec<Html>,
     third: Vec<Html>,
-    below: Vec<Html>,
 }
 
 fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) -> Html {
@@ -195,16 +194,19 @@ fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) ->
         first: vec![
             cards::conditions(reading, &conditions, record.conditions.more),
             cards::medicines(reading, &medicines, record.newest_visit, record.orders.more),
-        ],
-        second: vec![cards::timeline(reading, &record, !asked.before.is_empty())],
-        third: cards::results(reading, &results, subject, record.observations.more),
-        below: vec![
-            cards::documents(reading, &record.documents),
-            cards::costs(reading, &costs::sum(&record.bills.read), record.bills.more),
             cards::numbers(reading, &record),
             cards::merges(reading, &record),
             cards::looks(reading, &record),
         ],
+        second: vec![cards::timeline(reading, &record, !asked.before.is_empty())],
+        third: cards::results(reading, &results, subject, record.observations.more)
+            .into_iter()
+            .chain([
+                cards::documents(reading, &record.documents),
+                cards::costs(reading, &costs::sum(&record.bills.read), record.bills.more),
+            ])
+            .chain(cards::notes(reading, &results))
+            .collect(),
     };
     shell::page(&meta, Html::template(&page))
 }

@@ -42,6 +42,8 @@ struct Line {
 struct Answer {
     lines: Vec<Line>,
     next: Option<String>,
+    /// Whether this page goes on from another.
+    continued: bool,
     short: bool,
 }
 
@@ -66,9 +68,10 @@ pub(crate) async fn page(
 }
 
 fn find(on: &mut dyn Rows, text: &str, scope: Option<i64>, after: Option<String>) -> Result<Answer, Error> {
+    let continued = after.is_some();
     let found = mach_people::search(on, text, scope, &Part { after, limit: PAGE })?;
     let lines = found.hits.into_iter().map(|hit| line(on, hit.person)).collect::<Result<_, _>>()?;
-    Ok(Answer { lines, next: found.next, short: found.short })
+    Ok(Answer { lines, next: found.next, continued, short: found.short })
 }
 
 fn line(on: &mut dyn Rows, person: PersonRow) -> Result<Line, Error> {
@@ -117,13 +120,16 @@ fn render(session: &Session, text: &str, answer: &Answer) -> Html {
         Filters { lang, action: "/people".into(), fields: vec![field], kept: Vec::new(), active: !text.is_empty() };
     let count = format::integer(lang, answer.lines.len() as i64);
     let first = format!("/people?q={}", format::query_value(text));
-    let pager = (!answer.lines.is_empty() && !text.is_empty()).then(|| Pager {
+    let pager = answer.next.is_some().then(|| Pager {
         lang,
         previous: None,
         next: answer.next.as_ref().map(|next| format::with_query(&first, "after", next)),
         shown: lang.fmt(msg::PEOPLE_SHOWN, &[("count", &count)]),
     });
+    // All of them are on this page only where it is the first and there is no next.
+    let whole = answer.next.is_none() && !answer.continued;
     let title = match (text.is_empty(), session.actor.facility) {
+        (false, _) if whole => lang.fmt(msg::PEOPLE_FOUND, &[("count", &count)]),
         (false, _) => lang.fmt(msg::PEOPLE_SHOWN, &[("count", &count)]),
         (true, Some(_)) => lang.t(msg::PEOPLE_RECENT).to_owned(),
         (true, None) => lang.t(msg::PEOPLE_RECENT_ALL).to_owned(),

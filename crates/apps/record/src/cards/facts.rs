@@ -158,6 +158,6 @@ struct Small {
 }
 
 /// A source line that stands open.
-pub(super) fn small(lang: Lang, line: Html) -> Html {
+fn small(lang: Lang, line: Html) -> Html {
     Html::template(&Small { lang, line })
 }

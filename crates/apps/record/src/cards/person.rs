@@ -8,7 +8,7 @@ use mach_access::{Act, Role};
 use mach_base::Minute;
 use mach_people::MergeRow;
 use mach_store::audit::Entry;
-use mach_ui::components::{Button, Card, Column, Definitions, Icon, PostForm, Row, Table};
+use mach_ui::components::{Button, Card, Definitions, Icon, PostForm};
 use mach_ui::{Html, Lang, Msg, format, msg};
 
 /// Every number of the person, and where they live.
@@ -74,24 +74,30 @@ pub(crate) fn undo_form(lang: Lang, merge: i64) -> Html {
 /// Who looked at this record.
 pub(crate) fn looks(reading: Reading, record: &Record) -> Html {
     let lang = reading.lang;
-    let columns = [msg::RECORD_WHEN, msg::RECORD_WHO, msg::FACILITY, msg::RECORD_WHAT, msg::STATUS];
-    let columns = columns.map(|label| Column::text(lang.t(label))).to_vec();
-    let rows = record.looks.iter().map(|entry| look(lang, record, entry)).collect();
-    let table = Table::new(lang, lang.t(msg::ACCESS_LOG), columns).rows(rows).stack();
-    let table = table.empty(muted(lang.t(msg::RECORD_ACCESS_NONE)));
-    Html::from(Card { id: "looks".into(), ..Card::new(lang.t(msg::ACCESS_LOG), table) })
+    let body = Html::template(&Groups {
+        empty: lang.t(msg::RECORD_ACCESS_NONE).to_owned(),
+        groups: vec![Group {
+            heading: String::new(),
+            folded: false,
+            note: String::new(),
+            items: record.looks.iter().map(|entry| look(lang, record, entry)).collect(),
+        }],
+        note: String::new(),
+    });
+    Html::from(Card { id: "looks".into(), ..Card::new(lang.t(msg::ACCESS_LOG), body) })
 }
 
-fn look(lang: Lang, record: &Record, entry: &Entry) -> Row {
+fn look(lang: Lang, record: &Record, entry: &Entry) -> Item {
     let facility =
         entry.facility.map_or_else(|| lang.t(msg::RECORD_PROVINCE_WIDE).to_owned(), |id| record.facility_name(id));
-    Row::new([
+    let detail = [
         format::date_time(Minute::of_seconds(entry.at)),
-        format!("{} · {}", entry.name, lang.t(role(&entry.role))),
         facility,
         lang.t(act(&entry.act)).to_owned(),
         lang.t(outcome(&entry.outcome)).to_owned(),
-    ])
+    ];
+    let title = format!("{} · {}", entry.name, lang.t(role(&entry.role)));
+    Item { title, detail: detail.join(" · "), source: Html::EMPTY }
 }
 
 fn role(code: &str) -> Msg {

@@ -1,6 +1,5 @@
 //! Laboratory results, vital signs, findings, notes.
 
-use super::facts::small;
 use super::{empty, muted};
 use crate::catalogue::ADULT_YEARS;
 use crate::fact::Fact;
@@ -15,6 +14,8 @@ use mach_ui::{Html, format, msg};
 const VALUES: usize = 12;
 /// Findings and notes shown.
 const TEXTS: usize = 20;
+/// Of those, how many stand open.
+const TEXTS_OPEN: usize = 3;
 
 /// The cards of observations; only the first stands where there is nothing.
 pub(crate) fn results(reading: Reading, all: &Results, subject: Subject, cut: bool) -> Vec<Html> {
@@ -35,12 +36,16 @@ pub(crate) fn results(reading: Reading, all: &Results, subject: Subject, cut: bo
     if !all.vital.is_empty() {
         cards.push(Card::new(lang.t(msg::RECORD_VITAL), table(reading, lang.t(msg::RECORD_VITAL), &all.vital)).into());
     }
-    for (title, list) in [(msg::RECORD_FINDINGS, &all.findings), (msg::RECORD_NOTES, &all.notes)] {
-        if !list.is_empty() {
-            cards.push(Card::new(lang.t(title), texts(reading, list)).into());
-        }
+    if !all.findings.is_empty() {
+        cards.push(Card::new(lang.t(msg::RECORD_FINDINGS), texts(reading, &all.findings)).into());
     }
     cards
+}
+
+/// The card of progress notes, where there are any.
+pub(crate) fn notes(reading: Reading, all: &Results) -> Option<Html> {
+    let card = || Card::new(reading.lang.t(msg::RECORD_NOTES), texts(reading, &all.notes));
+    (!all.notes.is_empty()).then(|| Html::from(card()))
 }
 
 #[derive(Template)]
@@ -66,20 +71,32 @@ fn with_unit(reading: Reading, body: &ObservationBody) -> String {
 
 fn table(reading: Reading, caption: &str, list: &[Series]) -> Html {
     let lang = reading.lang;
-    let columns = vec![
-        Column::text(lang.t(msg::RECORD_INDEX)),
-        Column::number(lang.t(msg::VALUE)),
-        Column::text(lang.t(msg::RESULT_RANGE)),
-        Column::text(lang.t(msg::RESULT_FLAG)),
-        Column::number(lang.t(msg::RESULT_CHANGE)),
-        Column::text(lang.t(msg::RESULT_TREND)),
-    ];
-    let rows = list.iter().map(|series| row(reading, series)).collect();
+    let ranged = list.iter().any(|s| s.range.is_some());
+    let mut columns = vec![Column::text(lang.t(msg::RECORD_INDEX)), Column::number(lang.t(msg::VALUE))];
+    if ranged {
+        columns.push(Column::text(lang.t(msg::RESULT_RANGE)));
+    }
+    columns.push(Column::text(lang.t(msg::RESULT_TREND)));
+    let rows = list.iter().map(|series| row(reading, series, ranged)).collect();
     let table = Table::new(lang, caption, columns).rows(rows).empty(empty(Icon::Lab, lang.t(msg::RESULTS_EMPTY)));
     Html::from(table.stack())
 }
 
-fn row(reading: Reading, series: &Series) -> Row {
+#[derive(Template)]
+#[template(path = "value.html")]
+struct ValueCell {
+    value: String,
+    flag: Html,
+}
+
+#[derive(Template)]
+#[template(path = "trend-cell.html")]
+struct TrendCell {
+    line: Html,
+    change: String,
+}
+
+fn row(reading: Reading, series: &Series, ranged: bool) -> Row {
     let lang = reading.lang;
     let newest = series.newest();
     let values = series.values.iter().take(VALUES);
@@ -95,34 +112,43 @@ fn row(reading: Reading, series: &Series) -> Row {
         count: lang.fmt(msg::RECORD_VALUES, &[("count", &series.values.len().to_string())]),
         values: values.clone().map(line).collect(),
     });
+    let value = Html::template(&ValueCell {
+        value: with_unit(reading, &newest.body),
+        flag: series.flag.map_or(Html::EMPTY, |flag| flag_chip(lang, flag)),
+    });
     let points: Vec<_> = values.filter_map(|fact| Some((fact.at.0, fact.body.number()?))).collect();
-    let trend = Line::of(&points, series.range).map_or(Html::EMPTY, |line| Html::template(&line));
-    Row::new([
-        Cell(index),
-        with_unit(reading, &newest.body).into(),
-        series.range.map_or(String::new(), |range| range_text(lang, range)).into(),
-        Cell(series.flag.map_or(Html::EMPTY, |flag| flag_chip(lang, flag))),
-        change(reading, series),
-        Cell(trend),
-    ])
+    let trend = Html::template(&TrendCell {
+        line: Line::of(&points, series.range).map_or(Html::EMPTY, |line| Html::template(&line)),
+        change: change(reading, series),
+    });
+    let mut cells = vec![Cell(index), Cell(value)];
+    if ranged {
+        cells.push(series.range.map_or(String::new(), |range| range_text(lang, range)).into());
+    }
+    cells.push(Cell(trend));
+    Row::new(cells)
 }
 
-/// The change since the value before, and how long ago that was.
-fn change(reading: Reading, series: &Series) -> Cell {
+/// The change since the value before, and how long ago that was: `−0,45 trong 30 ngày`.
+fn change(reading: Reading, series: &Series) -> String {
     let lang = reading.lang;
-    let (Some(change), Some(before)) = (series.change, series.values.get(1)) else { return Cell::default() };
+    let (Some(change), Some(before)) = (series.change, series.values.get(1)) else { return String::new() };
     let days = series.newest().at.day().0 - before.at.day().0;
-    let by = format::signed(lang, change, change.scale);
-    Cell::two(&by, &lang.fmt(msg::RECORD_IN_DAYS, &[("days", &format::integer(lang, days.into()))]))
+    let days = lang.fmt(msg::RECORD_IN_DAYS, &[("days", &format::integer(lang, days.into()))]);
+    format!("{} {days}", format::signed(lang, change, change.scale))
 }
 
 #[derive(Template)]
 #[template(path = "texts.html")]
 struct Texts {
-    lines: Vec<TextLine>,
+    first: Vec<TextLine>,
+    rest: Vec<TextLine>,
+    more: String,
     note: String,
 }
 
+#[derive(Template)]
+#[template(path = "text-line.html")]
 struct TextLine {
     when: String,
     title: String,
@@ -138,11 +164,17 @@ fn texts(reading: Reading, list: &[Fact<ObservationBody>]) -> Html {
         title: fact.body.code.words().to_owned(),
         text: with_unit(reading, &fact.body),
         notes: fact.body.notes().map(str::to_owned).collect(),
-        source: small(lang, reading.source_line(fact)),
+        source: reading.source(fact),
     };
-    let cut = list.len() > TEXTS;
+    let mut first: Vec<TextLine> = list.iter().take(TEXTS).map(line).collect();
+    let rest = first.split_off(first.len().min(TEXTS_OPEN));
     Html::template(&Texts {
-        lines: list.iter().take(TEXTS).map(line).collect(),
-        note: if cut { lang.fmt(msg::RECORD_NEWEST_ONLY, &[("count", &TEXTS.to_string())]) } else { String::new() },
+        more: lang.fmt(msg::RECORD_MORE, &[("count", &rest.len().to_string())]),
+        first,
+        rest,
+        note: match list.len() > TEXTS {
+            true => lang.fmt(msg::RECORD_NEWEST_ONLY, &[("count", &TEXTS.to_string())]),
+            false => String::new(),
+        },
     })
 }

@@ -1,4 +1,5 @@
 //! The pages of people over a real store, asked as a browser asks.
+#![expect(clippy::unwrap_used, reason = "tests may panic on a broken expectation, also outside their own functions")]
 
 mod record;
 mod review;
