@@ -1,0 +1,24 @@
+//! What this crate bounds. Every bound is tested at it and one past it.
+
+/// Bytes of one JSON or XML document: offsets are 32-bit, and a larger bundle is sent in parts.
+pub const DOCUMENT_BYTES: usize = 256 << 20;
+/// Nesting of arrays and objects (a resource of the R4 examples nests at most 24).
+pub const TREE_DEPTH: usize = 128;
+/// Bytes of a member's name.
+pub const KEY_BYTES: usize = 1 << 12;
+/// Nesting of elements in FHIR XML.
+pub const XML_DEPTH: usize = 96;
+/// Characters of a FHIRPath expression.
+pub const EXPRESSION_BYTES: usize = 64 << 10;
+/// Nesting of a FHIRPath expression (parentheses, arguments, operators).
+pub const EXPRESSION_DEPTH: usize = 200;
+/// Steps of one evaluation: one per expression node evaluated and one per item it visits.
+pub const EVALUATION_STEPS: u64 = 10_000_000;
+/// Depth of `repeat()`, `descendants()` and of nested evaluation.
+pub const EVALUATION_DEPTH: usize = 400;
+/// Items of one collection within an evaluation.
+pub const COLLECTION_ITEMS: usize = 1_000_000;
+/// Bytes of the compiled form of one regular expression.
+pub const REGEX_BYTES: usize = 1 << 20;
+/// Bytes of one string an expression makes (`join`, `replace`, `&` in a loop).
+pub const TEXT_BYTES: usize = 16 << 20;
