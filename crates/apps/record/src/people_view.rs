@@ -1,5 +1,6 @@
 //! A person as pages name them: birth and age, sex, the banner, their numbers in words.
 
+use crate::catalogue::ADULT_YEARS;
 use crate::fact::{Concept, Facts, Period, day_of};
 use mach_base::{Day, decimal::Decimal};
 use mach_people::{Number, NumberKind, PersonRow};
@@ -71,16 +72,16 @@ pub(crate) fn birth_and_age(lang: Lang, person: &PersonRow, today: Day) -> Strin
     }
 }
 
-/// Completed years on `today`, by the year alone where the day is not known.
-pub(crate) fn years(person: &PersonRow, today: Day) -> Option<i32> {
-    let (y, m, d) = today.ymd();
-    match (birth_day(person), birth_year(person)) {
-        (Some(born), _) => {
-            let (by, bm, bd) = born.ymd();
-            Some(y - by - i32::from((m, d) < (bm, bd)))
+/// The day from which reference ranges of adults hold for the person; the year's last day where only that is known.
+pub(crate) fn adult_from(person: &PersonRow) -> Option<Day> {
+    let of_year = |year: i32| Day::from_ymd(year + ADULT_YEARS, 12, 31);
+    match birth_day(person) {
+        // Who is born on 29 February comes of age on 1 March.
+        Some(born) => {
+            let (year, month, day) = born.ymd();
+            Day::from_ymd(year + ADULT_YEARS, month, day).or_else(|| Day::from_ymd(year + ADULT_YEARS, 3, 1))
         }
-        (None, Some(year)) => Some(y - year),
-        (None, None) => None,
+        None => birth_year(person).and_then(of_year),
     }
 }
 
@@ -177,14 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn years_are_completed() {
+    fn adults_from_their_sixteenth_birthday() {
         let born =
             |text: &str| PersonRow { birth_day: Some(day(text).0.into()), birth_year: 2010, ..PersonRow::default() };
         let year = PersonRow { birth_year: 2010, ..PersonRow::default() };
-        for (person, expect) in [(born("2010-03-18"), Some(16)), (born("2010-03-19"), Some(15)), (year, Some(16))] {
-            assert_eq!(years(&person, day("2026-03-18")), expect);
+        for (person, expect) in [
+            (born("2010-03-18"), Some("2026-03-18")),
+            (born("2008-02-29"), Some("2024-02-29")),
+            (born("1884-02-29"), Some("1900-03-01")),
+            (year, Some("2026-12-31")),
+            (PersonRow::default(), None),
+        ] {
+            assert_eq!(adult_from(&person), expect.map(day));
         }
-        assert_eq!(years(&PersonRow::default(), day("2026-03-18")), None);
     }
 
     #[test]

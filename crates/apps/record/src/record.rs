@@ -12,7 +12,7 @@ use crate::people_view::{self, CoverageBody, EncounterBody};
 use crate::results::{ObservationBody, Subject};
 use crate::view::Reading;
 use crate::visits::Before;
-use crate::{catalogue, conditions, costs, medicines, results};
+use crate::{conditions, costs, medicines, results};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -176,10 +176,7 @@ fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) ->
     let mut meta = session.meta(person.name.clone(), "/people");
     meta.crumbs = vec![Crumb::link(lang.t(msg::PEOPLE), "/people"), Crumb::here(person.name.clone())];
     meta.banner = marked(people_view::banner(lang, person, &record.coverage, &record.encounter, today));
-    let subject = Subject {
-        sex: person.sex,
-        adult: people_view::years(person, today).is_none_or(|years| years >= catalogue::ADULT_YEARS),
-    };
+    let subject = Subject { sex: person.sex, adult_from: people_view::adult_from(person) };
     let head = PageHead::new(lang.t(msg::RECORD))
         .lead(lang.fmt(msg::RECORD_VISITS, &[("count", &record.visit_count.to_string())]))
         .actions([print_button(lang)]);

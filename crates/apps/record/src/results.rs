@@ -2,8 +2,8 @@
 
 use crate::catalogue::{Catalogue, Index, Range};
 use crate::fact::{Concept, Fact, Quantity};
-use mach_base::Decimal;
 use mach_base::text::fold;
+use mach_base::{Day, Decimal};
 use mach_ui::Lang;
 use mach_ui::components::Flag;
 use serde::Deserialize;
@@ -140,8 +140,15 @@ pub(crate) struct Results {
 pub(crate) struct Subject {
     /// 1 male, 2 female.
     pub(crate) sex: i64,
-    /// Whether reference ranges of adults hold.
-    pub(crate) adult: bool,
+    /// The first day on which reference ranges of adults hold; from the beginning where the birth is not known.
+    pub(crate) adult_from: Option<Day>,
+}
+
+impl Subject {
+    /// Whether reference ranges of adults hold on `day`.
+    pub(crate) fn adult(self, day: Day) -> bool {
+        self.adult_from.is_none_or(|from| day >= from)
+    }
 }
 
 /// Groups observations (newest first).
@@ -213,7 +220,8 @@ fn judge(series: &mut Series, subject: Subject) {
         series.name_vi.clone_from(&index.name_vi);
         series.name_en.clone_from(&index.name_en);
     }
-    let range = index.filter(|_| subject.adult).and_then(|i| i.range(subject.sex, body.comparable_unit()));
+    let adult = subject.adult(series.values[0].at.day());
+    let range = index.filter(|_| adult).and_then(|i| i.range(subject.sex, body.comparable_unit()));
     series.flag = index.and_then(|i| i.flag(range?, body.number()?, body.comparator()));
     series.change = change(series);
     series.range = range;

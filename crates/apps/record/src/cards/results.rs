@@ -7,6 +7,7 @@ use crate::record::OBSERVATIONS;
 use crate::results::{ObservationBody, Results, Series, Subject};
 use crate::view::{Line, Reading, range_text};
 use askama::Template;
+use mach_base::Day;
 use mach_ui::components::{Card, Cell, Column, Icon, Row, Table, flag_chip};
 use mach_ui::{Html, format, msg};
 
@@ -23,7 +24,7 @@ pub(crate) fn results(reading: Reading, all: &Results, subject: Subject, cut: bo
     let mut parts = vec![table(reading, lang.t(msg::RESULTS), &all.laboratory)];
     if !all.laboratory.is_empty() {
         let years = ADULT_YEARS.to_string();
-        parts.push(muted(&match subject.adult {
+        parts.push(muted(&match subject.adult(Day::today()) {
             true => lang.t(msg::RECORD_RANGES_NOTE).to_owned(),
             false => lang.fmt(msg::RECORD_ADULT_RANGES, &[("years", &years)]),
         }));

@@ -27,7 +27,7 @@ fn laboratory(lines: &str) -> Vec<Fact<ObservationBody>> {
     lines.lines().map(str::trim).filter(|l| !l.is_empty()).map(of).collect()
 }
 
-const WOMAN: Subject = Subject { sex: 2, adult: true };
+const WOMAN: Subject = Subject { sex: 2, adult_from: None };
 
 fn show(series: &Series) -> String {
     let newest = &series.newest().body;
@@ -80,8 +80,11 @@ fn other_units_are_other_series_and_never_compared() {
 
 #[test]
 fn children_are_not_judged_by_ranges_of_adults() {
-    let all = group(laboratory("2026-03-18 HGB 105 g/L"), Subject { sex: 2, adult: false });
-    assert_eq!((all.laboratory[0].flag, all.laboratory[0].range), (None, None));
+    let girl = Subject { sex: 2, adult_from: Day::parse_iso("2026-03-18") };
+    for (day, expect) in [("2026-03-17", None), ("2026-03-18", Some(Flag::Low))] {
+        let all = group(laboratory(&format!("{day} HGB 105 g/L")), girl);
+        assert_eq!((all.laboratory[0].flag, all.laboratory[0].range.is_some()), (expect, expect.is_some()), "{day}");
+    }
 }
 
 #[test]
