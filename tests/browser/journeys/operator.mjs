@@ -55,6 +55,7 @@ export default (world) =>
       ["the corrected claim is accepted in its place", async () => {
         await send(claimFile({ facility: account.facility, id }));
         await page.locator('main [role="status"]').filter({ hasText: "Đã nhận 1" }).waitFor();
+        world.counts.sent += 1;
         await user.open("/claims?state=refused");
         assert.equal(await rows().filter({ hasText: id }).count(), 0);
         await user.open("/claims");

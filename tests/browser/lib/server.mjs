@@ -8,7 +8,7 @@ import { program } from "./paths.mjs";
 
 const STARTS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 20_000;
-const DEMO = ["--dossiers", "1500", "--seed", "7"];
+const DEMO = ["--dossiers", "4000", "--seed", "7"];
 
 /** Starts a new province, or the one that lies in `data` already. */
 export async function start(data = mkdtempSync(join(tmpdir(), "mach-journeys-"))) {
@@ -21,11 +21,11 @@ export async function start(data = mkdtempSync(join(tmpdir(), "mach-journeys-"))
 class Server {
   constructor(data) {
     this.data = data;
-    this.said = "";
   }
 
   async start() {
     const began = Date.now();
+    this.said = "";
     const child = spawn(program, ["demo", "--data", this.data, "--listen", "127.0.0.1:0", ...DEMO], {
       stdio: ["ignore", "pipe", "pipe"],
     });
