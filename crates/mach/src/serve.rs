@@ -44,11 +44,10 @@ pub fn application(house: House) -> axum::Router {
     let routes = axum::Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .merge(mach_house::sign_in::router())
-        //HOC
+        .merge(mach_hoc::router())
         .merge(mach_intake::router())
-        //REC
-        .with_state(house)
-        .layer(tower_http::compression::CompressionLayer::new());
+        .merge(mach_record::router())
+        .with_state(house);
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }
 
@@ -59,6 +58,7 @@ pub fn load_content() {
     mach_claims::check::Rules::shared();
     mach_claims::check::Codes::shared();
     mach_cube::Definitions::shared();
+    mach_record::load();
 }
 
 /// Serves `house` on `listen` until Ctrl-C or SIGTERM; `ready` is told the address.
