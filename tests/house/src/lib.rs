@@ -122,20 +122,25 @@ impl File {
     }
 }
 
-/// Every file under `folder` (from the root) whose name ends in one of `endings`, in order of path.
+/// Every text file under `folder` (from the root) whose name ends in one of `endings`, in order of path.
 pub fn files(folder: &str, endings: &[&str]) -> Vec<File> {
+    let wanted = paths(folder).into_iter().filter(|p| endings.iter().any(|e| p.ends_with(e)));
+    wanted.map(read).collect()
+}
+
+/// The path (from the root) of every file under `folder`, in order.
+pub fn paths(folder: &str) -> Vec<String> {
     let root = root();
     let mut found = Vec::new();
     walk(&root.join(folder), &mut found);
-    let wanted = found.iter().filter(|p| endings.iter().any(|e| p.to_string_lossy().ends_with(e)));
-    let mut files: Vec<_> = wanted.map(|path| read(&root, path)).collect();
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    files
+    let relative = found.iter().map(|p| p.strip_prefix(&root).expect("under the root").to_string_lossy().into_owned());
+    let mut paths: Vec<_> = relative.collect();
+    paths.sort();
+    paths
 }
 
-fn read(root: &Path, path: &Path) -> File {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let path = path.strip_prefix(root).expect("under the root").to_string_lossy().into_owned();
+fn read(path: String) -> File {
+    let text = std::fs::read_to_string(root().join(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     File { path, text }
 }
 

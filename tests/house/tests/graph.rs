@@ -85,7 +85,7 @@ fn only_these_know_the_tools() {
         ("tower-http", |c| c.name == "mach-ui" || c.layer() == "mach", "one place wraps the answers"),
         ("askama", serves_pages, "only pages know templates"),
         ("tokio", serves_pages, "the kernel and the formats are synchronous"),
-        ("quick-xml", |c| c.layer() == "exchange", "only a format's crate reads XML"),
+        ("quick-xml", |c| c.layer() == "exchange" || c.name == "mach-fhir", "only a format's crate reads XML"),
         ("argon2", |c| c.name == "mach-access", "one place hashes passwords"),
     ];
     let crates = all_crates();

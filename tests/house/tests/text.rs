@@ -18,7 +18,9 @@ fn sources() -> Vec<File> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.starts_with("tests/") || ["/tests/", "/examples/"].iter().any(|f| path.contains(f)) || path.ends_with("/tests.rs")
+    path.starts_with("tests/")
+        || ["/tests/", "/examples/"].iter().any(|f| path.contains(f))
+        || path.ends_with("/tests.rs")
 }
 
 /// Fails with every place found.
@@ -144,11 +146,16 @@ fn templates_hold_no_text_of_their_own() {
     forbid("text belongs into content/messages/vi.ftl and en.ftl", &found);
 }
 
-/// Where floating point may be: drawing, geometry, and quantities that are shown and never added up.
-const FLOATS: [(&str, &str); 4] = [
+/// Where floating point may be: drawing, geometry, and what a spreadsheet's cells are.
+const FLOATS: [(&str, &str); 9] = [
     ("crates/kernel/ui/src/chart/", "pixels"),
+    ("crates/kernel/ui/src/gallery/charts.rs", "pixels"),
+    ("crates/exchange/synth/src/work.rs", "the share of defects asked for on the command line"),
     ("crates/kernel/ui/src/http/request.rs", "weights of Accept and Accept-Language"),
     ("crates/kernel/places/src/shapes.rs", "longitudes and latitudes"),
+    ("crates/apps/hoc/src/overview/map.rs", "pixels"),
+    ("crates/apps/hoc/src/export.rs", "cells of a spreadsheet are doubles; the exact number is in the CSV"),
+    ("crates/apps/record/src/view.rs", "pixels"),
     ("crates/mach/src/", "seconds, and claims per second, as printed"),
 ];
 
