@@ -19,7 +19,7 @@ use mach_ui::shell::Crumb;
 use mach_ui::{Html, Lang, format, msg};
 
 /// Diagnoses drawn on the page; the export has all.
-const SHOWN: usize = 200;
+const SHOWN: usize = 60;
 
 /// What the page shows.
 #[derive(Clone, Debug)]

@@ -125,7 +125,10 @@ impl Lens {
 
     /// What the days are compared with.
     pub fn bases(&self) -> Bases {
-        Bases::new(self.days, self.period, self.newest.unwrap_or(self.days.1))
+        // Whether a period that is past is complete a province tells by its newest day; one facility's claims may well end
+        // before the month does.
+        let past = self.own && Day::today() > self.days.1;
+        Bases::new(self.days, self.period, self.newest.filter(|_| !past).unwrap_or(self.days.1))
     }
 
     /// The days of the base that changes are shown against, and of this side of the change.

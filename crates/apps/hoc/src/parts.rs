@@ -204,6 +204,15 @@ pub(crate) fn reporting(on: Day) -> impl Iterator<Item = &'static Facility> {
     Facilities::shared().on(on).filter(|f| !matches!(f.kind, FacilityKind::Unit | FacilityKind::Department))
 }
 
+/// The name of a department by the insurer's list (`MA_KHOA`), with its code; the code alone where the list lacks it.
+pub(crate) fn department_name(lang: Lang, code: &str) -> String {
+    match mach_claims::check::Codes::shared().get("MA_KHOA", code) {
+        _ if code.is_empty() => lang.t(msg::HOC_NO_DEPARTMENT).to_owned(),
+        Some(known) => format!("{code} · {}", lang.pick(&known.meaning_vi, &known.meaning_en)),
+        None => code.to_owned(),
+    }
+}
+
 /// The class whose members a facility is ranked with: `Trung tâm Y tế hạng 2`.
 pub(crate) fn class_name(lang: Lang, f: &Facility) -> String {
     let kind = lang.t(match f.kind {

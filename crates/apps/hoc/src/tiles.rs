@@ -5,7 +5,7 @@ use crate::error::HocError;
 use crate::figures;
 use crate::lens::{Compare, Lens};
 use mach_base::{Day, Grain};
-use mach_cube::{Cube, Form, Indicator, Question, Value};
+use mach_cube::{Cube, Denominator, Form, Indicator, Question, Value};
 use mach_store::Reader;
 use mach_ui::components::Tile;
 use mach_ui::{Lang, msg};
@@ -32,6 +32,8 @@ pub struct Figure {
     pub year: Option<Value>,
     /// Whether `year` is by Tết.
     pub by_tet: bool,
+    /// Whether the period before is the same days of last year: a year.
+    pub same: bool,
     /// The last periods, oldest first.
     pub line: Vec<Option<Value>>,
 }
@@ -67,8 +69,15 @@ pub fn figure(cube: &Cube<'_>, on: &mut Reader, question: &Question, bases: &Bas
         Some(known) => known,
         None => value(cube, on, question, days)?,
     };
+    // A count of nothing is a zero where anything came in those days; it is unknown where nothing came.
+    let counts = indicator.denominator == Denominator::None && !change;
+    let value = match value {
+        None if counts && cube.top(on, "received", question, 0)?.total != 0 => Some(Value::ZERO),
+        value => value,
+    };
     let line = line.values(days.0, grain);
-    Ok(Figure { indicator, value, so_far, previous, year, by_tet: bases.tet.is_some(), line })
+    let same = bases.year() == Some(bases.previous);
+    Ok(Figure { indicator, value, so_far, previous, year, by_tet: bases.tet.is_some(), same, line })
 }
 
 /// The one number of `question` on `days`.
@@ -141,5 +150,5 @@ pub fn changes(lang: Lang, lens: &Lens, figure: &Figure) -> Vec<mach_ui::compone
     let change = |(base, against): (Option<Value>, mach_ui::Msg)| {
         figures::change(lang, &figure.indicator, (figure.compared(), base), lang.t(against))
     };
-    bases.into_iter().filter_map(change).collect()
+    bases.into_iter().take(if figure.same { 1 } else { 2 }).filter_map(change).collect()
 }

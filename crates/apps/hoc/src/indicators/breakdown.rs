@@ -5,7 +5,7 @@ use crate::export::{Field, Sheet};
 use crate::figures;
 use crate::lens::{Address, Lens, NO_PLACE};
 use crate::overview::ranking::heading;
-use crate::parts::line;
+use crate::parts::{department_name, line};
 use mach_base::Day;
 use mach_cube::{Answer, AnswerRow, By, Cube, Denominator, Form, Indicator, Question, Value};
 use mach_places::{Era, Level, PlaceKey, Places};
@@ -59,7 +59,10 @@ pub fn read(
     let question = Question { by, ..lens.question(&indicator.id) };
     let mut answer = cube.whole(on, &question)?;
     answer.rows.sort_by(|a, b| b.value.cmp(&a.value).then_with(|| a.place.cmp(&b.place)));
-    let days = lens.base().filter(|_| indicator.form != Form::Change && !lens.bases().unfinished);
+    // Until its period is over, a number divided by days or beds has no like to compare with.
+    let by_days = matches!(indicator.denominator, Denominator::Days | Denominator::BedDaysCapacity);
+    let comparable = indicator.form != Form::Change && !(by_days && lens.bases().unfinished);
+    let days = lens.base().filter(|_| comparable);
     let base = match days {
         None => BTreeMap::new(),
         Some((from, to)) => {
@@ -77,8 +80,7 @@ impl Breakdown {
         let code = row.place.as_deref().unwrap_or_default();
         match self.by {
             By::Facility => mach_house::facility_name(code),
-            By::Department if code.is_empty() => lang.t(msg::HOC_NO_DEPARTMENT).to_owned(),
-            By::Department => code.to_owned(),
+            By::Department => department_name(lang, code),
             _ if code.is_empty() => lang.t(msg::HOC_NO_PLACE).to_owned(),
             _ => Places::shared()
                 .version(PlaceKey(row.unit), self.answer.as_of)

@@ -6,7 +6,7 @@ use crate::error::HocError;
 use crate::export::{Export, Format};
 use crate::figures;
 use crate::lens::{Address, Lens, province_name};
-use crate::overview::{Ranked, TrendData, rank, ranking, trend_card, trend_data};
+use crate::overview::{Ranked, TrendData, notes, rank, ranking, trend_card, trend_data};
 use crate::parts::{self, Pairs, grid};
 use crate::tiles::{self, Figure, figure};
 use axum::extract::{Path, State};
@@ -15,7 +15,7 @@ use mach_cube::{AnswerRow, By, Cube, Denominator, Form, Indicator};
 use mach_house::{House, Session};
 use mach_places::Level;
 use mach_store::Reader;
-use mach_ui::components::{Card, Cell, Change, Definitions, Notice, PageHead, Segment, Tone};
+use mach_ui::components::{Card, Cell, Change, Definitions, PageHead, Segment};
 use mach_ui::http::Problem;
 use mach_ui::shell::Crumb;
 use mach_ui::{Html, Lang, msg};
@@ -107,19 +107,15 @@ fn body(lang: Lang, lens: &Lens, here: &Address, detail: &Detail) -> Vec<Html> {
         None => Segment::into(segment),
     };
     let top = vec![hero(lang, lens, detail), trend_card(lang, lens, &detail.trend).into()];
-    let mut rest = vec![split];
-    let mut side = Vec::new();
-    if let Some(peers) = detail.peers.as_ref().filter(|p| !p.rows.is_empty()) {
-        side.push(ranking::card(lang, lens, peers).into());
-    }
-    side.push(definition(lang, indicator));
-    rest.push(grid("stack", side));
+    let peers = detail.peers.as_ref().filter(|p| !p.rows.is_empty()).map(|p| ranking::card(lang, lens, p).into());
+    let columns = if peers.is_some() { "grid-2" } else { "grid-main tops" };
+    let side: Vec<Html> = peers.into_iter().chain([definition(lang, indicator)]).collect();
     vec![
         head.into(),
         parts::filters(lang, lens, here, Vec::new()),
         grid("grid-hero", top),
-        tet(lang, lens),
-        grid("grid-main", rest),
+        notes(lang, lens),
+        grid(columns, vec![split, grid("stack", side)]),
     ]
 }
 
@@ -151,10 +147,12 @@ impl Hero {
 fn hero(lang: Lang, lens: &Lens, detail: &Detail) -> Html {
     let indicator = &detail.figure.indicator;
     let claims = lens.claims(&indicator.id, lens.days);
+    let changes = tiles::changes(lang, lens, &detail.figure);
     let Some(row) = &detail.row else {
-        let value = lang.t(msg::NOT_COUNTED).to_owned();
-        let hero = Hero { lang, value, href: None, changes: Vec::new(), sides: Html::EMPTY };
-        return Card::new(lang.t(msg::VALUE), Html::template(&hero)).into();
+        let zero = detail.figure.value.map(|v| figures::full(lang, indicator, v));
+        let value = zero.unwrap_or_else(|| lang.t(msg::NOT_COUNTED).to_owned());
+        let hero = Hero { lang, value, href: None, changes, sides: Html::EMPTY };
+        return Card::new(parts::days(lang, lens), Html::template(&hero)).into();
     };
     let ratio = matches!(indicator.denominator, Denominator::Parts(_)) || indicator.form == Form::Change;
     let above = figures::is_money(Cube::shared().definitions(), &indicator.numerator);
@@ -184,19 +182,10 @@ fn hero(lang: Lang, lens: &Lens, detail: &Detail) -> Html {
         lang,
         value: figures::full(lang, indicator, row.value),
         href: (!ratio).then(|| claims.to_string()),
-        changes: tiles::changes(lang, lens, &detail.figure),
+        changes,
         sides: if sides.rows.is_empty() { Html::EMPTY } else { sides.into() },
     };
     Card::new(parts::days(lang, lens), Html::template(&hero)).into()
-}
-
-fn tet(lang: Lang, lens: &Lens) -> Html {
-    let bases = lens.bases();
-    bases.tet.map_or(Html::EMPTY, |tet| {
-        let values = [("tet", tet.day.vi()), ("this", parts::span(bases.this)), ("before", parts::span(tet.days))];
-        let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        Notice::new(lang, Tone::Info, lang.fmt(msg::HOC_TET_NOTE, &values)).into()
-    })
 }
 
 fn definition(lang: Lang, i: &Indicator) -> Html {
@@ -235,8 +224,7 @@ fn crumbs(lang: Lang, lens: &Lens, indicator: &Indicator) -> Vec<Crumb> {
         steps.push((unit.name.clone(), here.to(&path)));
     }
     if let Some(department) = &lens.department {
-        let name = if department.code.is_empty() { lang.t(msg::HOC_NO_DEPARTMENT) } else { &department.code };
-        steps.push((name.to_owned(), lens.to(&path)));
+        steps.push((parts::department_name(lang, &department.code), lens.to(&path)));
     }
     let last = steps.len() - 1;
     let drill = steps.into_iter().enumerate().map(|(i, (name, to))| match i == last {

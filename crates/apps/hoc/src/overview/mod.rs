@@ -127,16 +127,18 @@ fn body(lang: Lang, title: &str, lens: &Lens, headline: &str, o: &Overview) -> V
         o.freshness.alert(lang, lens.own),
         tile_grids(lang, lens, &o.figures),
         notes(lang, lens),
-        grid("grid-main", vec![trend_card(lang, lens, &o.trend).into(), map::card(lang, lens, &o.map)]),
-        grid("grid-main", vec![ranking::card(lang, lens, &o.ranking).into(), money::card(lang, lens, &o.money)]),
         grid(
-            "grid-3",
+            "grid-main tops",
             vec![
-                diagnoses::chapters(lang, lens, &o.chapters),
-                diagnoses::top(lang, lens, &o.diagnoses),
-                freshness::card(lang, lens, &o.freshness),
+                grid("stack", vec![trend_card(lang, lens, &o.trend).into(), money::card(lang, lens, &o.money)]),
+                map::card(lang, lens, &o.map),
             ],
         ),
+        grid(
+            "grid-main tops",
+            vec![ranking::card(lang, lens, &o.ranking).into(), freshness::card(lang, lens, &o.freshness)],
+        ),
+        grid("grid-2", vec![diagnoses::chapters(lang, lens, &o.chapters), diagnoses::top(lang, lens, &o.diagnoses)]),
     ]
 }
 
@@ -182,7 +184,7 @@ fn tile_grids(lang: Lang, lens: &Lens, all: &[Figure]) -> Html {
 }
 
 /// What has to be known to read the changes: Tết, a period that is not over, the year districts ended.
-fn notes(lang: Lang, lens: &Lens) -> Html {
+pub(crate) fn notes(lang: Lang, lens: &Lens) -> Html {
     let bases = lens.bases();
     let mut out = Vec::new();
     if let Some(tet) = bases.tet {

@@ -4,7 +4,7 @@ use super::TOP;
 use crate::error::HocError;
 use crate::figures;
 use crate::lens::Lens;
-use crate::parts::{class_name, line};
+use crate::parts::{class_name, department_name, line};
 use mach_cube::{AnswerRow, By, Cube, Direction, Indicator, Question, Value};
 use mach_store::Reader;
 use mach_terms::{Facilities, Facility};
@@ -33,7 +33,7 @@ pub struct Ranked {
 pub struct RankedRow {
     /// Its row of the answer.
     pub row: AnswerRow,
-    /// Its name.
+    /// Its name; of a department its code.
     pub name: String,
     /// Its class, where the register knows it.
     pub facility: Option<&'static Facility>,
@@ -146,7 +146,7 @@ fn bar(lang: Lang, lens: &Lens, ranked: &Ranked, r: &RankedRow, own: Option<i64>
             (lens.to(&path).with("department", department), claims)
         }
     };
-    let name = if r.name.is_empty() { lang.t(msg::HOC_NO_DEPARTMENT).to_owned() } else { r.name.clone() };
+    let name = if ranked.by == By::Department { department_name(lang, &r.name) } else { r.name.clone() };
     let mine = ranked.by == By::Facility && own == Some(r.row.unit);
     BarRow {
         label: name,
