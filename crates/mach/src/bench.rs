@@ -105,7 +105,7 @@ fn import_bench(dossiers: u64, work: &Path, from: &str, to: &str) -> Outcome {
     let summary = import::import(&store, &console(Act::SendClaims)?, inputs, default_workers(), &mut |progress| {
         if let Progress::Claim(_) = progress {
             done += 1;
-            if done % fifth == 0 {
+            if done.is_multiple_of(fifth) {
                 marks.push(started.elapsed());
             }
         }
@@ -162,6 +162,9 @@ fn parse_only(paths: &[PathBuf]) -> Result<(Duration, u64), String> {
     Ok((started.elapsed(), total))
 }
 
+/// The path of the n-th request of a kind.
+type PathOf = Box<dyn Fn(usize) -> String>;
+
 /// Times of one kind of request.
 struct Times {
     name: String,
@@ -200,7 +203,7 @@ fn pages(data: &Path, requests: usize) -> Outcome {
     let names =
         ["nguyen", "tran thi", "le van hung", "pham minh", "ngoc anh", "hoang 1985", "nguyen duc", "vo thi lan"];
     let days = ["2025-03", "2024-11", "2025-07", "2023-08", "2025-10"];
-    let mut kinds: Vec<(&str, Box<dyn Fn(usize) -> String>)> = vec![
+    let mut kinds: Vec<(&str, PathOf)> = vec![
         ("/healthz (floor)", Box::new(|_| "/healthz".to_owned())),
         ("/hoc (month)", Box::new(move |i| format!("/hoc?period=month&at={}", days[i % days.len()]))),
         ("/hoc (year)", Box::new(|i| format!("/hoc?period=year&at={}", 2022 + i % 4))),

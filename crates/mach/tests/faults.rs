@@ -1,5 +1,7 @@
 //! Bad input and bad machines, through the program as a user starts it.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
 mod support;
 
 use std::fs;

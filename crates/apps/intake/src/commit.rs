@@ -15,7 +15,7 @@ use mach_fhir::{IndexValue, ResourceType};
 use mach_people::{Evidence, patient_index, patient_json};
 use mach_places::Places;
 use mach_store::cells::{self, CellChanges, ClaimFacts};
-use mach_store::claims::{self, FileTotals, Known, NewVersion, State, Summary};
+use mach_store::claims::{self, CheckIn, FileTotals, Known, NewVersion, State, Summary};
 use mach_store::pack;
 use mach_store::resources::{self, Put};
 use mach_store::{Error, Result, Tx, schema};
@@ -198,7 +198,8 @@ impl Batch {
         let duplicate = seat.known.as_ref().is_some_and(|k| k.hash == prepared.hash);
         let outcome = match &prepared.body {
             Body::CheckIn { arrived, kind, fields } => {
-                let new = tx.check_in(seat.facility, &seat.link, *arrived, kind, file, fields)?;
+                let message = CheckIn { arrived: *arrived, kind, body: fields };
+                let new = tx.check_in(seat.facility, &seat.link, file, &message)?;
                 if new { Outcome::CheckIn } else { Outcome::Duplicate }
             }
             _ if duplicate && again == Again::No => Outcome::Duplicate,

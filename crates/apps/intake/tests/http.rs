@@ -1,5 +1,7 @@
 //! The inbox and its API as programs and browsers ask them: keys, senders, resends, refusals, pages, scope.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
@@ -48,7 +50,7 @@ impl World {
             replace: 0.0,
         };
         mach_synth::generate(&options, &mut |_| {}).unwrap();
-        mach_intake::files::below(&[out.clone()])
+        mach_intake::files::below(std::slice::from_ref(&out))
             .unwrap()
             .into_iter()
             .map(|p| (facility_of(&p, &out), std::fs::read(p).unwrap()))
@@ -73,7 +75,8 @@ impl World {
         self.store
             .write(&console(), move |tx| {
                 let facility = facility.map(|f| schema::facility_id(tx, &f)).transpose()?;
-                let new = accounts::NewAccount { name: name.clone(), display: name, role, facility, password: "x".into() };
+                let new =
+                    accounts::NewAccount { name: name.clone(), display: name, role, facility, password: "x".into() };
                 let id = tx.set_account(&new)?;
                 tx.begin_session(&hash, id)
             })

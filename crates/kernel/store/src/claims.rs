@@ -150,6 +150,17 @@ pub struct FileTotals {
     pub check_ins: i64,
 }
 
+/// What a check-in message says.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckIn<'a> {
+    /// Minute of arrival.
+    pub arrived: i64,
+    /// `MA_LOAI_KCB`.
+    pub kind: &'a str,
+    /// All its fields, JSON.
+    pub body: &'a str,
+}
+
 const KNOWN: &str = "id, version, hash, state, accepted, person, counted_day";
 
 fn known_row(r: &dyn Row) -> Result<Known> {
@@ -305,21 +316,20 @@ impl Tx<'_> {
     }
 
     /// Keeps a check-in message (XML0); a later one of the same visit takes its place. True where it was new.
-    pub fn check_in(
-        &mut self,
-        facility: i64,
-        link: &str,
-        arrived: i64,
-        kind: &str,
-        file: i64,
-        body: &str,
-    ) -> Result<bool> {
-        let args: [Arg<'_>; 7] =
-            [facility.into(), link.into(), arrived.into(), kind.into(), file.into(), now_seconds().into(), body.into()];
+    pub fn check_in(&mut self, facility: i64, link: &str, file: i64, new: &CheckIn<'_>) -> Result<bool> {
         let same = "SELECT 1 FROM check_in WHERE facility = ?1 AND link = ?2 AND body = ?3";
-        if sql::first(self, same, &[facility.into(), link.into(), body.into()], |r| r.int(0))?.is_some() {
+        if sql::first(self, same, &[facility.into(), link.into(), new.body.into()], |r| r.int(0))?.is_some() {
             return Ok(false);
         }
+        let args: [Arg<'_>; 7] = [
+            facility.into(),
+            link.into(),
+            new.arrived.into(),
+            new.kind.into(),
+            file.into(),
+            now_seconds().into(),
+            new.body.into(),
+        ];
         self.run(
             "INSERT INTO check_in(facility, link, arrived, kind, file, at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                 ON CONFLICT(facility, link) DO UPDATE SET arrived = excluded.arrived, kind = excluded.kind,

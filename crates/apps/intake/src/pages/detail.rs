@@ -10,8 +10,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{Act, decide};
-use mach_base::decimal::Fixed;
-use mach_base::{Day, Minute};
+use mach_base::decimal::{Fixed, Quantity};
+use mach_base::{Day, Decimal, Minute};
 use mach_claims::dossier::{Dossier, LineTable};
 use mach_claims::read::Item;
 use mach_house::{Failure, House, Session};
@@ -186,8 +186,8 @@ fn body(lang: Lang, d: &Dossier) -> Vec<Html> {
                 Row::new([
                     Cell::two(&l.name, under.trim()),
                     Cell::from(l.code.clone()),
-                    Cell::two(&l.quantity.to_string().replace('.', ","), &l.unit),
-                    Cell::from(l.price.to_string().replace('.', ",")),
+                    Cell::two(&thousandths(lang, l.quantity), &l.unit),
+                    Cell::from(thousandths(lang, l.price)),
                     Cell::from(format::money(lang, l.cost)),
                     Cell::from(format::money(lang, l.insurer)),
                 ])
@@ -213,6 +213,11 @@ fn body(lang: Lang, d: &Dossier) -> Vec<Html> {
         cards.push(Card::new(lang.t(msg::CLAIM_RESULTS), table).into());
     }
     cards
+}
+
+/// A quantity or unit price in the reader's way of writing numbers.
+fn thousandths(lang: Lang, value: Quantity) -> String {
+    format::number(lang, Decimal { units: value.0, scale: 3 }.trimmed())
 }
 
 fn history(lang: Lang, view: &View) -> Card {

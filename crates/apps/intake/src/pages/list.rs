@@ -4,7 +4,7 @@ use super::page;
 use axum::extract::{Query, State};
 use mach_access::Act;
 use mach_base::time::now_seconds;
-use mach_base::{Day, Minute, limits};
+use mach_base::{Day, Minute};
 use mach_house::{Failure, House, Session};
 use mach_store::claims::State as ClaimState;
 use mach_store::claims_list::{self, ClaimRow, FileRow};
@@ -13,6 +13,8 @@ use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg};
 use serde::Deserialize;
 
+/// Rows of one page: a phone shows each as a card.
+const LIST_ROWS: usize = 50;
 /// Minutes that Viet Nam's clock is ahead of UTC.
 const OFFSET_MINUTES: i64 = 7 * 60;
 
@@ -38,7 +40,7 @@ pub async fn claims(
     let facility = decision.scope().facility();
     let (rows, counts) = house
         .read(decision, move |reader| {
-            let rows = claims_list::page(reader, facility, state, filter.before, limits::PAGE_ROWS + 1)?;
+            let rows = claims_list::page(reader, facility, state, filter.before, LIST_ROWS + 1)?;
             Ok::<_, Failure>((rows, claims_list::counts(reader, facility)?))
         })
         .await?;
@@ -55,8 +57,8 @@ pub async fn claims(
     ] {
         segment = segment.item(format!("{} {}", lang.t(label), format::integer(lang, n)), base(which), state == which);
     }
-    let more = rows.len() > limits::PAGE_ROWS;
-    let shown = &rows[..rows.len().min(limits::PAGE_ROWS)];
+    let more = rows.len() > LIST_ROWS;
+    let shown = &rows[..rows.len().min(LIST_ROWS)];
     let pager = Pager {
         lang,
         previous: filter.before.map(|_| base(state)),
@@ -150,11 +152,11 @@ pub async fn files(State(house): State<House>, session: Session, Query(query): Q
     let facility = decision.scope().facility();
     let rows = house
         .read(decision, move |reader| {
-            claims_list::files(reader, facility, query.before, limits::PAGE_ROWS + 1).map_err(Failure::from)
+            claims_list::files(reader, facility, query.before, LIST_ROWS + 1).map_err(Failure::from)
         })
         .await?;
-    let shown = &rows[..rows.len().min(limits::PAGE_ROWS)];
-    let next = (rows.len() > limits::PAGE_ROWS).then(|| shown.last()).flatten();
+    let shown = &rows[..rows.len().min(LIST_ROWS)];
+    let next = (rows.len() > LIST_ROWS).then(|| shown.last()).flatten();
     let pager = Pager {
         lang,
         previous: query.before.map(|_| "/claims/files".to_owned()),
