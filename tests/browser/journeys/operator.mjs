@@ -21,7 +21,7 @@ export default (world) =>
         await user.signIn(account);
         await page.waitForURL((url) => url.pathname === "/claims");
         assert.ok((await rows().count()) > 0, "there are claims");
-        await user.look("claims", { keep: "claims" });
+        await user.look("claims");
       }],
       ["the way to send files starts at the list", async () => {
         await user.open("/claims");
@@ -45,7 +45,7 @@ export default (world) =>
         const row = rows().filter({ hasText: id });
         await user.follow(row.first());
         assert.match(await page.locator("main").innerText(), /NGAY_TTOAN/);
-        await user.look("claim-refused", { keep: "claim-refused" });
+        await user.look("claim-refused");
       }],
       ["it can be checked again: nothing has changed, so it stays refused", async () => {
         await page.locator('main form[action$="/recheck"] button').click();

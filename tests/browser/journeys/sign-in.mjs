@@ -13,7 +13,7 @@ export default (world) =>
       ["a page asked for without a session leads to the sign-in form and back", async () => {
         await page.goto("/claims");
         assert.match(user.path(), /^\/sign-in\?next=/);
-        await user.look("sign-in", { keep: "sign-in" });
+        await user.look("sign-in");
       }],
       ["the first page is light", async () => {
         const bytes = await page.evaluate(() =>

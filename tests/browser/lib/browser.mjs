@@ -9,6 +9,10 @@ import { chromium as executablePath, out, root } from "./paths.mjs";
 const require = createRequire(import.meta.url);
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const STEP_MS = 15_000;
+/** The pictures that the documents show. */
+const SHOWN = new Set([
+  "overview-desktop", "overview-phone", "indicator-desktop", "record-desktop", "record-phone", "claim-refused-desktop",
+]);
 
 /** The system's Chromium; nothing is downloaded. */
 export function launch() {
@@ -107,9 +111,9 @@ export class User {
 
   /**
    * Looks at the page: language, one heading, nothing wider than the screen, no complaint of the browser, nothing serious
-   * in axe; takes a picture under `name`, and into docs/screenshots too where asked.
+   * in axe; takes a picture under `name`.
    */
-  async look(name, { keep } = {}) {
+  async look(name) {
     const { page } = this;
     await page.waitForLoadState("load");
     const seen = await page.evaluate(async () => {
@@ -121,18 +125,19 @@ export class User {
     assert.match(seen.title, /Mạch/, "the page has a title");
     assert.equal(seen.h1, 1, "the page has one h1");
     assert.ok(seen.wide <= 0, `the page is ${seen.wide} px wider than the screen`);
-    await this.picture(name, keep);
+    await this.picture(name);
     assert.deepEqual(this.complaints, [], "the browser complains of nothing");
     if (this.script) await this.checkWithAxe();
   }
 
-  async picture(name, keep) {
-    const file = join(out, `${name}-${this.screen.name}.png`);
+  async picture(name) {
+    const picture = `${name}-${this.screen.name}`;
+    const file = join(out, `${picture}.png`);
     await this.page.screenshot({ path: file });
-    if (keep && process.env.UPDATE_SCREENSHOTS === "1") {
+    if (process.env.UPDATE_SCREENSHOTS === "1" && SHOWN.has(picture)) {
       const folder = join(root, "docs/screenshots");
       mkdirSync(folder, { recursive: true });
-      copyFileSync(file, join(folder, `${keep}-${this.screen.name}.png`));
+      copyFileSync(file, join(folder, `${picture}.png`));
     }
   }
 

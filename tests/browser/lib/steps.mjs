@@ -15,7 +15,7 @@ export function drillToPerson(user) {
       assert.ok((await page.locator('main a[href^="/hoc/freshness"]').count()) > 0, "who has sent data");
       const communes = await page.locator("main svg path").count();
       assert.ok(communes >= 40, `a map of the communes: ${communes} shapes`);
-      await user.look("overview", { keep: "overview" });
+      await user.look("overview");
     }],
     ["a tile leads to its indicator, with the same number", async () => {
       const tile = page.locator('[data-test="tile-CD01"]');
@@ -23,7 +23,7 @@ export function drillToPerson(user) {
       assert.ok(visits > 0, `the tile counts ${visits} visits`);
       await user.follow(tile.locator('a[href^="/hoc/indicators/CD01"]'));
       assert.equal(await big(), visits);
-      await user.look("indicator", { keep: "indicator" });
+      await user.look("indicator");
     }],
     ["the facilities add up to the province", async () => {
       const rows = page.locator('table.data tbody tr:has(th a[href^="/hoc/indicators/CD01"][href*="facility="])');
@@ -39,7 +39,7 @@ export function drillToPerson(user) {
     }],
     ["its number leads to exactly the claims it counts", async () => {
       await user.follow(page.locator("p.big a").first());
-      await user.look("drill-claims", { keep: "drill" });
+      await user.look("drill-claims");
       let seen = 0;
       for (;;) {
         seen += await page.locator('table.data tbody tr:has(a[href^="/claims/"])').count();
@@ -51,12 +51,12 @@ export function drillToPerson(user) {
     }],
     ["a claim shows what was sent", async () => {
       await user.follow(user.links("/claims/").first());
-      await user.look("claim", { keep: "claim" });
+      await user.look("claim");
     }],
     ["and leads to the person's record", async () => {
       await user.follow(user.links("/people/").first());
       await checkRecord(user);
-      await user.look("record", { keep: "record" });
+      await user.look("record");
     }],
   ];
 }
