@@ -40,3 +40,29 @@ pub const SESSION_IDLE_MINUTES: i64 = 60;
 pub const SESSION_MINUTES: i64 = 12 * 60;
 /// Places of one place as text.
 pub const NAME_CHARS: usize = 255;
+/// Seconds for which the pages of one search stay what they were when it began.
+pub const SEARCH_SNAPSHOT_SECONDS: i64 = 3_600;
+/// Entries of one page of a FHIR search or history, at most.
+pub const FHIR_PAGE: usize = 1_000;
+/// Entries of one page where none was asked for.
+pub const FHIR_PAGE_DEFAULT: usize = 20;
+/// Matches counted where an exact total was not asked for.
+pub const FHIR_COUNTED: usize = 10_000;
+/// Resources that one page may include beside its matches.
+pub const FHIR_INCLUDED: usize = 5_000;
+/// Rounds of `_include:iterate`.
+pub const FHIR_INCLUDE_DEPTH: usize = 20;
+/// Clauses of one search, alternatives after commas counted.
+pub const FHIR_CLAUSES: usize = 200;
+/// Links of one chain.
+pub const FHIR_CHAIN: usize = 6;
+/// Bodies that one `_text` or `_content` looks through.
+pub const FHIR_TEXT_SCAN: usize = 20_000;
+/// Entries of one batch or transaction.
+pub const FHIR_BUNDLE: usize = 20_000;
+/// Bytes of one FHIR request.
+pub const FHIR_BODY_BYTES: usize = 64 << 20;
+/// Matches that a sort by codes or references orders in memory.
+pub const FHIR_SORTED: usize = 10_000;
+/// Matches of a conditional delete, at most.
+pub const FHIR_DELETED: usize = 100;

@@ -14,6 +14,7 @@ pub mod pack;
 pub mod people;
 pub mod resources;
 pub mod schema;
+pub mod search;
 pub mod sql;
 mod sqlite;
 mod writer;

@@ -176,6 +176,9 @@ pub fn moved(on: &mut dyn Query, merge: i64, kind: Moved) -> Result<Vec<i64>> {
     sql::list(on, sql, &[merge.into(), (kind as i64).into()], |r| r.int(0))
 }
 
+/// The number of the resource that a version belongs to: that of its first version.
+const ENTITY: &str = "CASE WHEN eid = 0 THEN rid ELSE eid END";
+
 /// Gives the claims and resources of `from` to `to`, and notes each under `merge`. `from`'s own Patient stays theirs
 /// (`patient_type`: the stored number of that type).
 pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient_type: i64) -> Result<()> {
@@ -184,7 +187,8 @@ pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient
     tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2"), &[merge, from])?;
     tx.run("UPDATE claim SET person = ?2 WHERE person = ?1", &[from, to])?;
     tx.run(
-        &format!("{log} SELECT ?1, 2, rid FROM resource WHERE patient = ?2 AND type <> ?3"),
+        // A resource is named by its first version, so that those written after the merge go back with it.
+        &format!("{log} SELECT DISTINCT ?1, 2, {ENTITY} FROM resource WHERE patient = ?2 AND type <> ?3"),
         &[merge, from, patient],
     )?;
     tx.run("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3", &[from, to, patient])?;
@@ -193,7 +197,7 @@ pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient
 
 /// Gives back to `lose` what `merge` moved and `keep` still has.
 pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> Result<()> {
-    for (table, id, kind) in [("claim", "id", 1), ("resource", "rid", 2)] {
+    for (table, id, kind) in [("claim", "id", 1), ("resource", ENTITY, 2)] {
         let sql = format!(
             "UPDATE {table} SET person_column = ?3 WHERE person_column = ?2
              AND {id} IN (SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {kind})"

@@ -1,0 +1,250 @@
+//! Reading resources: by id, by person, by number, by time.
+
+use super::{COLUMNS, Resource, header, system_hash, token_hash, visible};
+use crate::pack::{self, Place};
+use crate::sql::{self, Arg, Query};
+use crate::{Error, Result};
+use mach_access::Scope;
+use mach_fhir::ResourceType;
+use mach_fhir::index::Param;
+
+fn number(kind: ResourceType) -> Arg<'static> {
+    Arg::Int(i64::from(kind.number()))
+}
+
+fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<Resource>> {
+    let mut unpacked: Option<(i64, Vec<Vec<u8>>)> = None;
+    let mut out = Vec::with_capacity(rows.len());
+    for (mut resource, place) in rows {
+        if resource.deleted {
+            out.push(resource);
+            continue;
+        }
+        if unpacked.as_ref().is_none_or(|(pack, _)| *pack != place.pack) {
+            unpacked = Some((place.pack, pack::read(on, place.pack)?));
+        }
+        let damaged = || Error::Damaged(place.pack);
+        let bodies = &unpacked.as_ref().ok_or_else(damaged)?.1;
+        let slot = usize::try_from(place.slot).map_err(|_| damaged())?;
+        let bytes = bodies.get(slot).ok_or_else(damaged)?;
+        resource.body = String::from_utf8(bytes.clone()).map_err(|_| damaged())?;
+        out.push(resource);
+    }
+    Ok(out)
+}
+
+/// The current version of a resource, whoever it belongs to; `None` where it never was or was deleted. The province's own
+/// comes before a facility's of the same id.
+pub fn get(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<Resource>> {
+    Ok(current(on, Scope::All, kind, id)?.filter(|r| !r.deleted))
+}
+
+/// The current version as `scope` may see it, also where it is a deletion.
+pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -> Result<Option<Resource>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY {}, rid",
+        visible("r", scope),
+        // A facility's own comes before the province's of the same id.
+        if scope == Scope::All { "facility" } else { "facility DESC" },
+    );
+    let mut rows = sql::list(on, &sql, &[number(kind), token_hash(id).into(), id.into()], header)?;
+    rows.truncate(1);
+    Ok(with_bodies(on, rows)?.pop())
+}
+
+/// Numbers of all versions of the resource that version `rid` belongs to, newest first.
+pub fn entity_versions(on: &mut dyn Query, rid: i64) -> Result<Vec<i64>> {
+    let entity =
+        sql::int(on, "SELECT CASE WHEN eid = 0 THEN rid ELSE eid END FROM resource WHERE rid = ?1", &[rid.into()])?;
+    let sql = "SELECT rid FROM resource WHERE rid = ?1 UNION ALL SELECT rid FROM resource WHERE eid = ?1 AND eid <> 0
+        ORDER BY 1 DESC";
+    sql::list(on, sql, &[entity.into()], |r| r.int(0))
+}
+
+/// One version of a resource as `scope` may see it.
+pub fn version(
+    on: &mut dyn Query,
+    scope: Scope,
+    kind: ResourceType,
+    id: &str,
+    version: i64,
+) -> Result<Option<Resource>> {
+    let Some(now) = current(on, scope, kind, id)? else { return Ok(None) };
+    let rids = entity_versions(on, now.rid)?;
+    // Versions are numbered from 1 without a gap, newest first here.
+    let nth =
+        usize::try_from(version).ok().and_then(|v| rids.len().checked_sub(v)).and_then(|at| rids.get(at)).copied();
+    let Some(rid) = nth else { return Ok(None) };
+    let found = of_rids(on, &[rid])?.pop();
+    Ok(found.filter(|r| r.version == version))
+}
+
+/// The resource versions with these numbers, in their order.
+pub fn of_rids(on: &mut dyn Query, rids: &[i64]) -> Result<Vec<Resource>> {
+    let mut rows = Vec::with_capacity(rids.len());
+    let sql = format!("SELECT {COLUMNS} FROM resource WHERE rid = ?1");
+    for rid in rids {
+        rows.push(sql::first(on, &sql, &[(*rid).into()], header)?.ok_or(Error::Missing("a resource version"))?);
+    }
+    // Packs are opened once each: bodies are fetched in their order, then put back into the asked one.
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|i| (rows[*i].1.pack, rows[*i].1.slot));
+    let sorted: Vec<(Resource, Place)> = order.iter().map(|i| rows[*i].clone()).collect();
+    let mut out: Vec<Option<Resource>> = vec![None; rows.len()];
+    for (i, resource) in order.into_iter().zip(with_bodies(on, sorted)?) {
+        out[i] = Some(resource);
+    }
+    Ok(out.into_iter().flatten().collect())
+}
+
+/// The person a resource belongs to, deleted or not; `None` where there is none such, or it is nobody's.
+pub fn owner(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<i64>> {
+    Ok(current(on, Scope::All, kind, id)?.and_then(|r| r.patient))
+}
+
+/// Resources of one type of one person, newest first by their own time, at most `limit`, older than `before` if given.
+pub fn of_patient(
+    on: &mut dyn Query,
+    patient: i64,
+    kind: ResourceType,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Vec<Resource>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM resource WHERE patient = ?1 AND type = ?2 AND date < ?3 AND until = 0 AND deleted = 0
+            ORDER BY date DESC, rid LIMIT ?4"
+    );
+    let args = [patient.into(), number(kind), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
+    let rows = sql::list(on, &sql, &args, header)?;
+    with_bodies(on, rows)
+}
+
+/// Every version of a resource, newest first: (version, written at, deleted, body).
+pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(i64, i64, bool, String)>> {
+    let Some(now) = current(on, Scope::All, kind, id)? else { return Ok(Vec::new()) };
+    let rids = entity_versions(on, now.rid)?;
+    Ok(of_rids(on, &rids)?.into_iter().map(|r| (r.version, r.at, r.deleted, r.body)).collect())
+}
+
+/// Whose history is asked.
+#[derive(Clone, Debug)]
+pub enum Of {
+    /// One resource, by the number of one of its versions.
+    Resource(i64),
+    /// A type.
+    Type(ResourceType),
+    /// Everything.
+    System,
+}
+
+/// Which part of a history is asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Page {
+    /// Versions written at or after this second.
+    pub since: Option<i64>,
+    /// Versions that were current at some second of this period.
+    pub at: Option<(i64, i64)>,
+    /// Versions older than this number: where the page before ended.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+fn history_where(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page) -> Result<(String, Vec<i64>)> {
+    let mut args = Vec::new();
+    let mut push = |value: i64| {
+        args.push(value);
+        args.len()
+    };
+    let mut sql = visible("r", scope);
+    match of {
+        Of::Resource(rid) => {
+            let of = "SELECT CASE WHEN eid = 0 THEN rid ELSE eid END FROM resource WHERE rid = ?1";
+            let entity = push(sql::int(on, of, &[(*rid).into()])?);
+            sql.push_str(&format!(
+                " AND r.rid IN (SELECT v.rid FROM resource v WHERE v.rid = ?{entity}
+                    UNION ALL SELECT v.rid FROM resource v WHERE v.eid = ?{entity} AND v.eid <> 0)"
+            ));
+        }
+        Of::Type(kind) => sql.push_str(&format!(" AND r.type = ?{}", push(i64::from(kind.number())))),
+        Of::System => {}
+    }
+    if let Some(since) = page.since {
+        sql.push_str(&format!(" AND r.at >= ?{}", push(since)));
+    }
+    if let Some((low, high)) = page.at {
+        let (low, high) = (push(low), push(high));
+        sql.push_str(&format!(
+            " AND r.at <= ?{high} AND (r.until = 0 OR (SELECT c.at FROM commit_log c WHERE c.seq = r.until) >= ?{low})"
+        ));
+    }
+    if let Some(before) = page.before {
+        sql.push_str(&format!(" AND r.rid < ?{}", push(before)));
+    }
+    Ok((sql, args))
+}
+
+/// Versions as `scope` may see them, newest first.
+pub fn history_page(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page) -> Result<Vec<Resource>> {
+    let (condition, args) = history_where(on, scope, of, page)?;
+    let sql = format!("SELECT {COLUMNS} FROM resource r WHERE {condition} ORDER BY r.rid DESC LIMIT {}", page.limit);
+    let args: Vec<Arg<'_>> = args.iter().map(|a| Arg::Int(*a)).collect();
+    let rows = sql::list(on, &sql, &args, header)?;
+    with_bodies(on, rows)
+}
+
+/// How many versions there are in all, counted to at most `limit`.
+pub fn history_count(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page, limit: usize) -> Result<i64> {
+    let (condition, args) = history_where(on, scope, of, &Page { before: None, ..*page })?;
+    let sql = format!("SELECT count(*) FROM (SELECT r.rid FROM resource r WHERE {condition} LIMIT {limit}) n");
+    let args: Vec<Arg<'_>> = args.iter().map(|a| Arg::Int(*a)).collect();
+    sql::int(on, &sql, &args)
+}
+
+/// Ids of current resources of `kind` whose id, of at most 20 characters, begins with `prefix`.
+pub fn with_prefix(on: &mut dyn Query, kind: ResourceType, prefix: &str) -> Result<Vec<String>> {
+    let sql = "SELECT id FROM resource WHERE type = ?1 AND id >= ?2 AND id < ?3 AND length(id) <= 20
+        AND until = 0 AND deleted = 0";
+    let end = format!("{prefix}\u{7f}");
+    sql::list(on, sql, &[number(kind), prefix.into(), (&end).into()], |r| Ok(r.text(0)?.to_owned()))
+}
+
+/// Ids of resources of `kind` that have the token, in the order of their versions.
+pub fn with_token(
+    on: &mut dyn Query,
+    kind: ResourceType,
+    param: Param,
+    system: Option<&str>,
+    code: &str,
+    limit: usize,
+) -> Result<Vec<String>> {
+    let mut sql = "SELECT DISTINCT r.rid, r.id FROM index_token t JOIN resource r ON r.rid = t.rid
+        WHERE t.param = ?1 AND t.type = ?2 AND t.hash = ?3 AND r.until = 0 AND r.deleted = 0"
+        .to_owned();
+    let mut args: Vec<Arg<'_>> = vec![i64::from(param.0).into(), number(kind), token_hash(code).into()];
+    if let Some(system) = system {
+        args.push(system_hash(system).into());
+        sql.push_str(" AND t.system = ?4");
+    }
+    sql.push_str(&format!(" ORDER BY r.rid LIMIT {limit}"));
+    sql::list(on, &sql, &args, |r| Ok(r.text(1)?.to_owned()))
+}
+
+/// How many current resources of `kind` (all types where `None`) a search cannot find yet, counted to at most 1,000.
+pub fn pending(on: &mut dyn Query, kind: Option<ResourceType>) -> Result<i64> {
+    let of_type = kind.map_or(String::new(), |k| format!(" AND type = {}", k.number()));
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT rid FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0{of_type}
+            LIMIT 1000) n"
+    );
+    sql::int(on, &sql, &[])
+}
+
+/// The next resources that a search cannot find yet, at most `limit`.
+pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0 ORDER BY type, rid LIMIT {limit}"
+    );
+    let rows = sql::list(on, &sql, &[], header)?;
+    with_bodies(on, rows)
+}

@@ -1,0 +1,289 @@
+//! Writing resources: versions, the rows that find them, what is stale.
+
+use super::{Put, Resource, Value, Written, token_hash};
+use crate::pack::{self, Place};
+use crate::search::codec;
+use crate::search::value::{self, Change};
+use crate::sql::{self, Arg, Execute, Query};
+use crate::{Error, Result, Tx};
+use mach_base::{limits, time::now_seconds};
+use mach_fhir::ResourceType;
+
+/// Ended versions whose index rows one write takes away, where they are old enough: more than one write makes.
+const SWEPT: usize = 2;
+
+/// A resource as the FHIR interface writes it, with everything it is found by.
+#[derive(Clone, Debug)]
+pub struct Save {
+    /// Resource type.
+    pub kind: ResourceType,
+    /// FHIR id.
+    pub id: String,
+    /// The exact bytes; `None` deletes.
+    pub body: Option<String>,
+    /// The person it belongs to.
+    pub patient: Option<i64>,
+    /// Its clinical time, minutes of local time.
+    pub date: Option<i64>,
+    /// The facility whose fact it is; 0 is the province.
+    pub facility: i64,
+    /// What it is found by, completely.
+    pub index: Vec<Value>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Number of the version.
+    pub rid: i64,
+    /// Version, from 1.
+    pub version: i64,
+    /// When, seconds since 1970 UTC.
+    pub at: i64,
+}
+
+struct Current {
+    rid: i64,
+    version: i64,
+    entity: i64,
+    place: Place,
+    patient: Option<i64>,
+    date: Option<i64>,
+    deleted: bool,
+}
+
+fn current(on: &mut dyn Query, kind: ResourceType, id: &str, facility: i64) -> Result<Option<Current>> {
+    let sql = "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted
+        FROM resource WHERE type = ?1 AND key = ?2 AND facility = ?3 AND until = 0";
+    sql::first(on, sql, &[number(kind), token_hash(id).into(), facility.into()], |r| {
+        Ok(Current {
+            rid: r.int(0)?,
+            version: r.int(1)?,
+            entity: r.int(2)?,
+            place: Place { pack: r.int(3)?, slot: r.int(4)? },
+            patient: r.opt_int(5)?,
+            date: r.opt_int(6)?,
+            deleted: r.int(7)? != 0,
+        })
+    })
+}
+
+fn number(kind: ResourceType) -> Arg<'static> {
+    Arg::Int(i64::from(kind.number()))
+}
+
+/// A version's row, but for its number.
+struct NewRow<'a> {
+    kind: ResourceType,
+    id: &'a str,
+    facility: i64,
+    version: i64,
+    at: i64,
+    place: Place,
+    patient: Option<i64>,
+    date: Option<i64>,
+    deleted: bool,
+    entity: i64,
+    indexed: bool,
+}
+
+impl Tx<'_> {
+    /// Writes resources and the index rows their writer gave. Bodies given together are packed together. A body that is
+    /// what it was makes no new version.
+    pub fn put(&mut self, puts: &[Put]) -> Result<Vec<Written>> {
+        let mut open = pack::Open::default();
+        let mut places = Vec::with_capacity(puts.len());
+        let mut indexes = Vec::with_capacity(puts.len());
+        for put in puts {
+            let values: Vec<Value> = put.index.iter().map(Value::from).collect();
+            // Two slots: the body, and what it is indexed by, so that a later version can take those rows away.
+            places.push(open.add(self, &[put.body.as_bytes(), codec::encode(&values).as_bytes()])?);
+            indexes.push(values);
+        }
+        open.close(self)?;
+        let rows = puts.iter().zip(places).zip(&indexes);
+        rows.map(|((put, place), values)| self.put_one(put, place, values)).collect()
+    }
+
+    fn put_one(&mut self, put: &Put, place: Place, values: &[Value]) -> Result<Written> {
+        let at = now_seconds();
+        let facility = put.facility.unwrap_or(0);
+        let mut row = NewRow {
+            kind: put.kind,
+            id: &put.id,
+            facility,
+            version: 1,
+            at,
+            place,
+            patient: put.patient,
+            date: put.date,
+            deleted: false,
+            entity: 0,
+            indexed: false,
+        };
+        if let Some(rid) = self.insert_row(&row)? {
+            self.index(put.kind, rid, values)?;
+            return Ok(Written::Created);
+        }
+        let old = current(self, put.kind, &put.id, facility)?.ok_or(Error::Missing("a resource"))?;
+        if !old.deleted && pack::body(self, old.place)? == put.body.as_bytes() {
+            // The same bytes may still belong to another person after a merge.
+            self.run("UPDATE resource SET patient = ?2 WHERE rid = ?1", &[old.rid.into(), put.patient.into()])?;
+            return Ok(Written::Unchanged);
+        }
+        self.retire(&old, at)?;
+        (row.version, row.entity) = (old.version + 1, old.entity);
+        let rid = self.insert_row(&row)?.ok_or(Error::Missing("a resource"))?;
+        self.index(put.kind, rid, values)?;
+        Ok(Written::Updated)
+    }
+
+    /// Writes resources with everything they are found by: each makes a new version, whatever it was before. Give each
+    /// identity at most once.
+    pub fn save(&mut self, saves: &[Save]) -> Result<Vec<Saved>> {
+        let mut open = pack::Open::default();
+        let mut places = Vec::with_capacity(saves.len());
+        for save in saves {
+            let none = Place { pack: 0, slot: 0 };
+            places.push(match &save.body {
+                Some(body) => open.add(self, &[body.as_bytes(), codec::encode(&save.index).as_bytes()])?,
+                None => none,
+            });
+        }
+        open.close(self)?;
+        saves.iter().zip(places).map(|(save, place)| self.save_one(save, place)).collect()
+    }
+
+    fn save_one(&mut self, save: &Save, place: Place) -> Result<Saved> {
+        let at = now_seconds();
+        let old = current(self, save.kind, &save.id, save.facility)?;
+        if let Some(old) = &old {
+            self.retire(old, at)?;
+        }
+        let row = NewRow {
+            kind: save.kind,
+            id: &save.id,
+            facility: save.facility,
+            version: old.as_ref().map_or(1, |o| o.version + 1),
+            at,
+            // A deletion keeps the place of what it ended, and whose it was: who could see the resource sees that it is gone.
+            place: if save.body.is_some() { place } else { old.as_ref().map_or(place, |o| o.place) },
+            patient: save.patient.or(old.as_ref().filter(|_| save.body.is_none()).and_then(|o| o.patient)),
+            date: save.date.or(old.as_ref().filter(|_| save.body.is_none()).and_then(|o| o.date)),
+            deleted: save.body.is_none(),
+            entity: old.as_ref().map_or(0, |o| o.entity),
+            indexed: true,
+        };
+        let rid = self.insert_row(&row)?.ok_or(Error::Missing("a resource"))?;
+        if save.body.is_some() {
+            self.index(save.kind, rid, &save.index)?;
+        }
+        self.sweep(at)?;
+        Ok(Saved { rid, version: row.version, at })
+    }
+
+    fn insert_row(&mut self, row: &NewRow<'_>) -> Result<Option<i64>> {
+        let insert =
+            "INSERT INTO resource(type, key, id, facility, version, seq, at, pack, slot, patient, date, deleted,
+            eid, indexed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+            ON CONFLICT(type, key, facility, until) DO NOTHING RETURNING rid";
+        let seq = self.seq();
+        let args = [
+            number(row.kind),
+            token_hash(row.id).into(),
+            row.id.into(),
+            row.facility.into(),
+            row.version.into(),
+            seq.into(),
+            row.at.into(),
+            row.place.pack.into(),
+            row.place.slot.into(),
+            row.patient.into(),
+            row.date.into(),
+            i64::from(row.deleted).into(),
+            row.entity.into(),
+            i64::from(row.indexed).into(),
+        ];
+        sql::first(self, insert, &args, |r| r.int(0))
+    }
+
+    /// Deletes a resource: its id answers as gone, its versions stay. False where there is nothing to delete.
+    pub fn delete(&mut self, kind: ResourceType, id: &str) -> Result<bool> {
+        let Some(old) = super::get(self, kind, id)? else { return Ok(false) };
+        self.save(&[Save {
+            kind,
+            id: id.to_owned(),
+            body: None,
+            patient: None,
+            date: None,
+            facility: old.facility.unwrap_or(0),
+            index: Vec::new(),
+        }])?;
+        Ok(true)
+    }
+
+    /// Ends the current version; its index rows stay until no page can still need them.
+    fn retire(&mut self, old: &Current, at: i64) -> Result<()> {
+        let seq = self.seq();
+        self.run("UPDATE resource SET until = ?2 WHERE rid = ?1", &[old.rid.into(), seq.into()])?;
+        if !old.deleted {
+            self.run("INSERT INTO index_stale(at, rid) VALUES (?1, ?2)", &[at.into(), old.rid.into()])?;
+        }
+        Ok(())
+    }
+
+    /// Takes away index rows of versions that ended long ago.
+    fn sweep(&mut self, now: i64) -> Result<()> {
+        let before = now - limits::SEARCH_SNAPSHOT_SECONDS;
+        let sql = format!("SELECT at, rid FROM index_stale WHERE at < ?1 ORDER BY at, rid LIMIT {SWEPT}");
+        for (at, rid) in sql::list(self, &sql, &[before.into()], |r| Ok((r.int(0)?, r.int(1)?)))? {
+            self.unindex(rid)?;
+            self.run("DELETE FROM index_stale WHERE at = ?1 AND rid = ?2", &[at.into(), rid.into()])?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the index rows of version `rid`.
+    fn unindex(&mut self, rid: i64) -> Result<()> {
+        let sql = "SELECT type, CASE WHEN vpack = 0 THEN pack ELSE vpack END, CASE WHEN vpack = 0 THEN slot + 1 ELSE vslot END
+            FROM resource WHERE rid = ?1";
+        let found =
+            sql::first(self, sql, &[rid.into()], |r| Ok((r.int(0)?, Place { pack: r.int(1)?, slot: r.int(2)? })))?;
+        let (kind, place) = found.ok_or(Error::Missing("a resource version"))?;
+        let kind = u16::try_from(kind).ok().and_then(ResourceType::from_number).ok_or(Error::Damaged(place.pack))?;
+        let encoded = String::from_utf8(pack::body(self, place)?).map_err(|_| Error::Damaged(place.pack))?;
+        value::change_all(self, Change::Remove, kind, rid, &encoded, place.pack)
+    }
+
+    /// Gives resources the index rows of all their parameters in place of those their writer gave. Rows that were written
+    /// anew meanwhile are left alone.
+    pub fn reindex(&mut self, resources: &[(Resource, Vec<Value>)]) -> Result<usize> {
+        let mut open = pack::Open::default();
+        let mut done = 0;
+        for (resource, values) in resources {
+            let still = "SELECT count(*) FROM resource WHERE rid = ?1 AND until = 0 AND deleted = 0";
+            if sql::int(self, still, &[resource.rid.into()])? == 0 {
+                continue;
+            }
+            self.unindex(resource.rid)?;
+            let place = open.add(self, &[codec::encode(values).as_bytes()])?;
+            self.index(resource.kind, resource.rid, values)?;
+            self.run(
+                "UPDATE resource SET indexed = 1, vpack = ?2, vslot = ?3 WHERE rid = ?1",
+                &[resource.rid.into(), place.pack.into(), place.slot.into()],
+            )?;
+            done += 1;
+        }
+        open.close(self)?;
+        Ok(done)
+    }
+
+    /// Marks every current resource as not yet indexed: after new search parameters.
+    pub fn forget_index(&mut self) -> Result<usize> {
+        self.run("UPDATE resource SET indexed = 0 WHERE until = 0 AND deleted = 0 AND indexed = 1", &[])
+    }
+
+    fn index(&mut self, kind: ResourceType, rid: i64, values: &[Value]) -> Result<()> {
+        values.iter().try_for_each(|value| value::change(self, Change::Add, kind, rid, value))
+    }
+}

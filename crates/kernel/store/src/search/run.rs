@@ -1,0 +1,330 @@
+//! Answering: pages, counts, what is included.
+
+use super::plan::{self, Lead};
+use super::sort::{self, Key, Order, Sort};
+use super::sql::Builder;
+use super::value::Value;
+use super::{Ask, Clause, codec};
+use crate::pack::{self, Place};
+use crate::resources::as_of;
+use crate::sql::{self, Query, Row};
+use crate::{Error, Result};
+use mach_base::limits;
+use mach_fhir::ResourceType;
+use mach_fhir::index::Param;
+
+/// A found resource version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Its number.
+    pub rid: i64,
+    /// Its keys in the asked order: with the number, where the next page begins.
+    pub keys: Vec<Key>,
+}
+
+/// The number of the last change: the state that is read now.
+pub fn snapshot(on: &mut dyn Query) -> Result<i64> {
+    sql::int(on, "SELECT coalesce(max(seq), 0) FROM commit_log", &[])
+}
+
+/// At most `limit` hits in order, after `after` if given.
+///
+/// # Errors
+/// [`Error::Refused`] where a sort by codes or references would order more than `FHIR_SORTED` hits.
+pub fn page(on: &mut dyn Query, ask: &Ask, sorts: &[Sort], after: Option<&Hit>, limit: usize) -> Result<Vec<Hit>> {
+    let in_memory = sorts.iter().any(|s| s.in_memory());
+    let mut hits = Vec::new();
+    for kind in present(on, ask)? {
+        hits.extend(match in_memory {
+            true => keyed_in_memory(on, ask, kind, sorts)?,
+            false => of_type(on, ask, kind, sorts, after, limit)?,
+        });
+    }
+    if in_memory {
+        hits.retain(|h| after.is_none_or(|a| sort::compare(sorts, (&h.keys, h.rid), (&a.keys, a.rid)).is_gt()));
+    }
+    if in_memory || ask.types.len() > 1 {
+        hits.sort_by(|a, b| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid)));
+    }
+    hits.truncate(limit);
+    Ok(hits)
+}
+
+/// The asked types that have any resource.
+fn present(on: &mut dyn Query, ask: &Ask) -> Result<Vec<ResourceType>> {
+    if let [one] = ask.types.as_slice() {
+        return Ok(vec![*one]);
+    }
+    let mut types = Vec::new();
+    for kind in &ask.types {
+        let sql = "SELECT count(*) FROM (SELECT rid FROM resource WHERE type = ?1 LIMIT 1) q";
+        if sql::int(on, sql, &[i64::from(kind.number()).into()])? > 0 {
+            types.push(*kind);
+        }
+    }
+    Ok(types)
+}
+
+/// The statement's middle: where hits come from and what they must be.
+struct From {
+    from: String,
+    condition: String,
+    /// Column that numbers the hits.
+    rid: &'static str,
+}
+
+fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, kind: ResourceType, walk: Option<Sort>) -> Result<From> {
+    let mut clauses = Vec::new();
+    plan::flatten(&ask.clause, &mut clauses);
+    let lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
+    let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
+    if let (Some(Sort { order: Order::Date(param), descending }), true) = (walk, lead.as_ref().is_none_or(|l| l.many)) {
+        let rest = rest(builder, &clauses, None, kind);
+        return Ok(walk_by_date(param, descending, kind, &there, &rest));
+    }
+    let Some(Lead { at, .. }) = lead else {
+        let rest = rest(builder, &clauses, None, kind);
+        return Ok(From { from: "resource r".to_owned(), condition: format!("{there}{rest}"), rid: "r.rid" });
+    };
+    if let Some(rows) = builder.rows(&clauses[at], kind).filter(|rows| rows.in_order) {
+        let rest = rest(builder, &clauses, Some(at), kind);
+        let from = format!("{} x CROSS JOIN resource r", rows.table.name());
+        let condition = format!("{} AND r.rid = x.rid AND {there}{rest}", rows.condition);
+        return Ok(From { from, condition, rid: "x.rid" });
+    }
+    let listing = builder.listing(&clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
+    // A list may hold more than the clause means (a part of an `All` leads for the whole), so the clause is tested too
+    // unless it is one table's.
+    let whole = matches!(&clauses[at], Clause::Date { .. } | Clause::Text { .. } | Clause::Quantity { .. });
+    let rest = rest(builder, &clauses, whole.then_some(at), kind);
+    let from = format!("(SELECT DISTINCT q.rid FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
+    Ok(From { from, condition: format!("r.rid = x.rid AND {there}{rest}"), rid: "x.rid" })
+}
+
+fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: ResourceType) -> String {
+    let others = clauses.iter().enumerate().filter(|(i, _)| Some(*i) != but);
+    others.map(|(_, c)| format!(" AND {}", builder.condition(c, kind, "r"))).collect()
+}
+
+/// Hits in the order of a date, straight from its index: of a resource's several values only the one that orders it.
+fn walk_by_date(param: Param, descending: bool, kind: ResourceType, there: &str, rest: &str) -> From {
+    let (param, of, past) = (param.0, kind.number(), if descending { ">" } else { "<" });
+    From {
+        from: "index_date x CROSS JOIN resource r".to_owned(),
+        condition: format!(
+            "x.param = {param} AND x.type = {of} AND r.rid = x.rid AND {there}{rest} AND NOT EXISTS (
+                SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
+                AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))"
+        ),
+        rid: "x.rid",
+    }
+}
+
+fn of_type(
+    on: &mut dyn Query,
+    ask: &Ask,
+    kind: ResourceType,
+    sorts: &[Sort],
+    after: Option<&Hit>,
+    limit: usize,
+) -> Result<Vec<Hit>> {
+    let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let from = from(on, &mut builder, ask, kind, walk)?;
+    if sorts.is_empty() {
+        let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
+        let sql = format!(
+            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {limit}",
+            from.from,
+            from.condition,
+            rid = from.rid,
+        );
+        return sql::list(on, &sql, &builder.args.list(), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
+    }
+    if from.from.starts_with("index_date") && walk.is_some() {
+        return walked(on, ask, kind, sorts[0], (builder, from), after, limit);
+    }
+    let keys: String =
+        sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(kind, "r"))).collect();
+    let mut condition = String::new();
+    if let Some(after) = after {
+        condition = format!("WHERE {} ", sort::after(&mut builder.args, sorts, &after.keys, after.rid));
+    }
+    let sql = format!(
+        "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {limit}",
+        from.rid,
+        from.from,
+        from.condition,
+        sort::order_by(sorts)
+    );
+    sql::list(on, &sql, &builder.args.list(), |r| hit(r, sorts))
+}
+
+fn hit(r: &dyn Row, sorts: &[Sort]) -> Result<Hit> {
+    let mut keys = Vec::with_capacity(sorts.len());
+    for (i, sort) in sorts.iter().enumerate() {
+        keys.push(match sort.is_text() {
+            true => r.opt_text(i + 1)?.map_or(Key::None, |t| Key::Text(t.to_owned())),
+            false => r.opt_int(i + 1)?.map_or(Key::None, Key::Int),
+        });
+    }
+    Ok(Hit { rid: r.int(0)?, keys })
+}
+
+/// A page in the order of a date index, then of what has no such date.
+fn walked(
+    on: &mut dyn Query,
+    ask: &Ask,
+    kind: ResourceType,
+    by: Sort,
+    (mut builder, from): (Builder, From),
+    after: Option<&Hit>,
+    limit: usize,
+) -> Result<Vec<Hit>> {
+    let Order::Date(param) = by.order else { return Ok(Vec::new()) };
+    let mut hits = Vec::new();
+    if after.is_none_or(|a| a.keys != [Key::None]) {
+        let (word, past) = if by.descending { ("DESC", "<") } else { ("ASC", ">") };
+        let mut begin = String::new();
+        if let Some(Hit { rid, keys }) = after
+            && let [Key::Int(low)] = keys.as_slice()
+        {
+            let (low, rid) = (builder.args.int(*low), builder.args.int(*rid));
+            begin = format!(" AND x.low {past}= {low} AND (x.low {past} {low} OR x.rid > {rid})");
+        }
+        let sql = format!(
+            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid LIMIT {limit}",
+            from.from, from.condition
+        );
+        hits =
+            sql::list(on, &sql, &builder.args.list(), |r| Ok(Hit { rid: r.int(0)?, keys: vec![Key::Int(r.int(1)?)] }))?;
+    }
+    if hits.len() < limit {
+        let without = Clause::Not(Box::new(Clause::Has { param, tables: &[super::Table::Date] }));
+        let ask = Ask { clause: Clause::All(vec![ask.clause.clone(), without]), ..ask.clone() };
+        let after = after.filter(|a| a.keys == [Key::None]).map(|a| Hit { rid: a.rid, keys: Vec::new() });
+        let more = of_type(on, &ask, kind, &[], after.as_ref(), limit - hits.len())?;
+        hits.extend(more.into_iter().map(|h| Hit { rid: h.rid, keys: vec![Key::None] }));
+    }
+    Ok(hits)
+}
+
+/// All hits with all keys, those by codes and references read from the values beside the bodies.
+fn keyed_in_memory(on: &mut dyn Query, ask: &Ask, kind: ResourceType, sorts: &[Sort]) -> Result<Vec<Hit>> {
+    let in_sql: Vec<Sort> = sorts.iter().copied().filter(|s| !s.in_memory()).collect();
+    let hits = of_type(on, ask, kind, &in_sql, None, limits::FHIR_SORTED + 1)?;
+    if hits.len() > limits::FHIR_SORTED {
+        return Err(Error::Refused(format!(
+            "more than {} resources match: narrow the search before sorting by codes or references",
+            limits::FHIR_SORTED
+        )));
+    }
+    let mut out = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let values = values_of(on, hit.rid)?;
+        let mut rest = hit.keys.into_iter();
+        let keys = sorts
+            .iter()
+            .map(|sort| if sort.in_memory() { text_key(&values, *sort) } else { rest.next().unwrap_or(Key::None) })
+            .collect();
+        out.push(Hit { rid: hit.rid, keys });
+    }
+    Ok(out)
+}
+
+fn text_key(values: &[Value], sort: Sort) -> Key {
+    let texts = values.iter().filter_map(|v| match (v, sort.order) {
+        (Value::Token { param, code, .. }, Order::Token(by)) if *param == by => Some(code.clone()),
+        (Value::Reference { param, target, id }, Order::Reference(by)) if *param == by => {
+            Some(format!("{}/{id}", target.name()))
+        }
+        (Value::Url { param, url }, Order::Reference(by)) if *param == by => Some(url.clone()),
+        _ => None,
+    });
+    let end = if sort.descending { texts.max() } else { texts.min() };
+    end.map_or(Key::None, Key::Text)
+}
+
+/// The values a version is found by.
+fn values_of(on: &mut dyn Query, rid: i64) -> Result<Vec<Value>> {
+    let sql = "SELECT CASE WHEN vpack = 0 THEN pack ELSE vpack END, CASE WHEN vpack = 0 THEN slot + 1 ELSE vslot END
+        FROM resource WHERE rid = ?1";
+    let place = sql::first(on, sql, &[rid.into()], |r| Ok(Place { pack: r.int(0)?, slot: r.int(1)? }))?;
+    let place = place.ok_or(Error::Missing("a resource version"))?;
+    let encoded = String::from_utf8(pack::body(on, place)?).map_err(|_| Error::Damaged(place.pack))?;
+    codec::decode(&encoded).ok_or(Error::Damaged(place.pack))
+}
+
+/// How many resources match, counted to at most `limit`.
+pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
+    let mut total = 0;
+    for kind in present(on, ask)? {
+        let mut builder = Builder::new(ask.scope, ask.seq);
+        let from = from(on, &mut builder, ask, kind, None)?;
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {limit}) n",
+            from.rid, from.from, from.condition
+        );
+        total += sql::int(on, &sql, &builder.args.list())?;
+    }
+    Ok(total.min(i64::try_from(limit).unwrap_or(i64::MAX)))
+}
+
+/// What a page brings along.
+#[derive(Clone, Copy, Debug)]
+pub struct Includes {
+    /// The type that refers.
+    pub source: ResourceType,
+    /// Its parameter.
+    pub param: Param,
+    /// Only targets (sources, for `revincluded`) of this type.
+    pub target: Option<ResourceType>,
+}
+
+/// Versions that resources `rids` refer to; at most `limit`.
+pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes, limit: usize) -> Result<Vec<i64>> {
+    let builder = Builder::new(ask.scope, ask.seq);
+    let target = what.target.map_or(String::new(), |t| format!(" AND x.target = {}", t.number()));
+    let sql = format!(
+        "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param = {}
+            AND x.type = {} AND x.rid IN ({}) AND m.rid = x.rid AND t.type = x.target AND t.key = x.key{target} AND {}
+            AND {} ORDER BY t.rid LIMIT {limit}",
+        what.param.0,
+        what.source.number(),
+        numbers(rids),
+        builder.reachable("m", "t"),
+        builder.there("t")
+    );
+    sql::list(on, &sql, &[], |r| r.int(0))
+}
+
+/// Versions of `what.source` that refer to resources `rids`; at most `limit`.
+pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes, limit: usize) -> Result<Vec<i64>> {
+    let builder = Builder::new(ask.scope, ask.seq);
+    let sql = format!(
+        "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({})
+            AND x.param = {} AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid AND {} AND {}
+            ORDER BY s.rid LIMIT {limit}",
+        numbers(rids),
+        what.param.0,
+        what.source.number(),
+        builder.reachable("s", "m"),
+        builder.there("s")
+    );
+    sql::list(on, &sql, &[], |r| r.int(0))
+}
+
+fn numbers(rids: &[i64]) -> String {
+    rids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Numbers of the versions of `kind` with these ids in the asked state.
+pub fn rids_of(on: &mut dyn Query, ask: &Ask, kind: ResourceType, id: &str) -> Result<Vec<i64>> {
+    let sql = format!(
+        "SELECT r.rid FROM resource r WHERE r.type = {} AND r.key = ?1 AND r.id = ?2 AND {} AND {} ORDER BY r.facility DESC",
+        kind.number(),
+        as_of("r", ask.seq),
+        Builder::new(ask.scope, ask.seq).there("r")
+    );
+    sql::list(on, &sql, &[crate::resources::token_hash(id).into(), id.into()], |r| r.int(0))
+}
