@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Actor, decide};
 use mach_base::decimal::Fixed;
 use mach_base::{Day, limits};
-use mach_cube::{Cube, Cursor, FactRow, Side, code_item};
+use mach_cube::{Cube, Cursor, Denominator, FactRow, Form, Side, code_item};
 use mach_house::{House, Session, facility_name};
 use mach_store::claims_list::{self, ClaimRow};
 use mach_store::{Reader, schema};
@@ -110,10 +110,14 @@ fn side(on: &mut Reader, lens: &Lens, of: &Of) -> Result<Option<(Side, List)>, H
             Ok(Some((side, List { money: *measure == "money", ..List::default() })))
         }
         Of::Indicator { id, denominator } => {
-            let Some(drill) = cube.drill(on, &lens.question(id), lens.days, None)? else { return Ok(None) };
             let indicator = cube.definitions().indicator(id, lens.days.1)?;
+            let listed = matches!(indicator.denominator, Denominator::Parts(_)) || indicator.form == Form::Change;
             let below =
                 || HocError::parameter("side", "den", "num: the denominator of this indicator is no sum of claims");
+            if *denominator && !listed {
+                return Err(below());
+            }
+            let Some(drill) = cube.drill(on, &lens.question(id), lens.days, None)? else { return Ok(None) };
             let sides = drill.denominator.as_ref().map(|_| (drill.row.numerator, drill.row.denominator.unwrap_or(0)));
             let (side, money) = match denominator {
                 true => (drill.denominator.ok_or_else(below)?, denominator_money(indicator)),

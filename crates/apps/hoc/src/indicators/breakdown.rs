@@ -130,7 +130,7 @@ impl Breakdown {
 
     /// The split as a card: what it can be split by, the rows, their sum.
     pub fn card(&self, lang: Lang, lens: &Lens, indicator: &Indicator, whole: Option<&AnswerRow>, by: Segment) -> Html {
-        let ratio = matches!(indicator.denominator, Denominator::Parts(_)) || indicator.form == Form::Change;
+        let ratio = is_ratio(indicator);
         let mut columns = vec![Column::text(lang.t(by_name(self.by))), Column::number(heading(lang, indicator))];
         if ratio {
             columns.extend([msg::HOC_NUMERATOR, msg::HOC_DENOMINATOR].map(|m| Column::number(lang.t(m))));
@@ -165,7 +165,11 @@ impl Breakdown {
                 let href = claims.clone().with("side", side).to_string();
                 if value == 0 { Cell::from("0") } else { Cell::link(&figures::sum(lang, value, money), &href) }
             };
-            let below = row.denominator.map_or_else(|| "—".into(), |d| sum("den", d, money.1));
+            let below = match (row.denominator, &i.denominator) {
+                (None, _) => Cell::from("—"),
+                (Some(d), Denominator::Days | Denominator::BedDaysCapacity) => figures::sum(lang, d, false).into(),
+                (Some(d), _) => sum("den", d, money.1),
+            };
             cells.extend([Cell::from(number), sum("num", row.numerator, money.0), below]);
         } else {
             cells.push(Cell::link(&number, &claims.to_string()));
@@ -217,6 +221,11 @@ impl Breakdown {
         });
         Sheet { title: figures::name(lang, indicator).to_owned(), columns: columns.into(), rows: rows.collect() }
     }
+}
+
+/// Whether the number is one sum divided by another: then its two sides open, else it opens itself.
+pub fn is_ratio(i: &Indicator) -> bool {
+    i.denominator != Denominator::None || i.form == Form::Change
 }
 
 /// Whether the denominator is a sum of money.

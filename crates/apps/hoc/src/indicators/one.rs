@@ -154,7 +154,7 @@ fn hero(lang: Lang, lens: &Lens, detail: &Detail) -> Html {
         let hero = Hero { lang, value, href: None, changes, sides: Html::EMPTY };
         return Card::new(parts::days(lang, lens), Html::template(&hero)).into();
     };
-    let ratio = matches!(indicator.denominator, Denominator::Parts(_)) || indicator.form == Form::Change;
+    let ratio = breakdown::is_ratio(indicator);
     let above = figures::is_money(Cube::shared().definitions(), &indicator.numerator);
     let below = denominator_money(indicator);
     let mut sides = Definitions::default();

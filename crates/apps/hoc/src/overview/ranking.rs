@@ -153,7 +153,7 @@ fn bar(lang: Lang, lens: &Lens, ranked: &Ranked, r: &RankedRow, own: Option<i64>
         href: Some(href.into()),
         value: figures::decimal(r.row.value),
         text: figures::number(lang, indicator, r.row.value),
-        value_href: Some(claims.into()),
+        value_href: (!crate::indicators::breakdown::is_ratio(indicator)).then(|| claims.into()),
         note: peers_chip(lang, indicator, r),
         tone: if mine { Tone::Info } else { Tone::Plain },
     }
