@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// A value set with more codes than this is asked of the terminology service, not of this file.
-const MOST_CODES: usize = 400;
+const MOST_CODES: usize = 1500;
 
 pub(super) struct Codes {
     files: Vec<Tree<'static>>,

@@ -150,7 +150,13 @@ impl Writer {
 
     /// `r12`: strength and the number of the value set; `r12/34` with a maximum value set.
     fn binding(&mut self, binding: Value<'_>) -> Option<String> {
-        let strength = text(binding, "strength").chars().next()?;
+        // `x` for example: `e` is extensible.
+        let strength = match text(binding, "strength").as_str() {
+            "required" => 'r',
+            "extensible" => 'e',
+            "preferred" => 'p',
+            _ => 'x',
+        };
         let url = text(binding, "valueSet");
         let url = url.split('|').next().filter(|u| !u.is_empty())?.to_owned();
         let mut shown = format!("{strength}{}", self.value_set(url));

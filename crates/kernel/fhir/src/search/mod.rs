@@ -1,0 +1,4 @@
+//! What a search may find a resource by.
+
+mod target;
+pub use target::Target;
