@@ -9,6 +9,7 @@ pub mod path;
 pub mod search;
 pub mod tree;
 pub mod types;
+pub mod xml;
 
 pub use decimal::Decimal;
 pub use definitions::Definitions;
