@@ -10,12 +10,12 @@ const TABLES: &[(&str, &str)] = &[
     (
         "claim",
         "SELECT c.id, f.code, c.link, c.keyed, c.version, c.state, c.accepted, c.person, c.layout, c.kind, c.arrived,
-            c.left_day, c.main_dx, c.cost, c.insurer, c.lines, c.refusals, c.warnings, hex(c.hash) FROM claim c
+            c.left_day, c.main_dx, c.cost, c.insurer, c.lines, c.refusals, c.warnings, c.hash FROM claim c
             JOIN facility f ON f.id = c.facility ORDER BY c.id",
     ),
     (
         "claim_version",
-        "SELECT claim, version, accepted, layout, findings, hex(hash) FROM claim_version ORDER BY claim, version",
+        "SELECT claim, version, accepted, layout, findings, hash FROM claim_version ORDER BY claim, version",
     ),
     (
         "fact",
@@ -45,7 +45,7 @@ pub fn tables(on: &mut dyn Query) -> Result<Vec<(&'static str, u64, String)>> {
         on.each(sql, &[], &mut |row| {
             rows += 1;
             let mut column = 0;
-            // Columns end where the engine has no more; each is an integer, a text or NULL.
+            // Columns end where the engine has no more.
             while let Some(text) = row.shown(column)? {
                 hash.update(text.as_bytes());
                 hash.update([0x1f]);

@@ -10,8 +10,10 @@ pub mod cells;
 pub mod claims;
 pub mod claims_list;
 pub mod digest;
+mod engine;
 pub mod pack;
 pub mod people;
+mod postgres;
 pub mod resources;
 pub mod schema;
 pub mod search;
@@ -19,10 +21,11 @@ pub mod sql;
 mod sqlite;
 mod writer;
 
+use engine::{Engine, Place};
 use mach_access::{Decision, Scope};
+pub use postgres::Failure;
 use sql::{Arg, Execute, Query, Row};
-use sqlite::Sqlite;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub use writer::Pending;
 
@@ -32,6 +35,19 @@ pub enum Error {
     /// The engine refused.
     #[error("database: {0}")]
     Engine(Arc<rusqlite::Error>),
+    /// PostgreSQL refused.
+    #[error("database: {0}")]
+    Postgres(Failure),
+    /// The connection to PostgreSQL was lost, or there was none to be had. What was not yet acknowledged may be stored or
+    /// not: sending it again is safe.
+    #[error("the database cannot be reached: {0}")]
+    Lost(String),
+    /// An address of a store that cannot be used.
+    #[error("the address of the store is not usable: {0}")]
+    Address(String),
+    /// A copy into this store was cut off.
+    #[error("a copy into this store did not end; empty it and copy again")]
+    Unfinished,
     /// The disk is full: nothing of this write was kept.
     #[error("the disk is full; nothing was stored")]
     Full,
@@ -85,9 +101,9 @@ pub struct Store {
 }
 
 struct Inner {
-    path: PathBuf,
+    place: Place,
     writer: writer::Writer,
-    idle: Mutex<Vec<Sqlite>>,
+    idle: Mutex<Vec<Engine>>,
     out: Mutex<usize>,
     returned: Condvar,
 }
@@ -96,11 +112,23 @@ impl Store {
     /// Opens the store in `folder`, creating it or moving its schema forward.
     pub fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|e| Error::Files(format!("{}: {e}", folder.display())))?;
-        let path = folder.join("mach.db");
-        let connection = Sqlite::writer(&path)?;
-        schema::bring_up_to_date(&connection)?;
+        Self::at(Place::File(folder.join("mach.db")))
+    }
+
+    /// Opens the store in a PostgreSQL database (15 or newer, on this machine, encoded in UTF-8), creating its tables or
+    /// moving them forward: `postgres://user:password@host:port/database`, or with `?host=/folder` of a socket.
+    ///
+    /// # Errors
+    /// `Address` where `url` cannot be used, `Lost` where the server does not answer or refuses the account.
+    pub fn connect(url: &str) -> Result<Self> {
+        Self::at(Place::Server(Arc::new(postgres::Target::parse(url)?)))
+    }
+
+    fn at(place: Place) -> Result<Self> {
+        let mut connection = place.writer()?;
+        schema::bring_up_to_date(&mut connection)?;
         let writer = writer::Writer::start(connection)?;
-        let inner = Inner { path, writer, idle: Mutex::default(), out: Mutex::new(0), returned: Condvar::new() };
+        let inner = Inner { place, writer, idle: Mutex::default(), out: Mutex::new(0), returned: Condvar::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -113,8 +141,8 @@ impl Store {
         *out += 1;
         drop(out);
         let reused = lock(&self.inner.idle).pop();
-        let opened = reused.map_or_else(|| Sqlite::reader(&self.inner.path), Ok);
-        match opened.and_then(|c| c.batch("BEGIN").map(|()| c)) {
+        let opened = reused.map_or_else(|| self.inner.place.reader(), Ok);
+        match opened.and_then(|mut c| c.begin_reading().map(|()| c)) {
             Ok(connection) => {
                 Ok(Reader { connection: Some(connection), decision: decision.clone(), inner: Arc::clone(&self.inner) })
             }
@@ -147,14 +175,19 @@ impl Store {
         self.inner.writer.submit(decision.clone(), work)
     }
 
-    /// The folder's database file.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    /// Where it is kept, for messages: a file, or an address without its password.
+    pub fn shown(&self) -> String {
+        self.inner.place.shown()
+    }
+
+    /// Bytes of the database.
+    pub fn size_bytes(&self, decision: &Decision) -> Result<i64> {
+        self.read(decision)?.connection.as_mut().ok_or(Error::Stopped)?.size_bytes()
     }
 
     /// Folds the write-ahead log into the database file, as far as no reader holds it.
     pub fn checkpoint(&self, decision: &Decision) -> Result<()> {
-        self.inner.writer.between_commits(decision.clone(), |c| c.batch("PRAGMA wal_checkpoint(PASSIVE)"))
+        self.inner.writer.between_commits(decision.clone(), Engine::checkpoint)
     }
 }
 
@@ -164,7 +197,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A reader: one consistent state, opened by a decision.
 pub struct Reader {
-    connection: Option<Sqlite>,
+    connection: Option<Engine>,
     decision: Decision,
     inner: Arc<Inner>,
 }
@@ -189,8 +222,8 @@ impl Query for Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && connection.batch("COMMIT").is_ok()
+        if let Some(mut connection) = self.connection.take()
+            && connection.end_reading()
         {
             lock(&self.inner.idle).push(connection);
         }
@@ -201,7 +234,7 @@ impl Drop for Reader {
 
 /// A transaction: what a caller's work writes through, and reads its own writes from.
 pub struct Tx<'a> {
-    connection: &'a mut Sqlite,
+    connection: &'a mut Engine,
     decision: &'a Decision,
     seq: i64,
 }
@@ -232,6 +265,10 @@ impl Query for Tx<'_> {
 impl Execute for Tx<'_> {
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         self.connection.run(sql, args)
+    }
+
+    fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        self.connection.push(sql, args)
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {

@@ -1,11 +1,11 @@
 //! The schema: tables by module, moved forward in place.
 
+use crate::engine::Engine;
 use crate::sql::{self, Execute};
-use crate::sqlite::Sqlite;
 use crate::{Error, Result, accounts, audit, cells, claims, people, resources};
 
 /// The schema this program writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 1 + STEPS.len() as i64;
 
 /// Tables every module needs.
 const DDL: &[&str] = &[
@@ -16,33 +16,52 @@ const DDL: &[&str] = &[
     "CREATE TABLE department(id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE)",
 ];
 
-/// What SQLite writes for `{clustered}`: the primary key is the table.
-const CLUSTERED: &str = "WITHOUT ROWID";
+/// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
+/// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
+const STEPS: &[&[&str]] = &[];
 
-/// Creates the tables of a new file, or moves an older file's forward. A newer file is left alone.
-pub(crate) fn bring_up_to_date(connection: &Sqlite) -> Result<()> {
-    connection.batch("BEGIN IMMEDIATE")?;
-    let done = within(connection);
-    connection.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+/// The name in `meta` that a copy leaves until it is whole.
+pub(crate) const COPYING: &str = "copying";
+
+/// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone.
+pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
+    engine.begin()?;
+    let done = within(engine);
+    match &done {
+        Ok(_) => engine.commit()?,
+        Err(_) => engine.rollback()?,
+    }
+    engine.tables_are_there(false)?;
     done
 }
 
-fn within(connection: &Sqlite) -> Result<()> {
-    let has_meta: i64 =
-        connection.connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |r| r.get(0))?;
-    if has_meta == 0 {
+fn within(engine: &mut Engine) -> Result<()> {
+    if !engine.has_table("meta")? {
         for statement in [DDL, resources::DDL, claims::DDL, people::DDL, cells::DDL, accounts::DDL, audit::DDL].concat()
         {
-            connection.batch(&statement.replace("{clustered}", CLUSTERED))?;
+            engine.define(statement)?;
         }
-        connection.connection.execute("INSERT INTO meta(name, value) VALUES ('schema', ?1)", [VERSION])?;
+        engine.tables_are_there(true)?;
+        engine.run("INSERT INTO meta(name, value) VALUES ('schema', ?1)", &[VERSION.into()])?;
         return Ok(());
     }
-    let found = connection.connection.query_row("SELECT value FROM meta WHERE name = 'schema'", [], |r| r.get(0))?;
+    if meta(engine, COPYING)?.is_some() {
+        return Err(Error::Unfinished);
+    }
+    let found = meta(engine, "schema")?.ok_or(Error::Missing("the schema's version"))?;
     if found > VERSION {
         return Err(Error::Newer { found, known: VERSION });
     }
+    let steps = STEPS.iter().skip(usize::try_from(found - 1).unwrap_or(0));
+    steps.flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
+    if found < VERSION {
+        engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[VERSION.into()])?;
+    }
     Ok(())
+}
+
+fn meta(engine: &mut Engine, name: &str) -> Result<Option<i64>> {
+    sql::first(engine, "SELECT value FROM meta WHERE name = ?1", &[name.into()], |r| r.int(0))
 }
 
 /// The number of the facility with `code` (five characters), given one if it has none yet.

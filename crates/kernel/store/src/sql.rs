@@ -1,6 +1,8 @@
 //! The seam to the engine: portable SQL in, rows out. Table modules are written once against these traits.
 //!
-//! Statements use `?1`, `?2` … and nothing that only one engine has; `INSERT … ON CONFLICT` is both engines'.
+//! Statements use `?1`, `?2` … and nothing that only one engine has; `INSERT … ON CONFLICT` is both engines'. Of an argument
+//! that is asked whether it is `NULL` (`?1 IS NULL OR x = ?1`) PostgreSQL must know the type: it is taken to be a number where
+//! its first value is `NULL`. After a statement failed, the transaction only goes back: PostgreSQL runs nothing more in it.
 
 use crate::{Error, Result};
 
@@ -55,8 +57,18 @@ pub trait Row {
     fn opt_text(&self, column: usize) -> Result<Option<&str>>;
     /// Bytes.
     fn blob(&self, column: usize) -> Result<&[u8]>;
-    /// An integer, a text or `NULL` as text; `None` past the last column.
+    /// An integer or a text as text, bytes in hexadecimal, `NULL` as an empty text; `None` past the last column.
     fn shown(&self, column: usize) -> Result<Option<String>>;
+}
+
+/// Bytes in hexadecimal, upper case, as SQLite's `hex` gives them.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, b| {
+        // Writing to a string does not fail.
+        let _ = write!(out, "{b:02X}");
+        out
+    })
 }
 
 /// What readers and transactions can do.
@@ -69,6 +81,11 @@ pub trait Query {
 pub trait Execute: Query {
     /// Runs `sql`; gives the number of rows it changed.
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize>;
+    /// Runs `sql` where nobody asks how many rows it changed. An engine at the other end of a wire holds it back and sends it
+    /// with what follows: its error may come with a later statement of the same piece, at the latest when the piece ends.
+    fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        self.run(sql, args).map(drop)
+    }
     /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
 }

@@ -141,6 +141,7 @@ impl Row for SqliteRow<'_> {
         Ok(Some(match self.value(column)? {
             ValueRef::Integer(i) => i.to_string(),
             ValueRef::Null => String::new(),
+            ValueRef::Blob(b) => crate::sql::hexadecimal(b),
             _ => self.text(column)?.to_owned(),
         }))
     }

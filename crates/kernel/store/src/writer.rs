@@ -3,13 +3,19 @@
 //! Callers hand in work and wait. The thread runs what is waiting, each piece in its own savepoint, and commits all of
 //! it with one fsync. Sketch: an fsync costs 0.1–5 ms on the disks we meet, a claim's rows 0.5 ms; eight callers at once
 //! share one fsync, and one caller alone waits for nobody.
+//!
+//! Pieces of one thread keep their order even where the engine fails (disk full, server gone): once one of them was lost,
+//! those the thread had handed in before it heard of that are refused too. What is stored is then always a beginning of
+//! what was handed in, and sending all of it again gives what it would have given at once.
 
+use crate::engine::Engine;
 use crate::sql::Execute;
-use crate::sqlite::Sqlite;
 use crate::{Error, Result, Tx};
 use mach_access::Decision;
 use mach_base::limits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,6 +32,51 @@ pub(crate) struct Writer {
 #[must_use = "work is durable only once it was waited for"]
 pub struct Pending<T> {
     answer: Receiver<Result<T>>,
+    place: Place,
+}
+
+/// The pieces of one thread. Each carries the number that stood here when it was handed in.
+#[derive(Default)]
+struct Line {
+    /// What the next piece carries.
+    now: AtomicU64,
+    /// Pieces below this are lost or refused.
+    lost_below: AtomicU64,
+}
+
+thread_local! {
+    static LINE: Arc<Line> = Arc::default();
+}
+
+/// A piece's place in its thread's line.
+#[derive(Clone)]
+struct Place {
+    line: Arc<Line>,
+    number: u64,
+}
+
+impl Place {
+    fn new() -> Self {
+        let line = LINE.with(Arc::clone);
+        let number = line.now.load(Ordering::SeqCst);
+        Self { line, number }
+    }
+
+    /// An earlier piece was lost, and this one was handed in before that was known.
+    fn is_refused(&self) -> bool {
+        self.number < self.line.lost_below.load(Ordering::SeqCst)
+    }
+
+    fn lose(&self) {
+        self.line.lost_below.fetch_max(self.number + 1, Ordering::SeqCst);
+    }
+
+    /// The thread has heard what became of this piece: where it was lost, the next ones begin anew.
+    fn heard(&self) {
+        if self.is_refused() {
+            self.line.now.fetch_max(self.number + 1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl<T> Pending<T> {
@@ -35,10 +86,16 @@ impl<T> Pending<T> {
     }
 }
 
+impl<T> Drop for Pending<T> {
+    fn drop(&mut self) {
+        self.place.heard();
+    }
+}
+
 /// A piece of work on its way through the writer.
 trait Job: Send {
     /// Runs inside the open transaction; true where its rows are to be kept.
-    fn run(&mut self, connection: &mut Sqlite) -> bool;
+    fn run(&mut self, connection: &mut Engine) -> bool;
     /// Tells the caller, after the commit that held it.
     fn finish(self: Box<Self>, committed: &Result<()>);
     /// Whether it must run alone, outside a transaction.
@@ -48,7 +105,7 @@ trait Job: Send {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Sqlite) -> Result<Self> {
+    pub(crate) fn start(connection: Engine) -> Result<Self> {
         let (jobs, queue) = sync_channel(limits::WRITE_QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -63,14 +120,15 @@ impl Writer {
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<Pending<T>> {
         let (reply, answer) = channel();
-        self.send(Box::new(Work { decision, work: Some(work), result: None, reply }))?;
-        Ok(Pending { answer })
+        let place = Place::new();
+        self.send(Box::new(Work { decision, work: Some(work), result: None, reply, place: place.clone() }))?;
+        Ok(Pending { answer, place })
     }
 
     pub(crate) fn between_commits(
         &self,
         decision: Decision,
-        work: impl FnOnce(&mut Sqlite) -> Result<()> + Send + 'static,
+        work: impl FnOnce(&mut Engine) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let (reply, answer) = channel();
         self.send(Box::new(Alone { _decision: decision, work: Some(work), result: Ok(()), reply }))?;
@@ -92,7 +150,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(mut connection: Sqlite, queue: &Receiver<Box<dyn Job>>) {
+fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>) {
     let mut waiting: Option<Box<dyn Job>> = None;
     loop {
         let Some(mut first) = waiting.take().or_else(|| queue.recv().ok()) else { return };
@@ -102,13 +160,13 @@ fn serve(mut connection: Sqlite, queue: &Receiver<Box<dyn Job>>) {
             continue;
         }
         let started = Instant::now();
-        if let Err(e) = connection.batch("BEGIN IMMEDIATE") {
+        if let Err(e) = connection.begin() {
             first.finish(&Err(e));
             continue;
         }
         if !first.run(&mut connection) {
             // Nothing else is in this transaction yet: the whole of it goes back.
-            let undone = connection.batch("ROLLBACK");
+            let undone = connection.rollback();
             first.finish(&undone);
             continue;
         }
@@ -121,10 +179,10 @@ fn serve(mut connection: Sqlite, queue: &Receiver<Box<dyn Job>>) {
             run_in_savepoint(&mut connection, next.as_mut());
             done.push(next);
         }
-        let committed = connection.batch("COMMIT");
+        let committed = connection.commit();
         if committed.is_err() {
             // The engine may have rolled back already; then this has nothing to do.
-            let _ = connection.batch("ROLLBACK");
+            let _ = connection.rollback();
         }
         for job in done {
             job.finish(&committed);
@@ -134,11 +192,11 @@ fn serve(mut connection: Sqlite, queue: &Receiver<Box<dyn Job>>) {
 
 /// Runs a further piece of a transaction. The first piece needs no savepoint, and large pieces (imports) come first: inside
 /// a savepoint SQLite keeps every page it changes in a second journal, which costs a large piece half its time.
-fn run_in_savepoint(connection: &mut Sqlite, job: &mut dyn Job) {
+fn run_in_savepoint(connection: &mut Engine, job: &mut dyn Job) {
     // Where the savepoint itself fails, the disk is gone: the job's own first statement will say so.
-    let _ = connection.batch("SAVEPOINT work");
+    let _ = connection.savepoint();
     let keep = job.run(connection);
-    let _ = connection.batch(if keep { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" });
+    let _ = connection.end_piece(keep);
 }
 
 struct Work<F, T> {
@@ -146,6 +204,7 @@ struct Work<F, T> {
     work: Option<F>,
     result: Option<Result<T>>,
     reply: Sender<Result<T>>,
+    place: Place,
 }
 
 impl<F, T> Job for Work<F, T>
@@ -153,23 +212,33 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn run(&mut self, connection: &mut Sqlite) -> bool {
+    fn run(&mut self, connection: &mut Engine) -> bool {
         let Some(work) = self.work.take() else { return false };
+        if self.place.is_refused() {
+            self.result = Some(Err(Error::Refused("an earlier piece of the same sender was lost".to_owned())));
+            return false;
+        }
         let decision = &self.decision;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let seq = log_commit(connection, decision)?;
-            work(&mut Tx { connection, decision, seq })
+            let given = work(&mut Tx { connection, decision, seq })?;
+            connection.settle()?;
+            Ok(given)
         }));
         let result = outcome.unwrap_or(Err(Error::Stopped));
         let keep = result.is_ok();
+        self.lose_by(result.as_ref().err());
         self.result = Some(result);
         keep
     }
 
-    fn finish(self: Box<Self>, committed: &Result<()>) {
-        let result = match (committed, self.result) {
+    fn finish(mut self: Box<Self>, committed: &Result<()>) {
+        let result = match (committed, self.result.take()) {
             (Ok(()), Some(result)) => result,
-            (Err(e), _) => Err(e.clone()),
+            (Err(e), _) => {
+                self.lose_by(Some(e));
+                Err(e.clone())
+            }
             (Ok(()), None) => Err(Error::Stopped),
         };
         // A caller that went away does not change what was committed.
@@ -177,8 +246,17 @@ where
     }
 }
 
+impl<F, T> Work<F, T> {
+    /// Notes that the engine lost this piece, where it was the engine and not the caller who ended it.
+    fn lose_by(&self, error: Option<&Error>) {
+        if matches!(error, Some(Error::Engine(_) | Error::Postgres(_) | Error::Lost(_) | Error::Full)) {
+            self.place.lose();
+        }
+    }
+}
+
 /// Gives this change its number in the commit log.
-fn log_commit(connection: &mut Sqlite, decision: &Decision) -> Result<i64> {
+fn log_commit(connection: &mut Engine, decision: &Decision) -> Result<i64> {
     let actor = decision.actor();
     connection.insert(
         "INSERT INTO commit_log(at, account, role, act, facility) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -199,8 +277,8 @@ struct Alone<F> {
     reply: Sender<Result<()>>,
 }
 
-impl<F: FnOnce(&mut Sqlite) -> Result<()> + Send> Job for Alone<F> {
-    fn run(&mut self, connection: &mut Sqlite) -> bool {
+impl<F: FnOnce(&mut Engine) -> Result<()> + Send> Job for Alone<F> {
+    fn run(&mut self, connection: &mut Engine) -> bool {
         if let Some(work) = self.work.take() {
             self.result = work(connection);
         }

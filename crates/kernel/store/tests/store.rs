@@ -1,20 +1,26 @@
 //! The store as its users see it: versions, group commit, refusals, one state per reader.
+#![expect(clippy::unwrap_used, reason = "tests may panic on a broken expectation, also outside their own functions")]
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 use mach_access::{Act, Actor, Decision, decide};
 use mach_fhir::index::Param;
 use mach_fhir::{IndexValue, ResourceType};
 use mach_store::resources::{self, Put, Written};
-use mach_store::{Error, Store, accounts, schema};
+use mach_store::sql::Execute;
+use mach_store::{Error, Tx, accounts, schema};
+use mach_test_engines::{Home, on_both_engines};
+
+on_both_engines!(
+    versions_are_kept_and_index_follows,
+    a_failed_work_leaves_nothing_and_harms_no_other,
+    a_reader_sees_one_state,
+    codes_have_one_number_each,
+    sessions_end,
+    a_newer_store_is_left_alone,
+);
 
 fn console() -> Decision {
     decide(&Actor::console(), Act::Administer).unwrap()
-}
-
-fn folder(name: &str) -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("mach-store-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&path);
-    path
 }
 
 fn observation(id: &str, text: &str, date: i64, code: &str) -> Put {
@@ -29,9 +35,8 @@ fn observation(id: &str, text: &str, date: i64, code: &str) -> Put {
     }
 }
 
-#[test]
-fn versions_are_kept_and_index_follows() {
-    let store = Store::open(&folder("versions")).unwrap();
+fn versions_are_kept_and_index_follows(home: &Home) {
+    let store = home.open();
     let put = |p: Put| store.write(&console(), move |tx| Ok(tx.put(&[p])?[0])).unwrap();
     let found = |code: &str| {
         let mut reader = store.read(&console()).unwrap();
@@ -51,9 +56,8 @@ fn versions_are_kept_and_index_follows() {
     assert_eq!(seen, [(3, true, false), (2, false, true), (1, false, false)]);
 }
 
-#[test]
-fn a_failed_work_leaves_nothing_and_harms_no_other() {
-    let store = Store::open(&folder("failed")).unwrap();
+fn a_failed_work_leaves_nothing_and_harms_no_other(home: &Home) {
+    let store = home.open();
     std::thread::scope(|scope| {
         for i in 0..40 {
             let store = &store;
@@ -76,9 +80,8 @@ fn a_failed_work_leaves_nothing_and_harms_no_other() {
     assert!(kept.windows(2).all(|w| w[0].date > w[1].date));
 }
 
-#[test]
-fn a_reader_sees_one_state() {
-    let store = Store::open(&folder("snapshot")).unwrap();
+fn a_reader_sees_one_state(home: &Home) {
+    let store = home.open();
     let mut before = store.read(&console()).unwrap();
     let count =
         |r: &mut mach_store::Reader| resources::of_patient(r, 7, ResourceType::OBSERVATION, None, 100).unwrap().len();
@@ -88,9 +91,8 @@ fn a_reader_sees_one_state() {
     assert_eq!(count(&mut store.read(&console()).unwrap()), 1, "a new reader sees the commit at once");
 }
 
-#[test]
-fn codes_have_one_number_each() {
-    let store = Store::open(&folder("codes")).unwrap();
+fn codes_have_one_number_each(home: &Home) {
+    let store = home.open();
     let ids = store
         .write(&console(), |tx| {
             Ok((
@@ -109,9 +111,8 @@ fn codes_have_one_number_each() {
     assert_eq!(schema::department_code(&mut reader, 19).unwrap().as_deref(), Some("K19"));
 }
 
-#[test]
-fn sessions_end() {
-    let store = Store::open(&folder("sessions")).unwrap();
+fn sessions_end(home: &Home) {
+    let store = home.open();
     let new = accounts::NewAccount {
         name: "a".to_owned(),
         display: "A".to_owned(),
@@ -128,12 +129,10 @@ fn sessions_end() {
     assert!(!live(), "a new password ends the sessions");
 }
 
-#[test]
-fn a_newer_folder_is_left_alone() {
-    let path = folder("newer");
-    drop(Store::open(&path).unwrap());
-    let raw = rusqlite::Connection::open(path.join("mach.db")).unwrap();
-    raw.execute("UPDATE meta SET value = 99", []).unwrap();
-    drop(raw);
-    assert!(matches!(Store::open(&path), Err(Error::Newer { found: 99, .. })));
+fn a_newer_store_is_left_alone(home: &Home) {
+    let store = home.open();
+    let later = |tx: &mut Tx<'_>| tx.run("UPDATE meta SET value = 99 WHERE name = 'schema'", &[]);
+    store.write(&console(), later).unwrap();
+    drop(store);
+    assert!(matches!(home.try_open(), Err(Error::Newer { found: 99, .. })));
 }

@@ -1,0 +1,257 @@
+//! The two engines behind one face: what the writer, the readers and the schema need of each.
+
+use crate::postgres::{Pg, Target};
+use crate::sql::{self, Arg, Execute, Query, Row};
+use crate::sqlite::Sqlite;
+use crate::{Error, Result};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where a store is kept.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// A database file.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    Server(Arc<Target>),
+}
+
+impl Place {
+    pub(crate) fn writer(&self) -> Result<Engine> {
+        match self {
+            Self::File(path) => Sqlite::writer(path).map(Engine::Sqlite),
+            Self::Server(target) => Pg::writer(Arc::clone(target)).map(Engine::Postgres),
+        }
+    }
+
+    pub(crate) fn reader(&self) -> Result<Engine> {
+        match self {
+            Self::File(path) => Sqlite::reader(path).map(Engine::Sqlite),
+            Self::Server(target) => Pg::reader(Arc::clone(target)).map(Engine::Postgres),
+        }
+    }
+
+    /// As messages name it, without secrets.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Server(target) => target.shown(),
+        }
+    }
+}
+
+/// A connection to either engine.
+#[expect(clippy::large_enum_variant, reason = "a handful of connections; a box would cost every statement a hop")]
+pub(crate) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Pg),
+}
+
+/// A table as it is: its columns, and those of its primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<(String, Kind)>,
+    pub(crate) key: Vec<String>,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Text,
+    Blob,
+}
+
+impl Engine {
+    /// Begins a writing transaction; waits until no other process writes.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch("BEGIN IMMEDIATE"),
+            Self::Postgres(c) => c.begin(),
+        }
+    }
+
+    /// Makes the transaction durable.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch("COMMIT"),
+            Self::Postgres(c) => c.commit(),
+        }
+    }
+
+    /// Takes the transaction back.
+    pub(crate) fn rollback(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch("ROLLBACK"),
+            Self::Postgres(c) => c.rollback(),
+        }
+    }
+
+    /// Begins a piece within the transaction.
+    pub(crate) fn savepoint(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch("SAVEPOINT work"),
+            Self::Postgres(c) => c.savepoint(),
+        }
+    }
+
+    /// Ends a piece: it stays, or it goes back.
+    pub(crate) fn end_piece(&mut self, keep: bool) -> Result<()> {
+        match (self, keep) {
+            (Self::Sqlite(c), true) => c.batch("RELEASE work"),
+            (Self::Sqlite(c), false) => c.batch("ROLLBACK TO work; RELEASE work"),
+            (Self::Postgres(c), true) => c.release(),
+            (Self::Postgres(c), false) => c.undo(),
+        }
+    }
+
+    /// Waits until every statement that was handed in without waiting has been run.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(c) => c.settle(),
+        }
+    }
+
+    /// Opens a reader's state. PostgreSQL does so with the first statement.
+    pub(crate) fn begin_reading(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch("BEGIN"),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Closes a reader's state; false where the connection is not to be used again.
+    pub(crate) fn end_reading(&mut self) -> bool {
+        match self {
+            Self::Sqlite(c) => c.batch("COMMIT").is_ok(),
+            Self::Postgres(c) => c.finish(),
+        }
+    }
+
+    /// Runs a statement that creates something; it is written with SQLite's types.
+    pub(crate) fn define(&mut self, sql: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch(&sql.replace("{clustered}", "WITHOUT ROWID")),
+            Self::Postgres(c) => c.define(sql),
+        }
+    }
+
+    /// To be called when tables were made or changed, and on every new connection of a writer.
+    pub(crate) fn tables_are_there(&mut self, made: bool) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(c) => {
+                if made {
+                    c.set_storage()?;
+                }
+                c.learn_keys()
+            }
+        }
+    }
+
+    /// Folds what the engine keeps beside its tables into them, as far as readers let it.
+    pub(crate) fn checkpoint(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.batch("PRAGMA wal_checkpoint(PASSIVE)"),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Bytes of the database.
+    pub(crate) fn size_bytes(&mut self) -> Result<i64> {
+        let sql = match self {
+            Self::Sqlite(_) => "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+            Self::Postgres(_) => "SELECT pg_database_size(current_database())",
+        };
+        sql::int(self, sql, &[])
+    }
+
+    /// Whether a table is there.
+    pub(crate) fn has_table(&mut self, name: &str) -> Result<bool> {
+        let sql = match self {
+            Self::Sqlite(_) => "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1",
+            Self::Postgres(_) => {
+                "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?1"
+            }
+        };
+        Ok(sql::int(self, sql, &[name.into()])? > 0)
+    }
+
+    /// All tables, by name.
+    pub(crate) fn tables(&mut self) -> Result<Vec<Table>> {
+        let names = match self {
+            Self::Sqlite(_) => {
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
+            }
+            Self::Postgres(_) => {
+                "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+            }
+        };
+        let names = sql::list(self, names, &[], |r| Ok(r.text(0)?.to_owned()))?;
+        names.into_iter().map(|name| self.table(name)).collect()
+    }
+
+    fn table(&mut self, name: String) -> Result<Table> {
+        let sql = match self {
+            Self::Sqlite(_) => "SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid",
+            Self::Postgres(_) => {
+                "SELECT a.attname, CAST(format_type(a.atttypid, NULL) AS TEXT),
+                    coalesce(array_position(i.indkey::int2[], a.attnum), -1) + 1
+                FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
+                WHERE a.attrelid = to_regclass(?1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+            }
+        };
+        let mut columns = Vec::new();
+        let mut key = Vec::new();
+        self.each(sql, &[(&name).into()], &mut |r| {
+            let column = r.text(0)?.to_owned();
+            if r.int(2)? > 0 {
+                key.push((r.int(2)?, column.clone()));
+            }
+            let kind = match r.text(1)?.to_ascii_uppercase().as_str() {
+                "INTEGER" | "BIGINT" => Kind::Int,
+                "BLOB" | "BYTEA" => Kind::Blob,
+                "TEXT" => Kind::Text,
+                _ => return Err(Error::Column(1)),
+            };
+            columns.push((column, kind));
+            Ok(())
+        })?;
+        key.sort();
+        Ok(Table { name, columns, key: key.into_iter().map(|(_, column)| column).collect() })
+    }
+}
+
+impl Query for Engine {
+    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.each(sql, args, row),
+            Self::Postgres(c) => c.each(sql, args, row),
+        }
+    }
+}
+
+impl Execute for Engine {
+    fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
+        match self {
+            Self::Sqlite(c) => c.run(sql, args),
+            Self::Postgres(c) => c.run(sql, args),
+        }
+    }
+
+    fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.run(sql, args).map(drop),
+            Self::Postgres(c) => c.push(sql, args),
+        }
+    }
+
+    fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+        match self {
+            Self::Sqlite(c) => c.insert(sql, args),
+            Self::Postgres(c) => c.insert(sql, args),
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! A connection with its prepared statements: statements are queued, and answered together at the next need.
+
+use super::row::{PgRow, cells, oid};
+use super::target::Target;
+use super::text::{Keys, translate};
+use super::wire::{Failure, Wire, failure, text, unexpected};
+use crate::sql::{Arg, Row};
+use crate::{Error, Result};
+use std::collections::HashMap;
+
+/// Statements kept prepared; past it all are closed and prepared again as they come.
+const STATEMENTS: usize = 1024;
+/// Statements queued before their answers are read: the answers must fit into the socket's buffers.
+const QUEUED: usize = 256;
+/// Bytes queued before they are sent.
+const QUEUED_BYTES: usize = 64 << 10;
+
+struct Statement {
+    name: u32,
+    /// Types of the arguments; 0 where the server was to infer.
+    declared: Vec<u32>,
+    null_tested: Vec<usize>,
+    translated: String,
+    moves_key: Option<String>,
+    columns: Vec<u32>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Absent,
+    Asked,
+    Ready,
+}
+
+/// What the last of the statements did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    /// Rows it changed.
+    pub(super) changed: usize,
+    /// It was a `COMMIT`, and it did commit.
+    pub(super) committed: bool,
+}
+
+pub(super) struct Link {
+    wire: Wire,
+    statements: Vec<Statement>,
+    by_text: HashMap<String, usize>,
+    waiting: Vec<usize>,
+    names: u32,
+    scratch: Vec<Option<(usize, usize)>>,
+    /// Readiness still to be read, of statements whose answers nobody wants.
+    owed: bool,
+    /// A caller's row handler panicked: what lies unread in the buffer is nobody's.
+    torn: bool,
+}
+
+impl Link {
+    pub(super) fn connect(target: &Target, settings: &[(&str, &str)]) -> Result<Self> {
+        Ok(Self {
+            wire: Wire::connect(target, settings)?,
+            statements: Vec::new(),
+            by_text: HashMap::new(),
+            waiting: Vec::new(),
+            names: 0,
+            scratch: Vec::new(),
+            owed: false,
+            torn: false,
+        })
+    }
+
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Queues a statement; gives the table whose highest key it may change. Where many wait already, their answers are read.
+    pub(super) fn queue(&mut self, sql: &str, args: &[Arg<'_>], keys: &Keys) -> Result<Option<&str>> {
+        self.settle_owed()?;
+        if self.waiting.len() >= QUEUED {
+            self.answer(None)?;
+        }
+        let at = self.statement(sql, keys);
+        if self.statements[at].state == State::Absent || !fits(&self.statements[at].declared, args) {
+            self.parse(at, args);
+        }
+        self.bind(at, args);
+        self.waiting.push(at);
+        if self.wire.out.len() >= QUEUED_BYTES {
+            self.wire.send()?;
+        }
+        Ok(self.statements[at].moves_key.as_deref())
+    }
+
+    fn statement(&mut self, sql: &str, keys: &Keys) -> usize {
+        if let Some(at) = self.by_text.get(sql) {
+            return *at;
+        }
+        if self.statements.len() >= STATEMENTS && self.waiting.is_empty() {
+            for s in self.statements.drain(..).filter(|s| s.state == State::Ready) {
+                close(&mut self.wire, s.name);
+            }
+            self.by_text.clear();
+        }
+        let translated = translate(sql, keys);
+        self.statements.push(Statement {
+            name: 0,
+            declared: Vec::new(),
+            null_tested: translated.null_tested,
+            translated: translated.text,
+            moves_key: translated.moves_key,
+            columns: Vec::new(),
+            state: State::Absent,
+        });
+        self.by_text.insert(sql.to_owned(), self.statements.len() - 1);
+        self.statements.len() - 1
+    }
+
+    /// Prepares a statement for arguments of these kinds. An argument that is `NULL` now keeps the type it had.
+    fn parse(&mut self, at: usize, args: &[Arg<'_>]) {
+        let statement = &mut self.statements[at];
+        if statement.state != State::Absent {
+            close(&mut self.wire, statement.name);
+        }
+        statement.declared.resize(args.len(), 0);
+        for (i, (declared, arg)) in statement.declared.iter_mut().zip(args).enumerate() {
+            match (kind(arg), *declared) {
+                // Filters that may be absent are numbers everywhere: facilities, people, dates, codes' numbers.
+                (0, 0) if statement.null_tested.contains(&i) => *declared = oid::INT8,
+                (0, _) => {}
+                (kind, _) => *declared = kind,
+            }
+        }
+        self.names = self.names.wrapping_add(1);
+        statement.name = self.names;
+        statement.state = State::Asked;
+        let name = format!("s{}", statement.name);
+        self.wire.frame(Some(b'P'), |out| {
+            text(out, &name);
+            text(out, &statement.translated);
+            out.extend((statement.declared.len() as i16).to_be_bytes());
+            statement.declared.iter().for_each(|d| out.extend(d.to_be_bytes()));
+        });
+        self.wire.frame(Some(b'D'), |out| {
+            out.push(b'S');
+            text(out, &name);
+        });
+    }
+
+    fn bind(&mut self, at: usize, args: &[Arg<'_>]) {
+        let name = self.statements[at].name;
+        self.wire.frame(Some(b'B'), |out| {
+            // The unnamed portal; every argument and every column is binary.
+            out.push(0);
+            out.push(b's');
+            decimal(out, name);
+            out.push(0);
+            out.extend([0, 1, 0, 1]);
+            out.extend((args.len() as i16).to_be_bytes());
+            for arg in args {
+                match arg {
+                    Arg::Null => out.extend((-1_i32).to_be_bytes()),
+                    Arg::Int(n) => {
+                        out.extend(8_i32.to_be_bytes());
+                        out.extend(n.to_be_bytes());
+                    }
+                    Arg::Text(t) => sized(out, t.as_bytes()),
+                    Arg::Blob(b) => sized(out, b),
+                }
+            }
+            out.extend([0, 1, 0, 1]);
+        });
+        // Execute without a limit of rows.
+        self.wire.frame(Some(b'E'), |out| out.extend([0; 5]));
+    }
+
+    /// Reads the answers of all queued statements; rows of the last go to `row`. The first error ends it, and what was
+    /// queued behind it was not run.
+    pub(super) fn answer(&mut self, mut row: Option<&mut dyn FnMut(&dyn Row) -> Result<()>>) -> Result<Done> {
+        self.settle_owed()?;
+        self.wire.frame(Some(b'S'), |_| {});
+        self.wire.send()?;
+        let waiting = std::mem::take(&mut self.waiting);
+        self.torn = true;
+        let mut outcome = Ok(Done::default());
+        for (i, at) in waiting.iter().enumerate() {
+            let row = if i + 1 == waiting.len() { row.take() } else { None };
+            outcome = self.one(*at, row);
+            if outcome.is_err() {
+                break;
+            }
+        }
+        let mut kept = waiting;
+        if !matches!(outcome, Err(Error::Lost(_))) {
+            self.to_ready()?;
+        }
+        for at in kept.drain(..) {
+            if self.statements[at].state == State::Asked {
+                self.statements[at].state = State::Absent;
+            }
+        }
+        self.waiting = kept;
+        self.torn = false;
+        outcome
+    }
+
+    /// Reads what one statement answers.
+    fn one(&mut self, at: usize, mut row: Option<&mut dyn FnMut(&dyn Row) -> Result<()>>) -> Result<Done> {
+        let mut refused = Ok(());
+        loop {
+            let (tag, body) = self.wire.message()?;
+            let bytes = self.wire.bytes(body);
+            let statement = &mut self.statements[at];
+            match tag {
+                b'1' => statement.state = State::Ready,
+                b'T' => statement.columns = column_types(bytes).ok_or_else(|| unexpected(tag))?,
+                b'n' => statement.columns.clear(),
+                b'D' => {
+                    if let (Some(row), true) = (row.as_mut(), refused.is_ok()) {
+                        cells(bytes, &mut self.scratch).ok_or_else(|| unexpected(tag))?;
+                        refused = row(&PgRow { bytes, cells: &self.scratch, types: &statement.columns });
+                    }
+                }
+                b'C' => {
+                    let done = done(bytes);
+                    return refused.map(|()| done);
+                }
+                b'I' => return refused.map(|()| Done::default()),
+                b'E' => return Err(failure(bytes).into()),
+                // Arguments' types, bound, closed, notice, setting, notification.
+                b't' | b'2' | b'3' | b'N' | b'S' | b'A' => {}
+                _ => return Err(unexpected(tag)),
+            }
+        }
+    }
+
+    fn to_ready(&mut self) -> Result<()> {
+        loop {
+            let (tag, body) = self.wire.message()?;
+            match tag {
+                b'Z' => return Ok(()),
+                b'E' => {
+                    let error: Error = failure(self.wire.bytes(body)).into();
+                    if matches!(error, Error::Lost(_)) {
+                        return Err(error);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends a reader's transaction without waiting for the answer: that is read before the next statement.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        self.settle_owed()?;
+        self.wire.frame(Some(b'Q'), |out| text(out, "COMMIT"));
+        self.owed = true;
+        self.wire.send()
+    }
+
+    fn settle_owed(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.owed) {
+            self.to_ready()?;
+        }
+        Ok(())
+    }
+
+    /// Runs statements without arguments or rows, as text.
+    pub(super) fn simple(&mut self, sql: &str) -> Result<()> {
+        self.settle_owed()?;
+        self.wire.frame(Some(b'Q'), |out| text(out, sql));
+        self.wire.send()?;
+        self.until_ready(|_, _| Ok(()))
+    }
+
+    /// Gives `rows`, in the binary format of `COPY`, to `sql` (a `COPY … FROM STDIN`).
+    pub(super) fn copy_in(&mut self, sql: &str, rows: &[u8]) -> Result<()> {
+        self.wire.frame(Some(b'Q'), |out| text(out, sql));
+        self.wire.send()?;
+        self.until_ready(|wire, tag| {
+            if tag == b'G' {
+                wire.frame(Some(b'd'), |out| out.extend(rows));
+                wire.frame(Some(b'c'), |_| {});
+                wire.send()?;
+            }
+            Ok(())
+        })
+    }
+
+    fn until_ready(&mut self, mut told: impl FnMut(&mut Wire, u8) -> Result<()>) -> Result<()> {
+        let mut refused: Option<Failure> = None;
+        loop {
+            let (tag, body) = self.wire.message()?;
+            match tag {
+                b'Z' => return refused.map_or(Ok(()), |f| Err(f.into())),
+                b'E' => {
+                    let said = failure(self.wire.bytes(body));
+                    if let lost @ Error::Lost(_) = said.clone().into() {
+                        return Err(lost);
+                    }
+                    refused = refused.or(Some(said));
+                }
+                _ => told(&mut self.wire, tag)?,
+            }
+        }
+    }
+}
+
+fn kind(arg: &Arg<'_>) -> u32 {
+    match arg {
+        Arg::Null => 0,
+        Arg::Int(_) => oid::INT8,
+        Arg::Text(_) => oid::TEXT,
+        Arg::Blob(_) => oid::BYTEA,
+    }
+}
+
+fn fits(declared: &[u32], args: &[Arg<'_>]) -> bool {
+    declared.len() == args.len() && declared.iter().zip(args).all(|(d, a)| matches!(a, Arg::Null) || *d == kind(a))
+}
+
+fn close(wire: &mut Wire, name: u32) {
+    wire.frame(Some(b'C'), |out| {
+        out.push(b'S');
+        text(out, &format!("s{name}"));
+    });
+}
+
+fn sized(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend((bytes.len() as i32).to_be_bytes());
+    out.extend(bytes);
+}
+
+/// A number in digits, without a string of its own: this runs for every statement.
+fn decimal(out: &mut Vec<u8>, number: u32) {
+    let mut digits = [0_u8; 10];
+    let (mut at, mut rest) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend(&digits[at..]);
+}
+
+/// The types of a RowDescription: per column a name, then 4 + 2 bytes, the type, 2 + 4 + 2 bytes.
+fn column_types(body: &[u8]) -> Option<Vec<u32>> {
+    let count = i16::from_be_bytes(*body.first_chunk()?);
+    let mut rest = body.get(2..)?;
+    let mut types = Vec::new();
+    for _ in 0..count {
+        let name = rest.iter().position(|b| *b == 0)?;
+        rest = rest.get(name + 1..)?;
+        types.push(u32::from_be_bytes(*rest.get(6..)?.first_chunk()?));
+        rest = rest.get(18..)?;
+    }
+    Some(types)
+}
+
+/// `INSERT 0 5`, `UPDATE 5`, `COMMIT`: the number stands last.
+fn done(body: &[u8]) -> Done {
+    let words = std::str::from_utf8(body).unwrap_or_default().trim_end_matches('\0');
+    let changed = words.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    Done { changed, committed: words == "COMMIT" }
+}

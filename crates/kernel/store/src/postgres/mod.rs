@@ -1,0 +1,316 @@
+//! The PostgreSQL engine: one connection as the writer or a reader uses it.
+//!
+//! One writer works at a time, as in SQLite: every writing transaction begins by taking one advisory lock. Statements that
+//! nobody waits for are pipelined, so that a claim's hundred rows cost a handful of round trips; a row's integer key is the
+//! highest one and one more, counted here while no other process has written. Readers see one state from their first
+//! statement to their last (REPEATABLE READ).
+
+mod link;
+mod row;
+mod target;
+mod text;
+mod wire;
+
+use crate::sql::{Arg, Execute, Query, Row};
+use crate::{Error, Result};
+use link::Link;
+use std::collections::HashMap;
+use std::sync::Arc;
+pub(crate) use target::Target;
+pub use wire::Failure;
+
+/// The advisory lock of the one writer: "mach" in bytes.
+const LOCK: i64 = 0x6d61_6368;
+/// Settings of every connection. Statements are short; compiling them costs more than it saves.
+const READER: &[(&str, &str)] = &[("application_name", "mach"), ("jit", "off"), ("random_page_cost", "1.1")];
+/// Settings of the writer. It waits for another process as long as SQLite does. Its statements seek by key, and on a table
+/// just begun the planner has no figures yet and would read it whole, again and again.
+const WRITER: &[(&str, &str)] = &[
+    ("application_name", "mach writer"),
+    ("jit", "off"),
+    ("random_page_cost", "1.1"),
+    ("lock_timeout", "120s"),
+    ("synchronous_commit", "on"),
+    ("enable_seqscan", "off"),
+];
+const COMMIT_LOG: &str = "commit_log";
+
+/// A connection, or what is needed to make it again.
+pub(crate) struct Pg {
+    target: Arc<Target>,
+    writer: bool,
+    link: Option<Link>,
+    /// In a transaction, as we know it.
+    open: bool,
+    keys: text::Keys,
+    counted: HashMap<String, text::Counted>,
+    /// Highest key per table, while nobody else writes.
+    highest: HashMap<String, i64>,
+}
+
+impl Pg {
+    /// The writer's connection.
+    pub(crate) fn writer(target: Arc<Target>) -> Result<Self> {
+        Self::connect(target, true)
+    }
+
+    /// A connection that cannot write.
+    pub(crate) fn reader(target: Arc<Target>) -> Result<Self> {
+        Self::connect(target, false)
+    }
+
+    fn connect(target: Arc<Target>, writer: bool) -> Result<Self> {
+        let link = Some(Link::connect(&target, if writer { WRITER } else { READER })?);
+        let (keys, counted, highest) = Default::default();
+        Ok(Self { target, writer, link, open: false, keys, counted, highest })
+    }
+
+    /// Where it is connected to.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Learns which tables have one integer as their key; to be called when the tables are there.
+    pub(crate) fn learn_keys(&mut self) -> Result<()> {
+        let sql = "SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+            WHERE i.indisprimary AND i.indnatts = 1 AND a.atttypid = 20 AND c.relnamespace = current_schema()::regnamespace";
+        let mut keys = text::Keys::new();
+        self.each(sql, &[], &mut |r| {
+            keys.insert(r.text(0)?.to_owned(), r.text(1)?.to_owned());
+            Ok(())
+        })?;
+        self.keys = keys;
+        Ok(())
+    }
+
+    /// Works on the connection; one that was lost is forgotten, and only a new transaction makes another.
+    fn on<T>(&mut self, work: impl FnOnce(&mut Link, &text::Keys) -> Result<T>) -> Result<T> {
+        let link = self.link.as_mut().filter(|l| !l.is_torn());
+        let link = link.ok_or_else(|| Error::Lost("in the middle of a transaction".to_owned()))?;
+        let outcome = work(link, &self.keys);
+        if matches!(outcome, Err(Error::Lost(_))) || link.is_torn() {
+            self.link = None;
+        }
+        outcome
+    }
+
+    /// The connection again, where it was lost and no transaction is open.
+    fn connected(&mut self) -> Result<()> {
+        if self.link.as_ref().is_none_or(Link::is_torn) {
+            let settings = if self.writer { WRITER } else { READER };
+            self.link = Some(Link::connect(&self.target, settings)?);
+        }
+        Ok(())
+    }
+
+    /// Runs `work` as the first of a transaction: where the connection was gone, once more on a new one.
+    fn first(&mut self, mut work: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        let fresh = self.link.as_ref().is_none_or(Link::is_torn);
+        self.connected()?;
+        match work(self) {
+            Err(Error::Lost(_)) if !fresh && self.link.is_none() => {
+                self.connected()?;
+                work(self)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Begins a writing transaction: waits until no other process writes.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        let begun = self.first(|pg| {
+            let mut seq = 0;
+            pg.on(|link, keys| {
+                link.queue("BEGIN", &[], keys)?;
+                link.queue("SELECT pg_advisory_xact_lock(?1)", &[LOCK.into()], keys)?;
+                if keys.contains_key(COMMIT_LOG) {
+                    link.queue("SELECT coalesce(max(seq), 0) FROM commit_log", &[], keys)?;
+                }
+                link.answer(Some(&mut |r| {
+                    seq = r.opt_int(0).ok().flatten().unwrap_or(0);
+                    Ok(())
+                }))
+            })?;
+            // Another process has written since: its rows took keys.
+            if pg.highest.get(COMMIT_LOG) != Some(&seq) {
+                pg.highest.clear();
+            }
+            Ok(())
+        });
+        if begun.is_err() {
+            // Where the lock did not come in time the transaction is open and useless.
+            let _ = self.rollback();
+        }
+        self.open = begun.is_ok();
+        begun
+    }
+
+    /// Waits until everything handed in was run.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        if self.link.as_ref().is_some_and(|l| !l.is_waiting()) {
+            return Ok(());
+        }
+        self.on(|link, _| link.answer(None)).map(drop)
+    }
+
+    /// Makes the transaction durable.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let done = self.on(|link, keys| {
+            link.queue("COMMIT", &[], keys)?;
+            link.answer(None)
+        })?;
+        self.open = false;
+        // A transaction that had failed answers `ROLLBACK` and no error.
+        if done.committed { Ok(()) } else { Err(Error::Stopped) }
+    }
+
+    /// Takes the transaction back. A connection that was lost has done so.
+    pub(crate) fn rollback(&mut self) -> Result<()> {
+        self.open = false;
+        self.highest.clear();
+        if self.link.as_ref().is_none_or(Link::is_torn) {
+            return Ok(());
+        }
+        self.on(|link, keys| {
+            // What was handed in and not run may fail: it goes back in any case.
+            let _ = link.answer(None);
+            link.queue("ROLLBACK", &[], keys)?;
+            link.answer(None)
+        })
+        .map(drop)
+    }
+
+    /// A piece within the transaction begins.
+    pub(crate) fn savepoint(&mut self) -> Result<()> {
+        self.push("SAVEPOINT work", &[])
+    }
+
+    /// The piece stays.
+    pub(crate) fn release(&mut self) -> Result<()> {
+        self.push("RELEASE SAVEPOINT work", &[])
+    }
+
+    /// The piece goes back, the transaction stays.
+    pub(crate) fn undo(&mut self) -> Result<()> {
+        self.highest.clear();
+        self.on(|link, keys| {
+            // What the piece handed in and was not run yet may fail: it goes back in any case.
+            let _ = link.answer(None);
+            link.queue("ROLLBACK TO SAVEPOINT work", &[], keys)?;
+            link.queue("RELEASE SAVEPOINT work", &[], keys)?;
+            link.answer(None)
+        })
+        .map(drop)
+    }
+
+    /// Runs a statement that has neither arguments nor rows, as it is.
+    pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
+        self.on(|link, _| link.simple(sql))
+    }
+
+    /// Runs a statement that creates something, and gives it the server's types.
+    pub(crate) fn define(&mut self, sql: &str) -> Result<()> {
+        self.batch(&text::definition(sql))
+    }
+
+    /// Settings of the tables that only this engine has.
+    pub(crate) fn set_storage(&mut self) -> Result<()> {
+        text::STORAGE.iter().try_for_each(|sql| self.batch(sql))
+    }
+
+    /// Adds rows in the binary format of `COPY`.
+    pub(crate) fn copy_in(&mut self, table: &str, columns: &str, rows: &[u8]) -> Result<()> {
+        let sql = format!("COPY {table}({columns}) FROM STDIN (FORMAT binary)");
+        self.on(|link, _| link.copy_in(&sql, rows))
+    }
+
+    /// Ends a reader's transaction; false where the connection is not worth keeping.
+    pub(crate) fn finish(&mut self) -> bool {
+        if std::mem::take(&mut self.open) {
+            return self.on(|link, _| link.leave()).is_ok();
+        }
+        self.link.as_ref().is_some_and(|l| !l.is_torn())
+    }
+
+    fn ask(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        let mut moved = None;
+        self.on(|link, keys| {
+            moved = link.queue(sql, args, keys)?.map(str::to_owned);
+            link.answer(Some(row)).map(drop)
+        })?;
+        self.forget(moved);
+        Ok(())
+    }
+
+    fn forget(&mut self, moved: Option<String>) {
+        if let Some(table) = moved {
+            self.highest.remove(&table);
+        }
+    }
+}
+
+impl Query for Pg {
+    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        if self.writer || self.open {
+            return self.ask(sql, args, row);
+        }
+        // A reader's first statement opens its state. Once a row was handed on, nothing is asked again.
+        let mut handed = false;
+        let outcome = self.first(|pg| {
+            if handed {
+                return Err(Error::Lost("in the middle of an answer".to_owned()));
+            }
+            pg.on(|link, keys| {
+                link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
+                link.queue(sql, args, keys)?;
+                link.answer(Some(&mut |r| {
+                    handed = true;
+                    row(r)
+                }))
+            })
+            .map(drop)
+        });
+        self.open = self.link.is_some();
+        outcome
+    }
+}
+
+impl Execute for Pg {
+    fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
+        let mut moved = None;
+        let done = self.on(|link, keys| {
+            moved = link.queue(sql, args, keys)?.map(str::to_owned);
+            link.answer(None)
+        })?;
+        self.forget(moved);
+        Ok(done.changed)
+    }
+
+    fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        let mut moved = None;
+        self.on(|link, keys| {
+            moved = link.queue(sql, args, keys)?.map(str::to_owned);
+            Ok(())
+        })?;
+        self.forget(moved);
+        Ok(())
+    }
+
+    fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+        if !self.counted.contains_key(sql) {
+            let counted = text::counted(sql, &self.keys, args.len()).ok_or(Error::Missing("an integer key"))?;
+            self.counted.insert(sql.to_owned(), counted);
+        }
+        let counted = self.counted[sql].clone();
+        let key = match self.highest.get(&counted.table) {
+            Some(key) => key + 1,
+            None => crate::sql::int(self, &counted.highest, &[])? + 1,
+        };
+        let mut args = args.to_vec();
+        args.push(key.into());
+        self.on(|link, keys| link.queue(&counted.text, &args, keys).map(drop))?;
+        self.highest.insert(counted.table, key);
+        Ok(key)
+    }
+}

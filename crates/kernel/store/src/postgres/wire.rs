@@ -1,0 +1,280 @@
+//! The wire: PostgreSQL's frontend/backend protocol 3.0 over a socket, blocking, without copies of the rows.
+//!
+//! Own, because the work is many small statements: they are written one after another and answered together (pipelined),
+//! which the ready-made blocking client does not offer, and a row is handed on as it lies in the read buffer.
+//! Source: PostgreSQL 15 manual, chapter 55 "Frontend/Backend Protocol".
+
+use super::target::{Host, Target};
+use crate::{Error, Result};
+use postgres_protocol::authentication::{md5_hash, sasl};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::ops::Range;
+use std::os::unix::net::UnixStream;
+
+/// Protocol 3.0.
+const PROTOCOL: i32 = 196_608;
+/// Bytes read at once.
+const READ_BYTES: usize = 64 << 10;
+/// Bytes one message may have: a pack with everything around it has less.
+const MESSAGE_BYTES: usize = 1 << 30;
+
+/// What the server said against a statement.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message} ({code})")]
+pub struct Failure {
+    /// SQLSTATE, five characters.
+    pub code: String,
+    /// In the server's words.
+    pub message: String,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure.code.as_str() {
+            // disk_full
+            "53100" => Self::Full,
+            // admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections
+            "57P01" | "57P02" | "57P03" | "53300" => Self::Lost(failure.message),
+            _ => Self::Postgres(failure),
+        }
+    }
+}
+
+enum Socket {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Socket {
+    fn open(host: &Host, port: u16) -> std::io::Result<Self> {
+        match host {
+            Host::Folder(folder) => UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).map(Self::Unix),
+            Host::Name(name) => {
+                let stream = TcpStream::connect((name.as_str(), port))?;
+                stream.set_nodelay(true)?;
+                Ok(Self::Tcp(stream))
+            }
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Unix(s) => s.read(into),
+            Self::Tcp(s) => s.read(into),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Unix(s) => s.write_all(bytes),
+            Self::Tcp(s) => s.write_all(bytes),
+        }
+    }
+}
+
+/// A connection: bytes going out are gathered, messages coming in are read one by one.
+pub(super) struct Wire {
+    socket: Socket,
+    /// Messages written and not yet sent.
+    pub(super) out: Vec<u8>,
+    input: Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Wire {
+    /// Connects and signs in; ready for statements afterwards. `settings` are session settings.
+    pub(super) fn connect(target: &Target, settings: &[(&str, &str)]) -> Result<Self> {
+        let socket = Socket::open(&target.host, target.port)
+            .map_err(|e| Error::Lost(format!("{} cannot be reached: {e}", target.shown())))?;
+        let mut wire = Self { socket, out: Vec::new(), input: vec![0; READ_BYTES], at: 0, end: 0 };
+        wire.frame(None, |out| {
+            out.extend(PROTOCOL.to_be_bytes());
+            let fixed = [("user", target.user.as_str()), ("database", &target.database), ("client_encoding", "UTF8")];
+            for (name, value) in fixed.iter().chain(settings) {
+                text(out, name);
+                text(out, value);
+            }
+            out.push(0);
+        });
+        wire.send()?;
+        wire.sign_in(target)?;
+        wire.settle_start()?;
+        Ok(wire)
+    }
+
+    fn sign_in(&mut self, target: &Target) -> Result<()> {
+        let password = target.password.as_deref().unwrap_or_default();
+        let mut scram: Option<sasl::ScramSha256> = None;
+        loop {
+            let (tag, body) = self.message()?;
+            let bytes = self.bytes(body);
+            match tag {
+                b'R' => {}
+                b'E' => return Err(failure(bytes).into()),
+                _ => return Err(unexpected(tag)),
+            }
+            let (kind, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| unexpected(tag))?;
+            let answer = match (i32::from_be_bytes(*kind), &mut scram) {
+                (0, _) => return Ok(()),
+                (3, _) => zero_ended(password.as_bytes()),
+                (5, _) => {
+                    let salt = rest.first_chunk::<4>().ok_or_else(|| unexpected(tag))?;
+                    zero_ended(md5_hash(target.user.as_bytes(), password.as_bytes(), *salt).as_bytes())
+                }
+                (10, None) => {
+                    let client = sasl::ScramSha256::new(password.as_bytes(), sasl::ChannelBinding::unsupported());
+                    let mut answer = zero_ended(b"SCRAM-SHA-256");
+                    answer.extend((client.message().len() as i32).to_be_bytes());
+                    answer.extend(client.message());
+                    scram = Some(client);
+                    answer
+                }
+                (11, Some(client)) => {
+                    client.update(rest).map_err(lost)?;
+                    client.message().to_vec()
+                }
+                (12, Some(client)) => {
+                    client.finish(rest).map_err(lost)?;
+                    continue;
+                }
+                (n, _) => return Err(Error::Lost(format!("the server asks for sign-in method {n}, not supported"))),
+            };
+            self.frame(Some(b'p'), |out| out.extend(answer));
+            self.send()?;
+        }
+    }
+
+    /// Reads what follows a sign-in, up to the first readiness; refuses servers that cannot hold our text.
+    fn settle_start(&mut self) -> Result<()> {
+        loop {
+            let (tag, body) = self.message()?;
+            let bytes = self.bytes(body);
+            match tag {
+                b'Z' => return Ok(()),
+                b'E' => return Err(failure(bytes).into()),
+                b'S' => {
+                    let mut parts = bytes.split(|b| *b == 0).map(String::from_utf8_lossy);
+                    let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+                    let major = value.split(['.', 'b', 'r', 'd']).next().and_then(|v| v.parse::<u32>().ok());
+                    match &*name {
+                        "server_encoding" if value != "UTF8" => {
+                            return Err(Error::Lost(format!("the database is encoded in {value}; UTF8 is needed")));
+                        }
+                        "server_version" if major.is_some_and(|m| m < 15) => {
+                            return Err(Error::Lost(format!(
+                                "the server is PostgreSQL {value}; 15 or newer is needed"
+                            )));
+                        }
+                        _ => {}
+                    }
+                }
+                // Key data, notices.
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds a message: `tag` (none for the start), what `body` writes.
+    pub(super) fn frame(&mut self, tag: Option<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+        self.out.extend(tag);
+        let start = self.out.len();
+        self.out.extend([0; 4]);
+        body(&mut self.out);
+        let length = (self.out.len() - start) as i32;
+        self.out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// Sends what was gathered.
+    pub(super) fn send(&mut self) -> Result<()> {
+        let sent = self.socket.write_all(&self.out);
+        self.out.clear();
+        sent.map_err(lost)
+    }
+
+    /// The next message: its tag and where its body lies; valid until the next call.
+    pub(super) fn message(&mut self) -> Result<(u8, Range<usize>)> {
+        self.fill(5)?;
+        let tag = self.input[self.at];
+        let head: [u8; 4] = std::array::from_fn(|i| self.input[self.at + 1 + i]);
+        let length = usize::try_from(i32::from_be_bytes(head)).unwrap_or(0);
+        if !(4..=MESSAGE_BYTES).contains(&length) {
+            return Err(unexpected(tag));
+        }
+        self.fill(1 + length)?;
+        let body = self.at + 5..self.at + 1 + length;
+        self.at = body.end;
+        Ok((tag, body))
+    }
+
+    /// The bytes of a message's body.
+    pub(super) fn bytes(&self, body: Range<usize>) -> &[u8] {
+        &self.input[body]
+    }
+
+    /// Reads until `wanted` bytes lie at `at`.
+    fn fill(&mut self, wanted: usize) -> Result<()> {
+        if self.end - self.at >= wanted {
+            return Ok(());
+        }
+        if self.at > 0 {
+            self.input.copy_within(self.at..self.end, 0);
+            (self.at, self.end) = (0, self.end - self.at);
+        }
+        if self.input.len() < wanted {
+            self.input.resize(wanted.next_power_of_two(), 0);
+        }
+        while self.end < wanted {
+            match self.socket.read(&mut self.input[self.end..]) {
+                Ok(0) => return Err(Error::Lost("the server closed the connection".to_owned())),
+                Ok(n) => self.end += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(lost(e)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // Terminate; a server that is gone needs none.
+        self.out.clear();
+        self.frame(Some(b'X'), |_| {});
+        let _ = self.send();
+    }
+}
+
+fn lost(error: std::io::Error) -> Error {
+    Error::Lost(error.to_string())
+}
+
+pub(super) fn unexpected(tag: u8) -> Error {
+    Error::Lost(format!("the server sent an unexpected message `{}`", char::from(tag)))
+}
+
+/// A zero-ended string.
+pub(super) fn text(out: &mut Vec<u8>, value: &str) {
+    out.extend(value.as_bytes());
+    out.push(0);
+}
+
+fn zero_ended(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    out.push(0);
+    out
+}
+
+/// The code and the words of an ErrorResponse.
+pub(super) fn failure(body: &[u8]) -> Failure {
+    let mut failure = Failure { code: String::new(), message: String::new() };
+    for field in body.split(|b| *b == 0) {
+        match field.split_first() {
+            Some((b'C', code)) => failure.code = String::from_utf8_lossy(code).into_owned(),
+            Some((b'M', words)) => failure.message = String::from_utf8_lossy(words).into_owned(),
+            _ => {}
+        }
+    }
+    failure
+}
