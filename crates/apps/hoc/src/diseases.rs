@@ -42,7 +42,7 @@ impl Diseases {
         let mut top = |measure: &str, days: (Day, Day)| {
             cube.top(on, measure, &Question { from: days.0, to: days.1, ..question.clone() }, usize::MAX)
         };
-        let base = lens.base();
+        let base = lens.items_base();
         let mut both = |measure: &str| -> Result<(Top, Option<Top>), HocError> {
             Ok((top(measure, lens.days)?, base.map(|days| top(measure, days)).transpose()?))
         };

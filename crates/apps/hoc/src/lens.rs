@@ -140,6 +140,13 @@ impl Lens {
         }
     }
 
+    /// The base of lists of items (diagnoses, chapters): that of changes, but for one facility only whole months, because
+    /// its items by day are kept nowhere as sums and would be counted claim by claim.
+    pub fn items_base(&self) -> Option<(Day, Day)> {
+        let months = |d: &(Day, Day)| d.0 == d.0.start_of(Grain::Month) && d.1 == d.1.end_of(Grain::Month);
+        self.base().filter(|days| self.unit.is_none() || months(days))
+    }
+
     /// The day whose hierarchy places are shown in.
     pub fn hierarchy_day(&self) -> Day {
         self.question("").hierarchy_day()

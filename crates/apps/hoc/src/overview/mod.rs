@@ -90,7 +90,7 @@ fn headline(params: &Params) -> Result<&'static str, HocError> {
 pub fn gather(on: &mut Reader, lens: &Lens, headline: &str) -> Result<Overview, HocError> {
     let cube = Cube::shared();
     let question = lens.question(headline);
-    let base = lens.base();
+    let base = lens.items_base();
     let mut top = |measure: &str, limit: usize| -> Result<(Top, Option<Top>), HocError> {
         let now = cube.top(on, measure, &question, limit)?;
         let then = match base {
