@@ -5,6 +5,7 @@ mod bench;
 mod claims;
 mod demo;
 mod digest;
+mod fhir;
 mod output;
 mod serve;
 
@@ -49,6 +50,9 @@ enum Command {
     /// The store: a digest of what it holds
     #[command(subcommand)]
     Store(digest::Command),
+    /// FHIR files: evaluate a path
+    #[command(subcommand)]
+    Fhir(fhir::Command),
     /// Measure this machine: import, pages
     Bench(bench::Options),
 }
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Account(command) => accounts::account(&cli.data, command),
         Command::Key(command) => accounts::key(&cli.data, command),
         Command::Store(command) => digest::run(&cli.data, command),
+        Command::Fhir(command) => fhir::run(command),
         Command::Bench(options) => bench::run(&cli.data, &options),
     };
     match outcome {

@@ -74,6 +74,7 @@ pub enum TypeRef {
 
 /// Types of FHIRPath itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of N1 §10")]
 pub enum System {
     Any,
     Boolean,

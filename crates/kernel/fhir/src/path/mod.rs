@@ -20,7 +20,7 @@ use crate::definitions::{Definitions, TypeId};
 use crate::tree::Tree;
 
 pub use eval::{Environment, Host, NoHost};
-pub use item::{Item, Items, Node, TypeRef};
+pub use item::{Item, Items, Node, System, TypeRef};
 pub use moment::Moment;
 pub use quantity::Quantity;
 
