@@ -339,7 +339,7 @@ impl Batch {
             patient: &patient,
             facility_name: &name,
             names: Icd10::shared(),
-            dispenses: false,
+            dispenses: true,
         };
         let made = record::resources(dossier, &context);
         if version > 1 {

@@ -100,14 +100,11 @@ pub fn page(
 
 /// How many claims stand in each state, of one facility or all.
 pub fn counts(on: &mut dyn Query, facility: Option<i64>) -> Result<Vec<(State, i64)>> {
-    let of = |r: &dyn Row| Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?));
-    match facility {
-        None => sql::list(on, "SELECT state, count(*) FROM claim GROUP BY state ORDER BY state", &[], of),
-        Some(id) => {
-            let sql = "SELECT state, count(*) FROM claim WHERE facility = ?1 GROUP BY state ORDER BY state";
-            sql::list(on, sql, &[id.into()], of)
-        }
-    }
+    let sql = "SELECT state, CAST(sum(n) AS BIGINT) FROM claim_count WHERE ?1 IS NULL OR facility = ?1
+        GROUP BY state ORDER BY state";
+    sql::list(on, sql, &[facility.into()], |r| {
+        Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?))
+    })
 }
 
 /// A claim by its number; `None` also where it is another facility's than `facility`.
