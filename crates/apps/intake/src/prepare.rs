@@ -32,6 +32,21 @@ pub struct Prepared {
     pub body: Body,
 }
 
+impl Prepared {
+    fn of(claim: &RawClaim, report: Report, body: Body) -> Self {
+        Self {
+            position: claim.index,
+            facility: claim.facility.clone(),
+            link: claim.link().to_owned(),
+            hash: content_hash(claim),
+            layout: claim.layout.decision.clone(),
+            source: Source::of(claim).encode(),
+            report,
+            body,
+        }
+    }
+}
+
 /// What a prepared claim is.
 #[derive(Debug)]
 pub enum Body {
@@ -86,16 +101,7 @@ impl Bench {
     pub fn claim(&self, claim: &RawClaim) -> Prepared {
         let mut report = check::report(claim, self.rules, self.codes, self.diagnoses);
         let body = if report.refused() { refused(claim) } else { self.sound(claim, &mut report) };
-        Prepared {
-            position: claim.index,
-            facility: claim.facility.clone(),
-            link: claim.link().to_owned(),
-            hash: content_hash(claim),
-            layout: claim.layout.decision.clone(),
-            source: Source::of(claim).encode(),
-            report,
-            body,
-        }
+        Prepared::of(claim, report, body)
     }
 
     /// The second lock: a claim that the rules let pass and that still cannot be understood is refused, not guessed at.
@@ -123,16 +129,7 @@ impl Bench {
             },
             _ => refused(claim),
         };
-        Prepared {
-            position: claim.index,
-            facility: claim.facility.clone(),
-            link: claim.link().to_owned(),
-            hash: content_hash(claim),
-            layout: claim.layout.decision.clone(),
-            source: Source::of(claim).encode(),
-            report,
-            body,
-        }
+        Prepared::of(claim, report, body)
     }
 
     fn broken(&self, broken: &Broken) -> Prepared {
