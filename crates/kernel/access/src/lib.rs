@@ -16,6 +16,10 @@ pub enum Role {
     Clinician,
     /// Another program of one facility, by API key.
     Sender,
+    /// Another system by token, reading FHIR: of one facility, or of the province where its token names none.
+    SystemReader,
+    /// Another system by token, reading and writing FHIR.
+    SystemWriter,
     /// The command line of the machine the data lies on.
     Console,
 }
@@ -28,15 +32,25 @@ impl Role {
             Self::Operator => "operator",
             Self::Clinician => "clinician",
             Self::Sender => "sender",
+            Self::SystemReader => "system-reader",
+            Self::SystemWriter => "system-writer",
             Self::Console => "console",
         }
     }
 
     /// From its stored form.
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::Leader, Self::Operator, Self::Clinician, Self::Sender, Self::Console]
-            .into_iter()
-            .find(|r| r.code() == code)
+        [
+            Self::Leader,
+            Self::Operator,
+            Self::Clinician,
+            Self::Sender,
+            Self::SystemReader,
+            Self::SystemWriter,
+            Self::Console,
+        ]
+        .into_iter()
+        .find(|r| r.code() == code)
     }
 
     /// Whether accounts of this role belong to one facility.
@@ -84,11 +98,15 @@ pub enum Act {
     Administer,
     /// Signing in and out; reading one's own account.
     UseAccount,
+    /// Reading resources by the FHIR interface.
+    ReadFhir,
+    /// Writing resources by the FHIR interface.
+    WriteFhir,
 }
 
 impl Act {
     /// Every act, in the order of the policy table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ReadFigures,
         Self::ReadClaims,
         Self::SendClaims,
@@ -97,6 +115,8 @@ impl Act {
         Self::ReviewPeople,
         Self::Administer,
         Self::UseAccount,
+        Self::ReadFhir,
+        Self::WriteFhir,
     ];
 
     /// As audited.
@@ -110,6 +130,8 @@ impl Act {
             Self::ReviewPeople => "review-people",
             Self::Administer => "administer",
             Self::UseAccount => "use-account",
+            Self::ReadFhir => "read-fhir",
+            Self::WriteFhir => "write-fhir",
         }
     }
 }
@@ -167,15 +189,19 @@ pub fn decide(actor: &Actor, act: Act) -> Result<Decision, Denied> {
     use Role::*;
     let granted = match actor.role {
         Console => true,
-        Leader => !matches!(act, SendClaims | Administer),
+        Leader => !matches!(act, SendClaims | Administer | WriteFhir),
         Operator => matches!(act, ReadFigures | ReadClaims | SendClaims | UseAccount),
-        Clinician => matches!(act, ReadFigures | SearchPeople | ReadRecord | UseAccount),
+        Clinician => matches!(act, ReadFigures | SearchPeople | ReadRecord | UseAccount | ReadFhir | WriteFhir),
         Sender => matches!(act, SendClaims | ReadFigures),
+        SystemReader => matches!(act, ReadFhir),
+        SystemWriter => matches!(act, ReadFhir | WriteFhir),
     };
     let scope = match (actor.role.has_facility(), actor.facility) {
         (true, Some(id)) => Scope::Facility(id),
         // A facility role without a facility is a broken account: it opens nothing.
         (true, None) => return Err(Denied),
+        // A system's token names a facility or speaks for the province.
+        (false, Some(id)) if matches!(actor.role, SystemReader | SystemWriter) => Scope::Facility(id),
         (false, _) => Scope::All,
     };
     if granted { Ok(Decision { actor: actor.clone(), act, scope }) } else { Err(Denied) }
@@ -188,11 +214,13 @@ mod tests {
     #[test]
     fn the_policy_table() {
         let table = "
-            leader    + + - + + + - +
-            operator  + + + - - - - +
-            clinician + - - + + - - +
-            sender    + - + - - - - -
-            console   + + + + + + + +";
+            leader        + + - + + + - + + -
+            operator      + + + - - - - + - -
+            clinician     + - - + + - - + + +
+            sender        + - + - - - - - - -
+            system-reader - - - - - - - - + -
+            system-writer - - - - - - - - + +
+            console       + + + + + + + + + +";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let role = Role::parse(words.next().unwrap()).unwrap();

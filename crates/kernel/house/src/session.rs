@@ -126,7 +126,7 @@ pub fn facility_name(code: &str) -> String {
 fn role_label(role: Role) -> Msg {
     match role {
         Role::Leader | Role::Console => msg::ROLE_LEADER,
-        Role::Operator | Role::Sender => msg::ROLE_OPERATOR,
+        Role::Operator | Role::Sender | Role::SystemReader | Role::SystemWriter => msg::ROLE_OPERATOR,
         Role::Clinician => msg::ROLE_CLINICIAN,
     }
 }

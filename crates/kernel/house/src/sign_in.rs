@@ -30,6 +30,7 @@ pub fn home(role: Role) -> &'static str {
         Role::Leader | Role::Console => "/hoc",
         Role::Operator | Role::Sender => "/claims",
         Role::Clinician => "/people",
+        Role::SystemReader | Role::SystemWriter => "/fhir/metadata",
     }
 }
 

@@ -13,6 +13,8 @@ pub const DDL: &[&str] = &[
         {clustered}",
     "CREATE TABLE api_key(hash BLOB PRIMARY KEY, id INTEGER NOT NULL, facility INTEGER NOT NULL, name TEXT NOT NULL,
         made INTEGER NOT NULL, revoked INTEGER) {clustered}",
+    "CREATE TABLE system_token(hash BLOB PRIMARY KEY, id INTEGER NOT NULL, facility INTEGER, role TEXT NOT NULL,
+        name TEXT NOT NULL, made INTEGER NOT NULL, revoked INTEGER) {clustered}",
 ];
 
 /// An account as sign-in needs it.
@@ -119,6 +121,59 @@ impl Tx<'_> {
     }
 }
 
+/// A token of another system, as it is listed.
+#[derive(Clone, Debug)]
+pub struct SystemToken {
+    /// Its number.
+    pub id: i64,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The facility it is held to; none for the province.
+    pub facility: Option<i64>,
+    /// When it was revoked, seconds.
+    pub revoked: Option<i64>,
+}
+
+impl Tx<'_> {
+    /// Makes a token for another system; `facility` holds it to one.
+    pub fn add_system_token(&mut self, hash: &[u8; 32], facility: Option<i64>, role: Role, name: &str) -> Result<i64> {
+        let id = sql::int(self, "SELECT coalesce(max(id), 0) + 1 FROM system_token", &[])?;
+        self.run(
+            "INSERT INTO system_token(hash, id, facility, role, name, made) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[
+                hash.as_slice().into(),
+                id.into(),
+                facility.into(),
+                role.code().into(),
+                name.into(),
+                now_seconds().into(),
+            ],
+        )?;
+        Ok(id)
+    }
+
+    /// Revokes a token; false where there is none such, or it was revoked before.
+    pub fn revoke_system_token(&mut self, id: i64) -> Result<bool> {
+        let sql = "UPDATE system_token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
+        Ok(self.run(sql, &[id.into(), now_seconds().into()])? > 0)
+    }
+}
+
+/// All tokens of other systems.
+pub fn system_tokens(on: &mut dyn Query) -> Result<Vec<SystemToken>> {
+    let sql = "SELECT id, name, role, facility, revoked FROM system_token ORDER BY id";
+    sql::list(on, sql, &[], |r| {
+        let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
+        let (id, name) = (r.int(0)?, r.text(1)?.to_owned());
+        Ok(SystemToken { id, name, role, facility: r.opt_int(3)?, revoked: r.opt_int(4)? })
+    })
+}
+
+/// Accounts of tokens count downwards from here, those of API keys from 0: an audit entry names one thing.
+const TOKEN_ACCOUNTS: i64 = -1_000_000;
+
 /// The account with this sign-in name.
 pub fn by_name(on: &mut dyn Query, name: &str) -> Result<Option<Account>> {
     sql::first(on, &format!("{ACCOUNT} WHERE a.name = ?1"), &[name.into()], account)
@@ -141,8 +196,16 @@ pub fn by_session(on: &mut dyn Query, token: &[u8; 32]) -> Result<Option<(Accoun
     sql::first(on, sql, &[token.as_slice().into(), idle.into(), oldest.into()], |r| Ok((account(r)?, r.int(6)?)))
 }
 
-/// The program that holds an API key.
+/// The program that holds an API key, or the system that holds a token.
 pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> {
+    let token = "SELECT id, facility, name, role FROM system_token WHERE hash = ?1 AND revoked IS NULL";
+    let system = sql::first(on, token, &[hash.as_slice().into()], |r| {
+        let role = Role::parse(r.text(3)?).ok_or(crate::Error::Column(3))?;
+        Ok(Actor { account: TOKEN_ACCOUNTS - r.int(0)?, name: r.text(2)?.to_owned(), role, facility: r.opt_int(1)? })
+    })?;
+    if system.is_some() {
+        return Ok(system);
+    }
     let sql = "SELECT id, facility, name FROM api_key WHERE hash = ?1 AND revoked IS NULL";
     sql::first(on, sql, &[hash.as_slice().into()], |r| {
         // Keys count downwards from -1 among accounts, so that an audit entry names one thing.

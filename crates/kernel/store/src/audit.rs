@@ -31,7 +31,45 @@ pub struct Entry {
     pub outcome: String,
 }
 
+/// A look at resources, to be written with others of its time.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// When, seconds since 1970 UTC.
+    pub at: i64,
+    /// Who.
+    pub actor: mach_access::Actor,
+    /// What.
+    pub act: mach_access::Act,
+    /// Whose, where it is one person's.
+    pub person: Option<i64>,
+    /// On what.
+    pub target: String,
+    /// `granted`, `denied`, `failed`.
+    pub outcome: &'static str,
+}
+
 impl Tx<'_> {
+    /// Writes audit entries of several askers.
+    pub fn audit_looks(&mut self, looks: &[Look]) -> Result<()> {
+        let sql = "INSERT INTO audit(at, account, name, role, act, facility, person, target, outcome)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        for look in looks {
+            let args = [
+                look.at.into(),
+                look.actor.account.into(),
+                (&look.actor.name).into(),
+                look.actor.role.code().into(),
+                look.act.code().into(),
+                look.actor.facility.into(),
+                look.person.into(),
+                (&look.target).into(),
+                look.outcome.into(),
+            ];
+            self.insert(sql, &args)?;
+        }
+        Ok(())
+    }
+
     /// Writes an audit entry for the decision of this transaction.
     pub fn audit(&mut self, person: Option<i64>, target: &str, outcome: &str) -> Result<()> {
         let actor = self.decision().actor().clone();

@@ -24,10 +24,8 @@ pub use sort::{Key, Order, Sort};
 /// What a search asks, but for its order and page.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// Types to look in; several only for a search of the whole system.
-    pub types: Vec<ResourceType>,
-    /// What must hold.
-    pub clause: Clause,
+    /// Types to look in, each with what must hold of it; several only for a search of the whole system or a compartment.
+    pub asked: Vec<(ResourceType, Clause)>,
     /// Whose rows may be seen.
     pub scope: Scope,
     /// The change after which the state is asked.

@@ -34,32 +34,35 @@ pub fn snapshot(on: &mut dyn Query) -> Result<i64> {
 pub fn page(on: &mut dyn Query, ask: &Ask, sorts: &[Sort], after: Option<&Hit>, limit: usize) -> Result<Vec<Hit>> {
     let in_memory = sorts.iter().any(|s| s.in_memory());
     let mut hits = Vec::new();
-    for kind in present(on, ask)? {
+    for one in present(on, ask)? {
         hits.extend(match in_memory {
-            true => keyed_in_memory(on, ask, kind, sorts)?,
-            false => of_type(on, ask, kind, sorts, after, limit)?,
+            true => keyed_in_memory(on, ask, one, sorts)?,
+            false => of_type(on, ask, one, sorts, after, limit)?,
         });
     }
     if in_memory {
         hits.retain(|h| after.is_none_or(|a| sort::compare(sorts, (&h.keys, h.rid), (&a.keys, a.rid)).is_gt()));
     }
-    if in_memory || ask.types.len() > 1 {
+    if in_memory || ask.asked.len() > 1 {
         hits.sort_by(|a, b| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid)));
     }
     hits.truncate(limit);
     Ok(hits)
 }
 
+/// One type and what must hold of it.
+type One<'a> = (ResourceType, &'a Clause);
+
 /// The asked types that have any resource.
-fn present(on: &mut dyn Query, ask: &Ask) -> Result<Vec<ResourceType>> {
-    if let [one] = ask.types.as_slice() {
-        return Ok(vec![*one]);
+fn present<'a>(on: &mut dyn Query, ask: &'a Ask) -> Result<Vec<One<'a>>> {
+    if let [(kind, clause)] = ask.asked.as_slice() {
+        return Ok(vec![(*kind, clause)]);
     }
     let mut types = Vec::new();
-    for kind in &ask.types {
+    for (kind, clause) in &ask.asked {
         let sql = "SELECT count(*) FROM (SELECT rid FROM resource WHERE type = ?1 LIMIT 1) q";
         if sql::int(on, sql, &[i64::from(kind.number()).into()])? > 0 {
-            types.push(*kind);
+            types.push((*kind, clause));
         }
     }
     Ok(types)
@@ -73,9 +76,10 @@ struct From {
     rid: &'static str,
 }
 
-fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, kind: ResourceType, walk: Option<Sort>) -> Result<From> {
+fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk: Option<Sort>) -> Result<From> {
+    let (kind, clause) = one;
     let mut clauses = Vec::new();
-    plan::flatten(&ask.clause, &mut clauses);
+    plan::flatten(clause, &mut clauses);
     let lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
     if let (Some(Sort { order: Order::Date(param), descending }), true) = (walk, lead.as_ref().is_none_or(|l| l.many)) {
@@ -123,14 +127,14 @@ fn walk_by_date(param: Param, descending: bool, kind: ResourceType, there: &str,
 fn of_type(
     on: &mut dyn Query,
     ask: &Ask,
-    kind: ResourceType,
+    one: One<'_>,
     sorts: &[Sort],
     after: Option<&Hit>,
     limit: usize,
 ) -> Result<Vec<Hit>> {
     let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
     let mut builder = Builder::new(ask.scope, ask.seq);
-    let from = from(on, &mut builder, ask, kind, walk)?;
+    let from = from(on, &mut builder, ask, one, walk)?;
     if sorts.is_empty() {
         let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
         let sql = format!(
@@ -142,10 +146,10 @@ fn of_type(
         return sql::list(on, &sql, &builder.args.list(), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
     }
     if from.from.starts_with("index_date") && walk.is_some() {
-        return walked(on, ask, kind, sorts[0], (builder, from), after, limit);
+        return walked(on, ask, one, sorts[0], (builder, from), after, limit);
     }
     let keys: String =
-        sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(kind, "r"))).collect();
+        sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
     let mut condition = String::new();
     if let Some(after) = after {
         condition = format!("WHERE {} ", sort::after(&mut builder.args, sorts, &after.keys, after.rid));
@@ -175,7 +179,7 @@ fn hit(r: &dyn Row, sorts: &[Sort]) -> Result<Hit> {
 fn walked(
     on: &mut dyn Query,
     ask: &Ask,
-    kind: ResourceType,
+    (kind, clause): One<'_>,
     by: Sort,
     (mut builder, from): (Builder, From),
     after: Option<&Hit>,
@@ -201,18 +205,18 @@ fn walked(
     }
     if hits.len() < limit {
         let without = Clause::Not(Box::new(Clause::Has { param, tables: &[super::Table::Date] }));
-        let ask = Ask { clause: Clause::All(vec![ask.clause.clone(), without]), ..ask.clone() };
+        let clause = Clause::All(vec![clause.clone(), without]);
         let after = after.filter(|a| a.keys == [Key::None]).map(|a| Hit { rid: a.rid, keys: Vec::new() });
-        let more = of_type(on, &ask, kind, &[], after.as_ref(), limit - hits.len())?;
+        let more = of_type(on, ask, (kind, &clause), &[], after.as_ref(), limit - hits.len())?;
         hits.extend(more.into_iter().map(|h| Hit { rid: h.rid, keys: vec![Key::None] }));
     }
     Ok(hits)
 }
 
 /// All hits with all keys, those by codes and references read from the values beside the bodies.
-fn keyed_in_memory(on: &mut dyn Query, ask: &Ask, kind: ResourceType, sorts: &[Sort]) -> Result<Vec<Hit>> {
+fn keyed_in_memory(on: &mut dyn Query, ask: &Ask, one: One<'_>, sorts: &[Sort]) -> Result<Vec<Hit>> {
     let in_sql: Vec<Sort> = sorts.iter().copied().filter(|s| !s.in_memory()).collect();
-    let hits = of_type(on, ask, kind, &in_sql, None, limits::FHIR_SORTED + 1)?;
+    let hits = of_type(on, ask, one, &in_sql, None, limits::FHIR_SORTED + 1)?;
     if hits.len() > limits::FHIR_SORTED {
         return Err(Error::Refused(format!(
             "more than {} resources match: narrow the search before sorting by codes or references",
@@ -258,9 +262,9 @@ fn values_of(on: &mut dyn Query, rid: i64) -> Result<Vec<Value>> {
 /// How many resources match, counted to at most `limit`.
 pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
     let mut total = 0;
-    for kind in present(on, ask)? {
+    for one in present(on, ask)? {
         let mut builder = Builder::new(ask.scope, ask.seq);
-        let from = from(on, &mut builder, ask, kind, None)?;
+        let from = from(on, &mut builder, ask, one, None)?;
         let sql = format!(
             "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {limit}) n",
             from.rid, from.from, from.condition

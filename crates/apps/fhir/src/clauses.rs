@@ -1,0 +1,466 @@
+//! Parameters as clauses: what a name, a modifier and a value ask. R4 §3.1.1.
+
+use crate::moment;
+use crate::query::{plain, split};
+use crate::refusal::Refusal;
+use mach_base::limits;
+use mach_fhir::definitions::{Definitions, ParamKind, SearchParam};
+use mach_fhir::index::Param;
+use mach_fhir::search::Target;
+use mach_fhir::{ResourceType, definitions};
+use mach_store::search::{Clause, Table, TextTest};
+
+/// Why a parameter makes no clause.
+#[derive(Debug)]
+pub enum Wrong {
+    /// The type has no such parameter: ignored, unless the sender wants to be told.
+    Unknown(String),
+    /// It has, and this use of it is refused.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Wrong {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Wrong {
+    /// A refusal either way.
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::Unknown(text) => Refusal::invalid(text),
+            Self::Refused(refusal) => refusal,
+        }
+    }
+}
+
+type Made = Result<Clause, Wrong>;
+
+/// Reads parameters of one server.
+pub struct Reading<'a> {
+    /// The definitions.
+    pub definitions: &'a Definitions,
+    /// This server's base URL: references to it are references to resources here.
+    pub base: &'a str,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads parameters of the server at `base`.
+    pub fn new(base: &'a str) -> Self {
+        Self { definitions: definitions::r4(), base }
+    }
+
+    /// What `name=value` asks of resources of type `kind`.
+    pub fn clause(&self, kind: ResourceType, name: &str, value: &str) -> Made {
+        self.nested(kind, name, value, 0)
+    }
+
+    fn nested(&self, kind: ResourceType, name: &str, value: &str, depth: usize) -> Made {
+        if depth > limits::FHIR_CHAIN {
+            return Err(Refusal::too_costly(format!("a chain of more than {} links", limits::FHIR_CHAIN)).into());
+        }
+        if let Some(rest) = name.strip_prefix("_has:") {
+            return self.has(kind, rest, value, depth);
+        }
+        if let Some((head, rest)) = name.split_once('.') {
+            return self.chain(kind, (head, rest), value, depth);
+        }
+        let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
+        if value.is_empty() {
+            return Err(Refusal::invalid(format!("`{name}` has no value")).at(name).into());
+        }
+        match code {
+            "_id" => return each(value, name, |v| self.id(v, modifier, name)),
+            "_lastUpdated" => {
+                return each(value, name, |v| match modifier {
+                    "" => Ok(Clause::LastUpdated(moment::date_range(v)?)),
+                    _ => Err(no_modifier(name, modifier)),
+                });
+            }
+            "_list" => {
+                let item = self.param(ResourceType::LIST, "item")?;
+                return each(value, name, |v| {
+                    let id = v.strip_prefix("List/").unwrap_or(v);
+                    Ok(Clause::Referred {
+                        source: ResourceType::LIST,
+                        param: Param(item.number),
+                        clause: Box::new(Clause::Id(id.to_owned())),
+                    })
+                });
+            }
+            _ => {}
+        }
+        let param = self.param(kind, code)?;
+        if modifier == "missing" {
+            return missing(param, name, value);
+        }
+        self.values(param, name, modifier, value)
+    }
+
+    /// The parameter `code` of `kind`.
+    pub fn param(&self, kind: ResourceType, code: &str) -> Result<&'static SearchParam, Wrong> {
+        definitions::r4()
+            .param(kind.name(), code)
+            .ok_or_else(|| Wrong::Unknown(format!("`{}` has no search parameter `{code}`", kind.name())))
+    }
+
+    fn id(&self, value: &str, modifier: &str, name: &str) -> Result<Clause, Refusal> {
+        if !modifier.is_empty() {
+            return Err(no_modifier(name, modifier));
+        }
+        Ok(Clause::Id(plain(value)))
+    }
+
+    fn values(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Made {
+        if param.kind == ParamKind::Token && matches!(modifier, "not" | "not-in") {
+            let positive = if modifier == "not" { "" } else { "in" };
+            let any = each(value, name, |v| self.value(param, name, positive, v))?;
+            return Ok(Clause::Not(Box::new(any)));
+        }
+        each(value, name, |v| self.value(param, name, modifier, v))
+    }
+
+    fn value(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
+        let number = Param(param.number);
+        match param.kind {
+            ParamKind::Token => self.token(number, name, modifier, value),
+            ParamKind::String => match modifier {
+                "" => Ok(text(number, TextTest::Starts(words(name, value)?))),
+                "contains" => Ok(text(number, TextTest::Contains(words(name, value)?))),
+                "exact" => Ok(text(number, TextTest::Exact(mach_base::text::nfc(&plain(value))))),
+                _ => Err(no_modifier(name, modifier)),
+            },
+            ParamKind::Uri => uri(number, name, modifier, &plain(value)),
+            ParamKind::Date if modifier.is_empty() => {
+                Ok(Clause::Date { param: number, range: moment::date_range(value).map_err(|r| r.at(name))? })
+            }
+            ParamKind::Number if modifier.is_empty() => {
+                let (range, _) = moment::number_range(value).map_err(|r| r.at(name))?;
+                Ok(Clause::Quantity { param: number, range, system: None, unit: None })
+            }
+            ParamKind::Quantity if modifier.is_empty() => quantity(number, name, value),
+            ParamKind::Reference => self.reference(param, name, modifier, value),
+            ParamKind::Composite if modifier.is_empty() => self.composite(param, name, value),
+            ParamKind::Special => Err(Refusal::unsupported(format!("`{name}` is not supported")).at(name)),
+            ParamKind::Date | ParamKind::Number | ParamKind::Quantity | ParamKind::Composite => {
+                Err(no_modifier(name, modifier))
+            }
+        }
+    }
+
+    fn token(&self, param: Param, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
+        match modifier {
+            "" => token(param, name, value),
+            "text" => Ok(Clause::Text { param, test: TextTest::Starts(words(name, value)?), shown: true }),
+            "of-type" => {
+                let parts: Vec<String> = split(value, '|').iter().map(|p| plain(p)).collect();
+                let [system, code, number] = parts.as_slice() else {
+                    return Err(Refusal::invalid(format!("`{name}`: write `type-system|type-code|value`")).at(name));
+                };
+                Ok(Clause::Token {
+                    param,
+                    system: Some(system.clone()),
+                    code: Some(format!("{code}|{number}")),
+                    second: true,
+                })
+            }
+            "in" => self.value_set(param, name, value),
+            _ => Err(no_modifier(name, modifier)),
+        }
+    }
+
+    fn value_set(&self, param: Param, name: &str, url: &str) -> Result<Clause, Refusal> {
+        let unknown = || {
+            Refusal::unsupported(format!("`{name}`: the codes of value set `{url}` are not known here")).at(name)
+        };
+        let set = self.definitions.value_set(&plain(url)).filter(|s| s.is_known).ok_or_else(unknown)?;
+        let mut any = Vec::new();
+        for (system, codes) in &set.systems {
+            let Some(codes) = codes else { return Err(unknown()) };
+            // Elements of type `code` carry no system; their codes are asked without one.
+            any.extend(codes.iter().flat_map(|code| {
+                [(*system).to_owned(), String::new()].map(|system| Clause::Token {
+                    param,
+                    system: Some(system),
+                    code: Some((*code).to_owned()),
+                    second: false,
+                })
+            }));
+        }
+        if any.len() > limits::FHIR_CLAUSES * 2 {
+            return Err(Refusal::too_costly(format!("value set `{url}` has too many codes for a search")).at(name));
+        }
+        Ok(Clause::Any(any))
+    }
+
+    fn reference(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
+        let number = Param(param.number);
+        let value = plain(value);
+        match modifier {
+            "identifier" => {
+                let (system, code) = system_and_code(name, &value)?;
+                Ok(Clause::Token { param: number, system, code, second: true })
+            }
+            "" => Ok(self.target(param, &value)),
+            of_type => {
+                let kind = ResourceType::parse(of_type).ok_or_else(|| no_modifier(name, modifier))?;
+                let id = value.strip_prefix(&format!("{of_type}/")).unwrap_or(&value);
+                if id.contains('/') {
+                    return Err(Refusal::invalid(format!("`{name}`: `{value}` is no id of a {of_type}")).at(name));
+                }
+                Ok(Clause::Reference { param: number, target: Some(kind), id: id.to_owned() })
+            }
+        }
+    }
+
+    fn target(&self, param: &SearchParam, value: &str) -> Clause {
+        let number = Param(param.number);
+        let here = value.strip_prefix(self.base).and_then(|r| r.strip_prefix('/')).unwrap_or(value);
+        if let Some(target) = Target::read(here)
+            && target.base.is_empty()
+            && let Some(kind) = target.kind.and_then(ResourceType::parse)
+        {
+            return Clause::Reference { param: number, target: Some(kind), id: target.id.to_owned() };
+        }
+        let url = Clause::Url { param: number, url: here.to_owned() };
+        if here.contains([':', '/']) {
+            return url;
+        }
+        let ids = self.targets(param).into_iter().map(|kind| Clause::Reference {
+            param: number,
+            target: Some(kind),
+            id: here.to_owned(),
+        });
+        let mut any: Vec<Clause> = match param.targets.len() {
+            0..=12 => ids.collect(),
+            _ => vec![Clause::Reference { param: number, target: None, id: here.to_owned() }],
+        };
+        if any.len() == 1 {
+            return any.remove(0);
+        }
+        any.push(url);
+        Clause::Any(any)
+    }
+
+    /// The types a reference parameter may point to.
+    pub fn targets(&self, param: &SearchParam) -> Vec<ResourceType> {
+        let mut types: Vec<ResourceType> = Vec::new();
+        for name in &param.targets {
+            match ResourceType::parse(name) {
+                Some(kind) => types.push(kind),
+                None => return ResourceType::all().collect(),
+            }
+        }
+        if types.is_empty() { ResourceType::all().collect() } else { types }
+    }
+
+    fn composite(&self, param: &SearchParam, name: &str, value: &str) -> Result<Clause, Refusal> {
+        let parts = split(value, '$');
+        if parts.len() != param.components.len() || parts.len() != 2 {
+            let how = match param.components.len() {
+                2 => Refusal::invalid(format!("`{name}`: write two values with `$` between them")),
+                _ => Refusal::unsupported(format!("`{name}` has more than two parts, which is not supported")),
+            };
+            return Err(how.at(name));
+        }
+        let component = |n: usize| {
+            let url = param.components[n].0;
+            self.definitions.params.iter().find(|p| p.url == url)
+        };
+        let (Some(first), Some(second)) = (component(0), component(1)) else {
+            return Err(Refusal::unsupported(format!("`{name}` is not supported")).at(name));
+        };
+        let (system, code) = match self.value(first, name, "", &parts[0])? {
+            Clause::Token { system, code: Some(code), .. } => (system, code),
+            Clause::Reference { target: Some(kind), id, .. } => (Some(kind.name().to_owned()), id),
+            _ => return Err(Refusal::invalid(format!("`{name}`: the first value must be a code")).at(name)),
+        };
+        let second = Box::new(self.value(second, name, "", &parts[1])?);
+        Ok(Clause::Pair { param: Param(param.number), system, code, second })
+    }
+
+    /// `subject:Patient.name=x`.
+    fn chain(&self, kind: ResourceType, (head, rest): (&str, &str), value: &str, depth: usize) -> Made {
+        let (code, of_type) = head.split_once(':').unwrap_or((head, ""));
+        let param = self.param(kind, code)?;
+        if param.kind != ParamKind::Reference {
+            return Err(Refusal::invalid(format!("`{code}` is no reference and has no `.{rest}`")).at(head).into());
+        }
+        let targets = match of_type {
+            "" => self.targets(param),
+            name => {
+                let named = ResourceType::parse(name)
+                    .ok_or_else(|| Refusal::invalid(format!("`{name}` is no resource type")).at(head))?;
+                if !self.targets(param).contains(&named) {
+                    return Err(Refusal::invalid(format!("`{code}` never refers to a {name}")).at(head).into());
+                }
+                vec![named]
+            }
+        };
+        let mut any = Vec::new();
+        let mut wrong = None;
+        for target in targets {
+            match self.nested(target, rest, value, depth + 1) {
+                Ok(clause) => any.push(Clause::Chain {
+                    param: Param(param.number),
+                    target,
+                    clause: Box::new(clause),
+                }),
+                Err(Wrong::Unknown(text)) => wrong = wrong.or(Some(Wrong::Unknown(text))),
+                // What is wrong with the value is wrong for one target's parameter; another may read it.
+                Err(refused) => wrong = Some(refused),
+            }
+        }
+        match wrong {
+            Some(wrong) if any.is_empty() => Err(wrong),
+            _ => Ok(one_or_any(any)),
+        }
+    }
+
+    /// `_has:Observation:patient:code=x`, the part after the first colon.
+    fn has(&self, kind: ResourceType, text: &str, value: &str, depth: usize) -> Made {
+        let mut parts = text.splitn(3, ':');
+        let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+            let how = format!("`_has:{text}`: write `_has:Type:reference:parameter`");
+            return Err(Refusal::invalid(how).at("_has").into());
+        };
+        let source = ResourceType::parse(source)
+            .ok_or_else(|| Refusal::invalid(format!("`{source}` is no resource type")).at("_has"))?;
+        let param = self.param(source, code)?;
+        if param.kind != ParamKind::Reference || !self.targets(param).contains(&kind) {
+            let how = format!("`{}.{code}` never refers to a {}", source.name(), kind.name());
+            return Err(Refusal::invalid(how).at("_has").into());
+        }
+        let clause = Box::new(self.nested(source, rest, value, depth + 1)?);
+        Ok(Clause::Referred { source, param: Param(param.number), clause })
+    }
+
+    /// What places a resource of type `kind` in the compartment of `of`/`id`; `None` where that type is never in it.
+    pub fn compartment(&self, of: &str, id: &str, kind: ResourceType) -> Option<Clause> {
+        let target = ResourceType::parse(of)?;
+        let params = self.definitions.compartment(of, kind.name());
+        let mut any: Vec<Clause> = params
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|code| self.definitions.param(kind.name(), code))
+            .map(|p| Clause::Reference { param: Param(p.number), target: Some(target), id: id.to_owned() })
+            .collect();
+        if kind == target {
+            any.push(Clause::Id(id.to_owned()));
+        } else if params.is_none() {
+            return None;
+        }
+        Some(one_or_any(any))
+    }
+}
+
+fn one_or_any(mut any: Vec<Clause>) -> Clause {
+    if any.len() == 1 { any.remove(0) } else { Clause::Any(any) }
+}
+
+fn each(value: &str, name: &str, read: impl Fn(&str) -> Result<Clause, Refusal>) -> Made {
+    let mut any = Vec::new();
+    for part in split(value, ',') {
+        if part.is_empty() {
+            return Err(Refusal::invalid(format!("`{name}` has an empty value between its commas")).at(name).into());
+        }
+        any.push(read(&part)?);
+        if any.len() > limits::FHIR_CLAUSES {
+            return Err(Refusal::too_costly(format!("more than {} values", limits::FHIR_CLAUSES)).at(name).into());
+        }
+    }
+    Ok(one_or_any(any))
+}
+
+fn no_modifier(name: &str, modifier: &str) -> Refusal {
+    Refusal::unsupported(format!("the modifier `:{modifier}` is not supported on `{name}`")).at(name)
+}
+
+fn words(name: &str, value: &str) -> Result<String, Refusal> {
+    let value = plain(value);
+    if mach_base::text::fold(&value).is_empty() {
+        return Err(Refusal::invalid(format!("`{name}`: `{value}` has no letter and no digit")).at(name));
+    }
+    Ok(value)
+}
+
+fn text(param: Param, test: TextTest) -> Clause {
+    Clause::Text { param, test, shown: false }
+}
+
+fn uri(param: Param, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
+    match modifier {
+        "" => Ok(text(param, TextTest::Uri(value.to_owned()))),
+        "below" => Ok(text(param, TextTest::Below(value.to_owned()))),
+        "above" => {
+            // The URI itself and everything it lies below.
+            let mut any = vec![text(param, TextTest::Uri(value.to_owned()))];
+            let mut rest = value;
+            while let Some((above, _)) = rest.rsplit_once('/').filter(|(a, _)| !a.ends_with('/')) {
+                any.extend([above.to_owned(), format!("{above}/")].map(|u| text(param, TextTest::Uri(u))));
+                rest = above;
+            }
+            Ok(Clause::Any(any))
+        }
+        _ => Err(no_modifier(name, modifier)),
+    }
+}
+
+fn system_and_code(name: &str, value: &str) -> Result<(Option<String>, Option<String>), Refusal> {
+    match value.split_once('|') {
+        None => Ok((None, Some(value.to_owned()))),
+        Some(("", "")) => Err(Refusal::invalid(format!("`{name}`: `|` alone asks nothing")).at(name)),
+        Some((system, "")) => Ok((Some(system.to_owned()), None)),
+        Some((system, code)) => Ok((Some(system.to_owned()), Some(code.to_owned()))),
+    }
+}
+
+fn token(param: Param, name: &str, value: &str) -> Result<Clause, Refusal> {
+    let parts = split(value, '|');
+    if parts.len() > 2 {
+        return Err(Refusal::invalid(format!("`{name}`: `{value}` has more than one `|`")).at(name));
+    }
+    let joined: Vec<String> = parts.iter().map(|p| plain(p)).collect();
+    let (system, code) = match joined.as_slice() {
+        [code] => (None, Some(code.clone())),
+        [system, code] if code.is_empty() && system.is_empty() => {
+            return Err(Refusal::invalid(format!("`{name}`: `|` alone asks nothing")).at(name));
+        }
+        [system, code] if code.is_empty() => (Some(system.clone()), None),
+        [system, code] => (Some(system.clone()), Some(code.clone())),
+        _ => (None, None),
+    };
+    Ok(Clause::Token { param, system, code, second: false })
+}
+
+fn quantity(param: Param, name: &str, value: &str) -> Result<Clause, Refusal> {
+    let parts: Vec<String> = split(value, '|').iter().map(|p| plain(p)).collect();
+    let (range, _) = moment::number_range(&parts[0]).map_err(|r| r.at(name))?;
+    let some = |n: usize| parts.get(n).filter(|p| !p.is_empty()).cloned();
+    match parts.len() {
+        1 | 3 => Ok(Clause::Quantity { param, range, system: some(1), unit: some(2) }),
+        _ => Err(Refusal::invalid(format!("`{name}`: write `number|system|code` or `number||code`")).at(name)),
+    }
+}
+
+/// Tables in which values of a parameter may stand.
+fn tables(kind: ParamKind) -> &'static [Table] {
+    match kind {
+        ParamKind::Token => &[Table::Token],
+        ParamKind::String | ParamKind::Uri => &[Table::Text],
+        ParamKind::Date => &[Table::Date],
+        ParamKind::Number | ParamKind::Quantity => &[Table::Quantity],
+        ParamKind::Reference => &[Table::Reference],
+        ParamKind::Composite | ParamKind::Special => &[Table::Pair],
+    }
+}
+
+fn missing(param: &SearchParam, name: &str, value: &str) -> Made {
+    let has = Clause::Has { param: Param(param.number), tables: tables(param.kind) };
+    match value {
+        "false" => Ok(has),
+        "true" => Ok(Clause::Not(Box::new(has))),
+        _ => Err(Refusal::invalid(format!("`{name}` is `true` or `false`, not `{value}`")).at(name).into()),
+    }
+}

@@ -1,0 +1,395 @@
+//! A search as asked: what is looked for, in which order, what comes with it, and what stands in `self`.
+
+use crate::clauses::{Reading, Wrong};
+use crate::filter;
+use crate::query::{Pair, join, plain, split};
+use crate::refusal::Refusal;
+use crate::render::Shape;
+use crate::token::PageToken;
+use mach_base::limits;
+use mach_fhir::ResourceType;
+use mach_fhir::definitions::{self, ParamKind};
+use mach_fhir::index::Param;
+use mach_store::search::{Clause, Includes, Order, Sort};
+
+/// What is done with a parameter that a type does not have. `Prefer: handling`, R4 §3.1.1.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handling {
+    /// Left out, and absent from `self`.
+    #[default]
+    Lenient,
+    /// Refused with 400.
+    Strict,
+}
+
+/// How exactly the number of matches is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// Not at all.
+    None,
+    /// Exactly where at most `FHIR_COUNTED` match; left out where more do.
+    Usual,
+    /// Exactly.
+    Accurate,
+}
+
+/// One `_include` or `_revinclude`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// What to follow.
+    pub what: Vec<(ResourceType, Param, Option<ResourceType>)>,
+    /// From sources to targets, or back.
+    pub back: bool,
+    /// Also from what was included.
+    pub iterate: bool,
+}
+
+impl Include {
+    /// The part that follows from resources of one type; going back, the types that may refer are in `what`.
+    pub fn steps(&self) -> impl Iterator<Item = Includes> {
+        self.what.iter().map(|(source, param, target)| Includes { source: *source, param: *param, target: *target })
+    }
+}
+
+/// Where a search looks.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A type.
+    Type(ResourceType),
+    /// All types.
+    System,
+    /// A compartment (`Patient`, id), one type or all.
+    Compartment(String, String, Option<ResourceType>),
+}
+
+/// A search.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Types and what must hold of each. Types of which nothing can match are left out.
+    pub asked: Vec<(ResourceType, Clause)>,
+    /// Order; empty is that of the versions.
+    pub sorts: Vec<Sort>,
+    /// Matches a page; 0 asks for the count alone.
+    pub count: usize,
+    /// Total.
+    pub total: Total,
+    /// What comes along.
+    pub includes: Vec<Include>,
+    /// How resources are shown.
+    pub shape: Shape,
+    /// Words that must stand in narrative (`_text`) or anywhere (`_content`), folded.
+    pub words: Vec<(Anywhere, String)>,
+    /// Where the page before ended.
+    pub page: Option<PageToken>,
+    /// The parameters that were understood: `self`.
+    pub own: Vec<Pair>,
+    /// What was not, for the log and for `handling=strict`.
+    pub ignored: Vec<String>,
+}
+
+/// Where words are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anywhere {
+    /// In the narrative.
+    Narrative,
+    /// In the whole resource.
+    Content,
+}
+
+impl Search {
+    /// Reads a search.
+    ///
+    /// # Errors
+    /// 400 where a parameter cannot be read or is not supported; where `handling` is strict, also where one is unknown.
+    pub fn read(reading: &Reading<'_>, place: &Place, pairs: &[Pair], handling: Handling) -> Result<Self, Refusal> {
+        let types = types_of(place, pairs)?;
+        let mut search = Self {
+            asked: Vec::new(),
+            sorts: Vec::new(),
+            count: limits::FHIR_PAGE_DEFAULT,
+            total: Total::Usual,
+            includes: Vec::new(),
+            shape: Shape::default(),
+            words: Vec::new(),
+            page: None,
+            own: Vec::new(),
+            ignored: Vec::new(),
+        };
+        let mut clauses: Vec<(ResourceType, Vec<Clause>)> = Vec::new();
+        for kind in &types {
+            let within = match place {
+                Place::Compartment(of, id, _) => match reading.compartment(of, id, *kind) {
+                    Some(clause) => vec![clause],
+                    None => continue,
+                },
+                _ => Vec::new(),
+            };
+            clauses.push((*kind, within));
+        }
+        let mut includes = Vec::new();
+        for pair in pairs {
+            match search.control(pair, &types, &mut includes)? {
+                Control::Taken => search.own.push(pair.clone()),
+                Control::Unsaid => {}
+                Control::Clause => match add(reading, &mut clauses, pair) {
+                    Ok(()) => search.own.push(pair.clone()),
+                    Err(Wrong::Unknown(text)) => search.ignored.push(text),
+                    Err(Wrong::Refused(refusal)) => return Err(refusal),
+                },
+            }
+        }
+        for (pair, sort) in pairs.iter().filter(|p| p.name == "_sort").map(|p| (p, &p.value)) {
+            match sorts(reading, &types, sort) {
+                Ok(sorts) => {
+                    search.sorts = sorts;
+                    search.own.push(pair.clone());
+                }
+                Err(Wrong::Unknown(text)) => search.ignored.push(text),
+                Err(Wrong::Refused(refusal)) => return Err(refusal),
+            }
+        }
+        for pair in includes {
+            match include(reading, &types, &pair) {
+                Ok(include) => {
+                    search.includes.push(include);
+                    search.own.push(pair);
+                }
+                Err(Wrong::Unknown(text)) => search.ignored.push(text),
+                Err(Wrong::Refused(refusal)) => return Err(refusal),
+            }
+        }
+        if let (Handling::Strict, Some(text)) = (handling, search.ignored.first()) {
+            return Err(Refusal::invalid(text.clone()));
+        }
+        search.asked = clauses.into_iter().map(|(kind, all)| (kind, Clause::All(all))).collect();
+        Ok(search)
+    }
+
+    /// Takes a parameter that is not about what is found.
+    fn control(&mut self, pair: &Pair, types: &[ResourceType], includes: &mut Vec<Pair>) -> Result<Control, Refusal> {
+        let value = pair.value.as_str();
+        let wrong = || Refusal::invalid(format!("`{}` cannot be `{value}`", pair.name)).at(pair.name.clone());
+        let base = pair.name.split(':').next().unwrap_or_default();
+        match base {
+            "_format" | "_pretty" => {
+                self.shape.pretty |= base == "_pretty" && value == "true";
+                return Ok(Control::Taken);
+            }
+            "_count" => {
+                let count: usize = value.parse().map_err(|_| wrong())?;
+                self.count = count.min(limits::FHIR_PAGE);
+                if count == 0 {
+                    self.total = Total::Accurate;
+                }
+            }
+            "_total" => {
+                self.total = match value {
+                    "none" => Total::None,
+                    "accurate" => Total::Accurate,
+                    "estimate" => Total::Usual,
+                    _ => return Err(wrong()),
+                }
+            }
+            "_summary" => {
+                if value == "count" {
+                    (self.count, self.total) = (0, Total::Accurate);
+                } else {
+                    self.shape.summary(value).ok_or_else(wrong)?;
+                }
+            }
+            "_elements" => {
+                self.shape.elements.extend(value.split(',').filter(|e| !e.is_empty()).map(str::to_owned));
+            }
+            "_contained" if value == "false" => {}
+            "_contained" | "_containedType" => {
+                return Err(Refusal::unsupported("contained resources are not searched for themselves").at("_contained"));
+            }
+            "_sort" => return Ok(Control::Unsaid),
+            "_include" | "_revinclude" => {
+                includes.push(pair.clone());
+                return Ok(Control::Unsaid);
+            }
+            "_type" if types.len() != 1 || value.contains(',') => {}
+            "_type" => {}
+            "_text" | "_content" => {
+                let place = if base == "_text" { Anywhere::Narrative } else { Anywhere::Content };
+                let folded = mach_base::text::fold(value);
+                if folded.is_empty() {
+                    return Err(wrong());
+                }
+                self.words.push((place, folded));
+            }
+            "_page" => {
+                self.page = Some(PageToken::read(value)?);
+                return Ok(Control::Unsaid);
+            }
+            _ => return Ok(Control::Clause),
+        }
+        Ok(Control::Taken)
+    }
+
+    /// The types whose index rows this search looks at: those a search must be able to trust.
+    pub fn trusted(&self) -> Vec<ResourceType> {
+        let mut types = Vec::new();
+        for (kind, clause) in &self.asked {
+            looked_at(clause, *kind, &mut types);
+            if self.sorts.iter().any(|s| !matches!(s.order, Order::LastUpdated | Order::Id)) {
+                types.push(*kind);
+            }
+        }
+        for (source, ..) in self.includes.iter().flat_map(|i| &i.what) {
+            types.push(*source);
+        }
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
+    /// The query of `self`.
+    pub fn own_query(&self) -> String {
+        join(&self.own)
+    }
+}
+
+enum Control {
+    Taken,
+    Unsaid,
+    Clause,
+}
+
+fn looked_at(clause: &Clause, kind: ResourceType, types: &mut Vec<ResourceType>) {
+    match clause {
+        Clause::All(of) | Clause::Any(of) => of.iter().for_each(|c| looked_at(c, kind, types)),
+        Clause::Not(of) => looked_at(of, kind, types),
+        Clause::Id(_) | Clause::LastUpdated(_) | Clause::Type(_) => {}
+        Clause::Chain { target, clause, .. } => {
+            types.push(kind);
+            looked_at(clause, *target, types);
+        }
+        Clause::Referred { source, clause, .. } => {
+            types.push(*source);
+            looked_at(clause, *source, types);
+        }
+        _ => types.push(kind),
+    }
+}
+
+fn types_of(place: &Place, pairs: &[Pair]) -> Result<Vec<ResourceType>, Refusal> {
+    let one = match place {
+        Place::Type(kind) | Place::Compartment(_, _, Some(kind)) => Some(*kind),
+        Place::System | Place::Compartment(_, _, None) => None,
+    };
+    if let Some(kind) = one {
+        return Ok(vec![kind]);
+    }
+    let named: Vec<&str> =
+        pairs.iter().filter(|p| p.name == "_type").flat_map(|p| p.value.split(',')).filter(|t| !t.is_empty()).collect();
+    if named.is_empty() {
+        return Ok(ResourceType::all().collect());
+    }
+    let unknown = |t: &str| Refusal::invalid(format!("`_type`: `{t}` is no resource type")).at("_type");
+    named.into_iter().map(|t| ResourceType::parse(t).ok_or_else(|| unknown(t))).collect()
+}
+
+fn add(reading: &Reading<'_>, clauses: &mut [(ResourceType, Vec<Clause>)], pair: &Pair) -> Result<(), Wrong> {
+    let mut made = Vec::with_capacity(clauses.len());
+    for (kind, _) in clauses.iter() {
+        made.push(match pair.name.as_str() {
+            "_filter" => filter::clause(reading, *kind, &pair.value)?,
+            name => reading.clause(*kind, name, &pair.value)?,
+        });
+    }
+    for ((_, all), clause) in clauses.iter_mut().zip(made) {
+        all.push(clause);
+    }
+    Ok(())
+}
+
+fn sorts(reading: &Reading<'_>, types: &[ResourceType], value: &str) -> Result<Vec<Sort>, Wrong> {
+    let mut sorts = Vec::new();
+    for part in value.split(',') {
+        let (code, descending) = part.strip_prefix('-').map_or((part, false), |code| (code, true));
+        let order = match code {
+            "_lastUpdated" => Order::LastUpdated,
+            "_id" => Order::Id,
+            "" => return Err(Refusal::invalid("`_sort` has an empty part").at("_sort").into()),
+            code => {
+                let kind = types.first().copied().unwrap_or(ResourceType::PATIENT);
+                for other in types.iter().skip(1) {
+                    reading.param(*other, code)?;
+                }
+                let param = reading.param(kind, code)?;
+                let number = Param(param.number);
+                match param.kind {
+                    ParamKind::Date => Order::Date(number),
+                    ParamKind::String | ParamKind::Uri => Order::Text(number),
+                    ParamKind::Number | ParamKind::Quantity => Order::Quantity(number),
+                    ParamKind::Token => Order::Token(number),
+                    ParamKind::Reference => Order::Reference(number),
+                    ParamKind::Composite | ParamKind::Special => {
+                        return Err(Refusal::unsupported(format!("`_sort` by `{code}` is not supported")).at("_sort").into());
+                    }
+                }
+            }
+        };
+        sorts.push(Sort { order, descending });
+    }
+    Ok(sorts)
+}
+
+fn include(reading: &Reading<'_>, types: &[ResourceType], pair: &Pair) -> Result<Include, Wrong> {
+    let (name, modifier) = pair.name.split_once(':').unwrap_or((&pair.name, ""));
+    if !matches!(modifier, "" | "iterate" | "recurse") {
+        let how = format!("the modifier `:{modifier}` is not supported on `{name}`");
+        return Err(Refusal::unsupported(how).at(name).into());
+    }
+    let back = name == "_revinclude";
+    let mut include = Include { what: Vec::new(), back, iterate: !modifier.is_empty() };
+    if pair.value == "*" {
+        let sources: Vec<ResourceType> = if back { ResourceType::all().collect() } else { types.to_vec() };
+        for source in sources {
+            include.what.extend(references(reading, source, back.then_some(types)));
+        }
+        return Ok(include);
+    }
+    let value = plain(&pair.value);
+    let parts = split(&value, ':');
+    let wrong = || Refusal::invalid(format!("`{name}`: write `Type:parameter` or `Type:parameter:Target`")).at(name);
+    let (source, code, target) = match parts.as_slice() {
+        [source, code] => (source, code, None),
+        [source, code, target] => (source, code, Some(target)),
+        _ => return Err(wrong().into()),
+    };
+    let source = ResourceType::parse(source)
+        .ok_or_else(|| Refusal::invalid(format!("`{name}`: `{source}` is no resource type")).at(name))?;
+    let target = match target {
+        None => None,
+        Some(t) => Some(
+            ResourceType::parse(t)
+                .ok_or_else(|| Refusal::invalid(format!("`{name}`: `{t}` is no resource type")).at(name))?,
+        ),
+    };
+    if code == "*" {
+        include.what = references(reading, source, back.then_some(types)).collect();
+        return Ok(include);
+    }
+    let param = reading.param(source, code)?;
+    if param.kind != ParamKind::Reference {
+        return Err(Refusal::invalid(format!("`{name}`: `{}.{code}` is no reference", source.name())).at(name).into());
+    }
+    include.what.push((source, Param(param.number), target));
+    Ok(include)
+}
+
+/// All reference parameters of `source`; only those that may point to one of `to`, if given.
+fn references<'r>(
+    reading: &'r Reading<'_>,
+    source: ResourceType,
+    to: Option<&'r [ResourceType]>,
+) -> impl Iterator<Item = (ResourceType, Param, Option<ResourceType>)> + 'r {
+    definitions::r4()
+        .params_of(source.name())
+        .filter(|p| p.kind == ParamKind::Reference)
+        .filter(move |p| to.is_none_or(|to| reading.targets(p).iter().any(|t| to.contains(t))))
+        .map(move |p| (source, Param(p.number), None))
+}
