@@ -82,6 +82,14 @@ pub fn programs() -> Option<PathBuf> {
     newest.map(|(_, path)| path.join("bin"))
 }
 
+/// The home of a test whose target is built twice: on PostgreSQL where the target is named `postgres`, else in a folder.
+#[macro_export]
+macro_rules! home {
+    () => {
+        if env!("CARGO_CRATE_NAME") == "postgres" { $crate::Home::postgres() } else { $crate::Home::folder() }
+    };
+}
+
 /// Makes each named function `fn name(home: &Home)` a test on SQLite and one on PostgreSQL.
 #[macro_export]
 macro_rules! on_both_engines {

@@ -28,7 +28,7 @@ exec 3<&0
     cat <&3 >/dev/null
     : >"$data/stop"
     while kill -0 $$ 2>/dev/null; do
-        kill -QUIT "$(head -n 1 "$data/postmaster.pid")" 2>/dev/null || :
+        kill -QUIT "$(head -n 1 "$data/postmaster.pid" 2>/dev/null)" 2>/dev/null || :
         sleep 0.05
     done
 ) &

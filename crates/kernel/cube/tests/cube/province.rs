@@ -1,6 +1,6 @@
 //! A store of random claims with the same claims as a plain list, and the check of an answer against the list.
 
-use crate::common::{Claim, Counted, Dice};
+use super::common::{Claim, Counted, Dice};
 use mach_access::{Act, Actor, Decision, decide};
 use mach_base::Day;
 use mach_base::decimal::Fixed;
@@ -31,15 +31,15 @@ pub type Group<'a> = (Option<String>, Keep<'a>);
 /// A store and the same claims as a plain list.
 pub struct Province {
     pub store: Store,
-    _folder: tempfile::TempDir,
+    _home: mach_test_engines::Home,
     pub claims: BTreeMap<i64, Placed>,
     communes: Vec<i64>,
 }
 
 impl Province {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let home = mach_test_engines::home!();
+        let store = home.open();
         store
             .write(&console(), |tx| {
                 for (code, want) in FACILITIES.into_iter().zip(1..) {
@@ -54,7 +54,7 @@ impl Province {
         let new = ["19774", "19789", "20035", "00004"].map(|c| PlaceKey::new(c, Era::TwoLevels));
         let known = old.into_iter().chain(new).flatten().map(|k| k.0);
         let communes = known.chain([999_990, 0]).collect();
-        Self { store, _folder: folder, claims: BTreeMap::new(), communes }
+        Self { store, _home: home, claims: BTreeMap::new(), communes }
     }
 
     /// Sets claims in one write, in the store and in the list.

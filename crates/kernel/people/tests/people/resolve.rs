@@ -1,6 +1,6 @@
 //! Which person a claim gets, over whole histories: numbers, order, batches, later and earlier visits.
 
-use crate::support::{Claim, Folder, Random, dump, random_claim};
+use super::support::{Claim, Folder, Random, dump, random_claim};
 use mach_people::{Number, NumberKind, fhir_id, patient_json, person_of, view};
 use mach_store::people::STATE_TABLES;
 

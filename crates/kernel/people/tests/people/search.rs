@@ -1,6 +1,6 @@
 //! Search answers exactly what looking at everybody answers.
 
-use crate::support::{Claim, Folder, Random, random_claim};
+use super::support::{Claim, Folder, Random, random_claim};
 use mach_base::text::fold;
 use mach_people::{Page, search};
 use std::collections::BTreeSet;

@@ -1,30 +1,26 @@
-//! A store in a folder of its own, and a small synthetic population.
+//! A store of its own, and a small synthetic population.
 
 use mach_access::{Act, Actor, Decision, decide};
 use mach_base::{Day, Minute};
 use mach_people::{Birth, Evidence, Resolved, resolve};
 use mach_store::sql::Query;
 use mach_store::{Store, Tx};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use mach_test_engines::Home;
 
 pub struct Folder {
     pub store: Option<Store>,
-    path: PathBuf,
+    home: Home,
 }
-
-static NEXT: AtomicU32 = AtomicU32::new(0);
 
 impl Folder {
     pub fn new() -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("mach-people-{}-{number}", std::process::id()));
-        Self { store: Some(Store::open(&path).unwrap()), path }
+        let home = mach_test_engines::home!();
+        Self { store: Some(home.open()), home }
     }
 
-    /// The same folder opened again, as a second process would.
+    /// The same store opened again, as a second process would.
     pub fn again(&self) -> Store {
-        Store::open(&self.path).unwrap()
+        self.home.open()
     }
 
     pub fn decision(act: Act) -> Decision {
@@ -45,13 +41,6 @@ impl Folder {
     pub fn resolve(&self, claim: &Claim) -> Resolved {
         let claim = claim.clone();
         self.write(move |tx| Ok(resolve(tx, &claim.evidence())?)).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        self.store = None;
-        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 

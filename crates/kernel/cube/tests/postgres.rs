@@ -1,0 +1,4 @@
+//! The tests of the cube again, on PostgreSQL.
+
+#[path = "cube/main.rs"]
+mod cube;

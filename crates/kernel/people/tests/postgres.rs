@@ -1,0 +1,4 @@
+//! The tests of people again, on PostgreSQL.
+
+#[path = "people/main.rs"]
+mod people;
