@@ -111,9 +111,10 @@ fn add(all: &mut Expansion, system: String, codes: Option<Vec<String>>) {
 fn below(holder: Value<'_>, root: Option<&str>, mut inside: bool, out: &mut Vec<String>) {
     for concept in list(holder, "concept") {
         let code = text(concept, "code");
-        let parent = list(concept, "property")
-            .filter(|p| text(*p, "code") == "subsumedBy")
-            .any(|p| p.get_text("valueCode").is_some_and(|v| Some(&*v) == root || (root.is_some() && out.contains(&v.into_owned()))));
+        let parent = list(concept, "property").filter(|p| text(*p, "code") == "subsumedBy").any(|p| {
+            p.get_text("valueCode")
+                .is_some_and(|v| Some(&*v) == root || (root.is_some() && out.contains(&v.into_owned())))
+        });
         let here = inside || Some(code.as_str()) == root || parent;
         if here {
             out.push(code);

@@ -244,7 +244,7 @@ fn write_params(out: &mut String, params: &Tree<'_>) {
         let expression = field(&text(param, "expression"));
         let _ = writeln!(
             out,
-            "S\t{}\t{code}\t{}\t{}\t{}\t{expression}\t{}\t{}",
+            "S\t{}\t{code}\t{}\t{}\t{}\t{}\t{expression}\t{}",
             number(&code),
             text(param, "type"),
             text(param, "url"),

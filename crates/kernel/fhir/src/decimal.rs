@@ -288,7 +288,8 @@ impl Decimal {
         match (self.widened(scale), other.widened(scale)) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => {
-                let parts = |d: Self| (d.truncated(), d.rem(Self::ONE).map_or(0, |r| r.widened(MAX_SCALE).unwrap_or(0)));
+                let parts =
+                    |d: Self| (d.truncated(), d.rem(Self::ONE).map_or(0, |r| r.widened(MAX_SCALE).unwrap_or(0)));
                 parts(self).cmp(&parts(other))
             }
         }
@@ -375,7 +376,9 @@ mod tests {
         ] {
             assert_eq!(d(text).to_string(), shown);
         }
-        for text in ["", "-", ".5", "5.", "1.2.3", "1,5", "abc", "1e", "1e99", "999999999999999999999999999999999999999"] {
+        for text in
+            ["", "-", ".5", "5.", "1.2.3", "1,5", "abc", "1e", "1e99", "999999999999999999999999999999999999999"]
+        {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }

@@ -6,8 +6,8 @@ pub const DOCUMENT_BYTES: usize = 256 << 20;
 pub const TREE_DEPTH: usize = 128;
 /// Bytes of a member's name.
 pub const KEY_BYTES: usize = 1 << 12;
-/// Nesting of elements in FHIR XML.
-pub const XML_DEPTH: usize = 96;
+/// Nesting of elements in FHIR XML: each is at most two levels of JSON.
+pub const XML_DEPTH: usize = TREE_DEPTH / 2;
 /// Characters of a FHIRPath expression.
 pub const EXPRESSION_BYTES: usize = 64 << 10;
 /// Nesting of a FHIRPath expression (parentheses, arguments, operators).

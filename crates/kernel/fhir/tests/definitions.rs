@@ -70,8 +70,17 @@ fn elements_have_the_types_order_and_bindings_of_the_specification() {
     assert_eq!(set.contains(Some("http://hl7.org/fhir/administrative-gender"), "f"), Some(false));
     assert!(r4.is_a(r4.find("Age").unwrap(), known.quantity) && !r4.is_a(known.quantity, r4.find("Age").unwrap()));
     let order: Vec<_> = r4.get(r4.find("Patient").unwrap()).elements.iter().map(|e| e.name).take(9).collect();
-    let expect =
-        ["id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension", "identifier"];
+    let expect = [
+        "id",
+        "meta",
+        "implicitRules",
+        "language",
+        "text",
+        "contained",
+        "extension",
+        "modifierExtension",
+        "identifier",
+    ];
     assert_eq!(order, expect);
     let invariants: Vec<_> = r4.get(r4.find("Observation").unwrap()).constraints.iter().collect();
     let keys: Vec<_> = invariants.iter().map(|n| r4.constraints[usize::from(**n)].key).collect();
@@ -90,7 +99,8 @@ fn numbers_of_parameters_are_one_to_one_with_codes() {
     for param in &r4.params {
         assert_eq!(*by_number.entry(param.number).or_insert(param.code), param.code);
     }
-    for (param, code) in [(Param::IDENTIFIER, "identifier"), (Param::BIRTHDATE, "birthdate"), (Param::STATUS, "status")] {
+    for (param, code) in [(Param::IDENTIFIER, "identifier"), (Param::BIRTHDATE, "birthdate"), (Param::STATUS, "status")]
+    {
         assert_eq!(by_number.get(&param.0), Some(&code));
     }
     // Stored numbers: a new one is added at the end, none moves.

@@ -280,8 +280,10 @@ impl Reader {
         let resources = self.out.types.iter().filter(|t| t.kind == TypeKind::Resource && !t.is_abstract);
         let names: Vec<_> = resources.map(|t| t.name).collect();
         for name in names {
-            let for_it = |p: &SearchParam| p.base.iter().any(|b| *b == name || *b == "Resource" || *b == "DomainResource");
-            let numbers = self.out.params.iter().enumerate().filter(|(_, p)| for_it(p)).map(|(n, _)| n as u16).collect();
+            let for_it =
+                |p: &SearchParam| p.base.iter().any(|b| *b == name || *b == "Resource" || *b == "DomainResource");
+            let numbers =
+                self.out.params.iter().enumerate().filter(|(_, p)| for_it(p)).map(|(n, _)| n as u16).collect();
             self.out.params_of.insert(name, numbers);
         }
     }

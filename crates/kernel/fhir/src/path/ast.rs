@@ -5,7 +5,7 @@ use super::item::TypeRef;
 use super::moment::Moment;
 use super::quantity::Quantity;
 use crate::decimal::Decimal;
-use crate::definitions::{Definitions, TypeId};
+use crate::definitions::{Definitions, Element, TypeId};
 use std::sync::OnceLock;
 
 #[derive(Debug)]
@@ -123,5 +123,31 @@ impl Expr {
             Some(Self::Member { head: Some(head), .. }) if !definitions.is_a(id, *head) => None,
             _ => Some(self),
         }
+    }
+
+    /// Parts outer unions.
+    pub(crate) fn operands(self, out: &mut Vec<Self>) {
+        match self {
+            Self::Binary { op: Op::Union, left, right } => {
+                left.operands(out);
+                right.operands(out);
+            }
+            other => out.push(other),
+        }
+    }
+
+    /// The element that a plain path from a type ends at, and its first type.
+    pub(crate) fn element<'d>(&self, definitions: &'d Definitions, id: TypeId) -> Option<(&'d Element, TypeId)> {
+        let (of, name) = match self {
+            Self::Member { of: Some(of), name, .. } => (of, name),
+            Self::Call(call) => return call.of.as_ref()?.element(definitions, id),
+            _ => return None,
+        };
+        let holder = match &**of {
+            Self::Member { of: None, head: Some(_), .. } => id,
+            other => other.element(definitions, id)?.1,
+        };
+        let element = definitions.element(holder, name)?;
+        Some((element, element.types.first()?.id))
     }
 }

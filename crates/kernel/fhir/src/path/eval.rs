@@ -16,6 +16,10 @@ pub trait Host<'t> {
     fn resolve(&self, _reference: &str) -> Option<Node<'t>> {
         None
     }
+    /// The target of a reference without a URL: what its `type` and `identifier` tell.
+    fn resolve_logical(&self, _reference: Value<'t>) -> Option<Node<'t>> {
+        None
+    }
     /// Whether a value set holds a code; `None` where nobody knows. Asked before the value sets of the definitions.
     fn member_of(&self, _value_set: &str, _system: Option<&str>, _code: &str) -> Option<bool> {
         None
@@ -309,7 +313,7 @@ impl<'e, 't> Evaluation<'e, 't> {
             }
             let of = definitions.get(id);
             let id = match value {
-                Some(v) if of.kind == TypeKind::Resource && of.is_abstract => Node::resource(v, definitions).id,
+                Some(v) if of.kind == TypeKind::Resource => Node::resource(v, definitions).id,
                 _ => id,
             };
             Some(Item::Node(Node { value, extra, id }))

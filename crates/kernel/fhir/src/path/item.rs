@@ -24,7 +24,10 @@ pub enum Item<'t> {
     Moment(Moment),
     Quantity(Box<Quantity>),
     /// What `type()` gives.
-    Type { namespace: &'static str, name: Cow<'t, str> },
+    Type {
+        namespace: &'static str,
+        name: Cow<'t, str>,
+    },
 }
 
 /// An element: its JSON, the JSON of its `_name` twin, and its type.

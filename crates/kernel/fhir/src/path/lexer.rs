@@ -129,7 +129,8 @@ impl<'a> Lexer<'a> {
             self.at += 1;
             self.take(|c| c.is_ascii_digit());
             let digits = &self.text[start..self.at];
-            return Decimal::parse(digits).map_or_else(|| self.fail("a number of too many digits"), |d| Ok(Token::Decimal(d)));
+            return Decimal::parse(digits)
+                .map_or_else(|| self.fail("a number of too many digits"), |d| Ok(Token::Decimal(d)));
         }
         let digits = &self.text[start..self.at];
         digits.parse().map_or_else(|_| self.fail("an integer past 64 bits"), |n| Ok(Token::Integer(n)))

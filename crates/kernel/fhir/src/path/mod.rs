@@ -99,16 +99,27 @@ impl Expression {
         eval::evaluate(&self.root, environment, host)
     }
 
-    /// The operands of the outermost unions, each with its leading type name: how search parameters for many types are
-    /// parted.
+    /// Without the operands of outer unions that start at another resource type; `None` where none is left.
     pub(crate) fn for_type(self, definitions: &Definitions, id: TypeId) -> Option<Self> {
         let text = self.text;
         self.root.for_type(definitions, id).map(|root| Self { root, text })
     }
 
-    /// The plain path it is, where it is one.
-    pub(crate) fn root(&self) -> &ast::Expr {
-        &self.root
+    /// The operands of the outer unions, each an expression.
+    pub(crate) fn operands(self) -> Vec<Self> {
+        let text = self.text;
+        let mut roots = Vec::new();
+        self.root.operands(&mut roots);
+        roots.into_iter().map(|root| Self { root, text: text.clone() }).collect()
+    }
+
+    /// The one code system of the value set bound to the element this path ends at.
+    pub(crate) fn code_system(&self, definitions: &Definitions, id: TypeId) -> Option<&'static str> {
+        let binding = self.root.element(definitions, id)?.0.binding?;
+        match definitions.value_sets[usize::from(binding.value_set)].systems.as_slice() {
+            [(system, _)] if *system != "*" => Some(system),
+            _ => None,
+        }
     }
 }
 

@@ -275,14 +275,9 @@ impl Moment {
         }
         let common = a.precision.min(b.precision);
         let first = if a.kind == MomentKind::Time { Precision::Hour } else { Precision::Year };
-        for precision in [
-            Precision::Year,
-            Precision::Month,
-            Precision::Day,
-            Precision::Hour,
-            Precision::Minute,
-            Precision::Second,
-        ] {
+        for precision in
+            [Precision::Year, Precision::Month, Precision::Day, Precision::Hour, Precision::Minute, Precision::Second]
+        {
             if precision < first {
                 continue;
             }
@@ -367,7 +362,8 @@ impl Moment {
         if self.kind == MomentKind::Time {
             return None;
         }
-        let all = i128::from(self.year).checked_mul(12)?.checked_add(i128::from(self.month) - 1)?.checked_add(months)?;
+        let all =
+            i128::from(self.year).checked_mul(12)?.checked_add(i128::from(self.month) - 1)?.checked_add(months)?;
         let year = i32::try_from(all.div_euclid(12)).ok().filter(|y| (1..=9999).contains(y))?;
         self.year = year;
         self.month = all.rem_euclid(12) as u8 + 1;

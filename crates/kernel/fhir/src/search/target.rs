@@ -25,7 +25,8 @@ impl<'a> Target<'a> {
         let (rest, id) = path.rsplit_once('/')?;
         let (base, kind) = rest.rsplit_once('/').map_or(("", rest), |(b, k)| (b, k));
         ResourceType::parse(kind)?;
-        let plain = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+        let plain =
+            |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
         if !plain(id) || id.len() > 64 || version.is_some_and(|v| !plain(v)) || text.starts_with('#') {
             return None;
         }

@@ -1,10 +1,10 @@
 //! XML to JSON: the definitions say what is a list, a number, an attribute.
 
 use super::{FHIR, XHTML, XmlError};
-use crate::decimal::Decimal;
 use crate::definitions::{Definitions, TypeId, TypeKind};
 use crate::json::quote;
 use crate::limits;
+use crate::tree::Tree;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use quick_xml::{NsReader, XmlVersion};
@@ -226,7 +226,7 @@ impl<'a> Reader<'a> {
 
     fn complex(&mut self, element: &Element, kind: TypeId, out: &mut String) -> Read<()> {
         let of = self.definitions.get(kind);
-        if of.kind == TypeKind::Resource && of.is_abstract {
+        if of.kind == TypeKind::Resource {
             return match element.children.as_slice() {
                 [one] => self.resource(one, out),
                 _ => self.fail_at(element.offset, "one resource is wanted here"),
@@ -290,10 +290,8 @@ impl<'a> Reader<'a> {
         if kind == known.boolean {
             out.push_str(text_of(matches!(trimmed, "true" | "false"), "boolean")?);
         } else if self.definitions.is_a(kind, known.integer) || kind == known.decimal {
-            let shape = trimmed.trim_start_matches('-');
-            let plain = !shape.starts_with('0') || shape.len() == 1 || shape[1..].starts_with(['.', 'e', 'E']);
             let fits = kind == known.decimal || trimmed.parse::<i64>().is_ok();
-            let number = Decimal::parse(trimmed).is_some() && plain && fits && !trimmed.starts_with('+');
+            let number = fits && Tree::parse(trimmed).is_ok_and(|t| t.root().number().is_some());
             out.push_str(text_of(number, "number")?);
         } else {
             quote(out, text);

@@ -77,7 +77,10 @@ impl Writer<'_> {
         let (value, twin) = (holder.get(key), holder.get(&format!("_{key}")));
         for one in value.into_iter().chain(twin) {
             if one.is_array() != element.is_list() {
-                return fail(one, if element.is_list() { "a list is wanted" } else { "one value is wanted, not a list" });
+                return fail(
+                    one,
+                    if element.is_list() { "a list is wanted" } else { "one value is wanted, not a list" },
+                );
             }
         }
         let mut values = value.into_iter().flat_map(Value::each);

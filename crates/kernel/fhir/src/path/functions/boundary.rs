@@ -29,7 +29,12 @@ pub(super) fn call<'t>(
                 Item::Quantity(q) => of_decimal(q.value, high, digits)
                     .map(|value| Item::Quantity(Box::new(Quantity { value, unit: q.unit.clone() }))),
                 Item::Moment(m) => of_moment(*m, high, digits).map(Item::Moment),
-                _ => return execution(format!("`{}` takes a number, a quantity, a date or a time", call.function.name())),
+                _ => {
+                    return execution(format!(
+                        "`{}` takes a number, a quantity, a date or a time",
+                        call.function.name()
+                    ));
+                }
             }
         }
         F::Precision => match &item {

@@ -89,9 +89,7 @@ fn filter<'t>(eval: &Evaluation<'_, 't>, arg: &Expr, input: Items<'t>, frame: Fr
 
 /// Items that are no boolean are neither true nor false.
 fn booleans<'t>(eval: &Evaluation<'_, 't>, function: F, input: &[Item<'t>]) -> Result<Items<'t>> {
-    let is = |wanted: bool| {
-        move |item: &Item<'t>| matches!(item.plain(eval.definitions()), Some(Item::Boolean(b)) if b == wanted)
-    };
+    let is = |wanted: bool| move |item: &Item<'t>| matches!(item.plain(eval.definitions()), Some(Item::Boolean(b)) if b == wanted);
     yes(match function {
         F::AllTrue => input.iter().all(is(true)),
         F::AnyTrue => input.iter().any(is(true)),

@@ -1,11 +1,11 @@
 //! Conversions (N1 §5.5).
 
+use super::super::Result;
 use super::super::ast::Call;
 use super::super::eval::{Evaluation, Frame};
 use super::super::item::{Item, Items};
 use super::super::moment::{Moment, MomentKind};
 use super::super::quantity::{Quantity, Unit};
-use super::super::Result;
 use super::{Function as F, yes};
 use crate::decimal::Decimal;
 

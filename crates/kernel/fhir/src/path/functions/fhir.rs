@@ -155,7 +155,12 @@ fn reference_text<'t>(eval: &Evaluation<'_, 't>, item: &Item<'t>) -> Option<Cow<
 }
 
 fn resolve<'t>(eval: &Evaluation<'_, 't>, item: &Item<'t>) -> Option<Node<'t>> {
-    let reference = reference_text(eval, item)?;
+    let Some(reference) = reference_text(eval, item) else {
+        return match item {
+            Item::Node(node) => eval.host.resolve_logical(node.value.filter(|v| v.is_object())?),
+            _ => None,
+        };
+    };
     let definitions = eval.definitions();
     let root = match eval.env.root_resource.as_ref().or(eval.env.resource.as_ref())? {
         Item::Node(node) => node.value,
@@ -253,7 +258,11 @@ fn conforms_to<'t>(
 ) -> Result<Items<'t>> {
     let Some(url) = eval.text(&eval.arg(call, 0, frame)?, "the URL of a profile")? else { return Ok(Vec::new()) };
     let [item] = input else {
-        return if input.is_empty() { Ok(Vec::new()) } else { execution("`conformsTo` takes one item, more are given") };
+        return if input.is_empty() {
+            Ok(Vec::new())
+        } else {
+            execution("`conformsTo` takes one item, more are given")
+        };
     };
     let Item::Node(node) = item else { return execution("`conformsTo` takes an element") };
     if let Some(answer) = eval.host.conforms_to(node, &url) {

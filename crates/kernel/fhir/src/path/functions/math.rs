@@ -1,12 +1,12 @@
 //! Numbers (N1 §5.7) and their sums.
 
+use super::super::Result;
 use super::super::ast::{Call, Op};
 use super::super::equality::as_decimal;
 use super::super::eval::{Evaluation, Frame, execution};
 use super::super::item::{Item, Items};
 use super::super::operators;
 use super::super::quantity::Quantity;
-use super::super::Result;
 use super::Function as F;
 use crate::decimal::{Decimal, Rounding};
 use std::cmp::Ordering;

@@ -79,7 +79,11 @@ impl Function {
 
 /// A text an evaluation made, within the limit.
 pub(super) fn bounded<'t>(text: String) -> Result<Items<'t>> {
-    if text.len() > limits::TEXT_BYTES { Err(PathError::Limit("bytes of a string")) } else { Ok(vec![Item::text(text)]) }
+    if text.len() > limits::TEXT_BYTES {
+        Err(PathError::Limit("bytes of a string"))
+    } else {
+        Ok(vec![Item::text(text)])
+    }
 }
 
 pub(super) fn yes<'t>(value: bool) -> Result<Items<'t>> {
