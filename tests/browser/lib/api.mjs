@@ -24,10 +24,9 @@ export class Client {
       ...options.headers,
     };
     const answer = await fetch(this.url + path, { redirect: "manual", ...options, headers });
-    for (const line of answer.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
-      this.cookies.set(name, value);
-    }
+    // The program sets one cookie at a time; Debian's Node 18 has no getSetCookie.
+    const set = /^([^=]+)=([^;]*)/.exec(answer.headers.get("set-cookie") ?? "");
+    if (set) this.cookies.set(set[1], set[2]);
     return answer;
   }
 
