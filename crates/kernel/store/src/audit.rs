@@ -106,7 +106,7 @@ impl Tx<'_> {
     /// Keeps the answer to this account's request with `key`.
     pub fn remember(&mut self, key: &str, request: &[u8], answer: &str) -> Result<()> {
         let account = self.decision().actor().account;
-        self.run(
+        self.push(
             "INSERT INTO idempotency(account, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
             &[account.into(), key.into(), request.into(), answer.into(), mach_base::time::now_seconds().into()],
         )?;

@@ -236,7 +236,7 @@ fn write_claim(tx: &mut dyn Execute, claim: i64, known: bool, after: &ClaimFacts
     };
     let args = [claim.into(), blob.as_slice().into()];
     let args = if after.facts.is_empty() { &args[..1] } else { &args[..] };
-    tx.run(sql, args).map(drop)
+    tx.push(sql, args)
 }
 
 fn write_facts(
@@ -247,7 +247,7 @@ fn write_facts(
     gone.sort_unstable();
     for (f, facility, claim) in gone {
         let key = [f.measure.into(), f.item.into(), i64::from(f.day.0).into(), facility.into(), claim.into()];
-        tx.run(
+        tx.push(
             "DELETE FROM fact WHERE measure = ?1 AND item = ?2 AND day = ?3 AND facility = ?4 AND claim = ?5",
             &key,
         )?;
@@ -258,7 +258,7 @@ fn write_facts(
     for (f, claim, of) in come {
         let day = i64::from(f.day.0);
         let row = [f.measure, f.item, day, of.facility, claim, of.department, of.commune, f.value];
-        tx.run(insert, &row.map(Arg::Int))?;
+        tx.push(insert, &row.map(Arg::Int))?;
     }
     Ok(())
 }
@@ -271,7 +271,7 @@ fn write_cells(tx: &mut dyn Execute, mut moves: Vec<(CellKey, i64)>) -> Result<(
         let ((measure, grain, kind, start, unit, item), _) = same[0];
         let value: i64 = same.iter().map(|(_, v)| v).sum();
         if value != 0 {
-            tx.run(upsert, &[measure, grain, kind, start, unit, item, value].map(Arg::Int))?;
+            tx.push(upsert, &[measure, grain, kind, start, unit, item, value].map(Arg::Int))?;
         }
     }
     Ok(())

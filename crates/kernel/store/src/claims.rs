@@ -195,7 +195,7 @@ impl Tx<'_> {
 
     /// Adds what became of a batch of a file's claims; `done` closes it, `findings` (JSON) are those of the file itself.
     pub fn add_file_totals(&mut self, file: i64, add: FileTotals, findings: &str, done: bool) -> Result<()> {
-        self.run(
+        self.push(
             "UPDATE received_file SET accepted = accepted + ?2, refused = refused + ?3, duplicate = duplicate + ?4,
                 replaced = replaced + ?5, check_ins = check_ins + ?6, findings = findings || ?7, done = ?8 WHERE id = ?1",
             &[
@@ -230,7 +230,7 @@ impl Tx<'_> {
                 known.id
             }
         };
-        self.run(
+        self.push(
             "INSERT INTO claim_version(claim, version, accepted, hash, file, position, at, layout, pack, slot, findings)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             &[
@@ -252,7 +252,7 @@ impl Tx<'_> {
 
     /// Keeps the number of claims in each state: counting a million rows is no work for a page.
     fn count_claim(&mut self, facility: i64, state: State, by: i64) -> Result<()> {
-        self.run(
+        self.push(
             "INSERT INTO claim_count(facility, state, n) VALUES (?1, ?2, ?3)
                 ON CONFLICT(facility, state) DO UPDATE SET n = claim_count.n + excluded.n",
             &[facility.into(), (state as i64).into(), by.into()],
@@ -293,7 +293,7 @@ impl Tx<'_> {
     }
 
     fn update_claim(&mut self, known: &Known, version: i64, accepted: Option<i64>, new: &NewVersion) -> Result<()> {
-        self.run(
+        self.push(
             "UPDATE claim SET version = ?2, hash = ?3, state = ?4, accepted = ?5, file = ?6, at = ?7, refusals = ?8,
                 warnings = ?9 WHERE id = ?1",
             &[
@@ -313,7 +313,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let s = &new.summary;
-        self.run(
+        self.push(
             "UPDATE claim SET person = ?2, layout = ?3, kind = ?4, arrived = ?5, left_day = ?6, counted_day = ?7, main_dx = ?8,
                 cost = ?9, insurer = ?10, lines = ?11 WHERE id = ?1",
             &[
@@ -348,7 +348,7 @@ impl Tx<'_> {
             now_seconds().into(),
             new.body.into(),
         ];
-        self.run(
+        self.push(
             "INSERT INTO check_in(facility, link, arrived, kind, file, at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                 ON CONFLICT(facility, link) DO UPDATE SET arrived = excluded.arrived, kind = excluded.kind,
                 file = excluded.file, at = excluded.at, body = excluded.body",
@@ -359,7 +359,7 @@ impl Tx<'_> {
 
     /// Notes that `facility` has sent, and the last day its claims speak of.
     pub fn note_freshness(&mut self, facility: i64, file: i64, last_day: i64) -> Result<()> {
-        self.run(
+        self.push(
             "INSERT INTO freshness(facility, at, file, last_day) VALUES (?1, ?2, ?3, ?4) ON CONFLICT(facility) DO UPDATE
                 SET at = excluded.at, file = excluded.file,
                 last_day = CASE WHEN excluded.last_day > freshness.last_day THEN excluded.last_day ELSE freshness.last_day END",

@@ -159,6 +159,14 @@ impl Engine {
         }
     }
 
+    /// Tells the planner how large the tables are, after many rows came at once.
+    pub(crate) fn learn_sizes(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(c) => c.batch("ANALYZE"),
+        }
+    }
+
     /// Bytes of the database.
     pub(crate) fn size_bytes(&mut self) -> Result<i64> {
         let sql = match self {

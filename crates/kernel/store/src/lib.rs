@@ -9,6 +9,7 @@ pub mod audit;
 pub mod cells;
 pub mod claims;
 pub mod claims_list;
+mod copy;
 pub mod digest;
 mod engine;
 pub mod pack;
@@ -21,6 +22,7 @@ pub mod sql;
 mod sqlite;
 mod writer;
 
+pub use copy::Copied;
 use engine::{Engine, Place};
 use mach_access::{Decision, Scope};
 pub use postgres::Failure;

@@ -61,9 +61,16 @@ impl Open {
         }
         self.bytes = 0;
         let mut packed = (plain.len() as u32).to_le_bytes().to_vec();
-        packed.extend(zstd::bulk::compress(&plain, LEVEL).map_err(|e| Error::Files(e.to_string()))?);
-        tx.run("UPDATE pack SET body = ?2 WHERE id = ?1", &[id.into(), packed.as_slice().into()]).map(drop)
+        packed.extend(compress(&plain).map_err(|e| Error::Files(e.to_string()))?);
+        tx.push("UPDATE pack SET body = ?2 WHERE id = ?1", &[id.into(), packed.as_slice().into()])
     }
+}
+
+/// Compressed, with a checksum at its end: a byte that the disk changed is found, not believed.
+fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(plain)
 }
 
 /// All bodies of a pack, in order.

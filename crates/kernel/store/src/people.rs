@@ -172,7 +172,7 @@ pub fn next_person(on: &mut dyn Query) -> Result<i64> {
 
 /// Adds a person; fails where the number is taken.
 pub fn insert_person(tx: &mut dyn Execute, person: &PersonRow) -> Result<()> {
-    tx.run(
+    tx.push(
         "INSERT INTO person(id, name, birth_year, birth_day, sex, national, insurance, phone, address, province, district,
             commune, ethnicity, nationality, occupation, seen, merged_into)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
@@ -183,7 +183,7 @@ pub fn insert_person(tx: &mut dyn Execute, person: &PersonRow) -> Result<()> {
 
 /// Writes all columns of the person again.
 pub fn update_person(tx: &mut dyn Execute, person: &PersonRow) -> Result<()> {
-    tx.run(
+    tx.push(
         "UPDATE person SET name = ?2, birth_year = ?3, birth_day = ?4, sex = ?5, national = ?6, insurance = ?7, phone = ?8,
             address = ?9, province = ?10, district = ?11, commune = ?12, ethnicity = ?13, nationality = ?14,
             occupation = ?15, seen = ?16, merged_into = ?17 WHERE id = ?1",
@@ -194,7 +194,7 @@ pub fn update_person(tx: &mut dyn Execute, person: &PersonRow) -> Result<()> {
 
 /// Writes only the minute of the visit the person's values were last confirmed by.
 pub fn touch_person(tx: &mut dyn Execute, id: i64, seen: i64) -> Result<()> {
-    tx.run("UPDATE person SET seen = ?2 WHERE id = ?1", &[id.into(), seen.into()])?;
+    tx.push("UPDATE person SET seen = ?2 WHERE id = ?1", &[id.into(), seen.into()])?;
     Ok(())
 }
 
@@ -253,7 +253,7 @@ pub fn insert_facility(tx: &mut dyn Execute, person: i64, facility: i64) -> Resu
 
 /// Takes back what `insert_facility` noted.
 pub fn delete_facility(tx: &mut dyn Execute, person: i64, facility: i64) -> Result<()> {
-    tx.run("DELETE FROM person_facility WHERE person = ?1 AND facility = ?2", &[person.into(), facility.into()])?;
+    tx.push("DELETE FROM person_facility WHERE person = ?1 AND facility = ?2", &[person.into(), facility.into()])?;
     Ok(())
 }
 
@@ -292,10 +292,10 @@ pub fn sets(
 /// Writes the people of one chunk under a token; none left takes the row away.
 pub fn put_set(tx: &mut dyn Execute, token: &str, chunk: i64, people: &[u8]) -> Result<()> {
     if people.is_empty() {
-        tx.run("DELETE FROM person_set WHERE token = ?1 AND chunk = ?2", &[token.into(), chunk.into()])?;
+        tx.push("DELETE FROM person_set WHERE token = ?1 AND chunk = ?2", &[token.into(), chunk.into()])?;
         return Ok(());
     }
-    tx.run(
+    tx.push(
         "INSERT INTO person_set(token, chunk, people) VALUES (?1, ?2, ?3)
          ON CONFLICT(token, chunk) DO UPDATE SET people = excluded.people",
         &[token.into(), chunk.into(), people.into()],

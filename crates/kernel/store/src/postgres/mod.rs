@@ -65,11 +65,6 @@ impl Pg {
         Ok(Self { target, writer, link, open: false, keys, counted, highest })
     }
 
-    /// Where it is connected to.
-    pub(crate) fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Learns which tables have one integer as their key; to be called when the tables are there.
     pub(crate) fn learn_keys(&mut self) -> Result<()> {
         let sql = "SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
@@ -219,10 +214,14 @@ impl Pg {
         text::STORAGE.iter().try_for_each(|sql| self.batch(sql))
     }
 
-    /// Adds rows in the binary format of `COPY`.
+    /// Adds rows in the binary format of `COPY`, without its head and end.
     pub(crate) fn copy_in(&mut self, table: &str, columns: &str, rows: &[u8]) -> Result<()> {
         let sql = format!("COPY {table}({columns}) FROM STDIN (FORMAT binary)");
-        self.on(|link, _| link.copy_in(&sql, rows))
+        // Signature, flags, no extension; the rows; their end.
+        let mut all = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+        all.extend(rows);
+        all.extend((-1_i16).to_be_bytes());
+        self.on(|link, _| link.copy_in(&sql, &all))
     }
 
     /// Ends a reader's transaction; false where the connection is not worth keeping.
