@@ -33,7 +33,8 @@ pub fn run(command: Command) -> Outcome {
     let Command::Path(options) = command;
     let tree = read(&options.file)?;
     let r4 = definitions::r4();
-    let items = path::evaluate(&options.expression, &tree, r4).map_err(|e| format!("the expression has no answer: {e}"))?;
+    let items =
+        path::evaluate(&options.expression, &tree, r4).map_err(|e| format!("the expression has no answer: {e}"))?;
     let rows: Vec<_> = items.iter().map(|item| (item.type_name(r4), item.to_json())).collect();
     if options.json {
         let row = |(kind, value): &(String, String)| format!("{{\"type\":\"{kind}\",\"value\":{value}}}");

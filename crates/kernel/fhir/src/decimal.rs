@@ -127,12 +127,12 @@ impl Decimal {
     }
 
     /// Sum; `None` past 38 digits.
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn checked_add(self, other: Self) -> Option<Self> {
         let scale = self.scale.max(other.scale);
         match (self.widened(scale), other.widened(scale)) {
             (Some(a), Some(b)) => Self::new(a.checked_add(b)?, scale),
             _ if self.trimmed().scale < self.scale || other.trimmed().scale < other.scale => {
-                self.trimmed().add(other.trimmed())
+                self.trimmed().checked_add(other.trimmed())
             }
             _ => None,
         }
@@ -149,12 +149,12 @@ impl Decimal {
     }
 
     /// Difference; `None` past 38 digits.
-    pub fn sub(self, other: Self) -> Option<Self> {
-        self.add(other.negated())
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.checked_add(other.negated())
     }
 
     /// Product; digits past the 38th are rounded away; `None` where the whole part passes them.
-    pub fn mul(self, other: Self) -> Option<Self> {
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
         let (mut a, mut b) = (self, other);
         loop {
             if let Some(units) = a.units.checked_mul(b.units)
@@ -168,7 +168,7 @@ impl Decimal {
     }
 
     /// Quotient to 20 digits after the point, without zeros at the end; `None` by zero or past 38 digits.
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub fn checked_div(self, other: Self) -> Option<Self> {
         if other.units == 0 {
             return None;
         }
@@ -194,7 +194,7 @@ impl Decimal {
     }
 
     /// What is left of `int_div`, with the sign of `self`.
-    pub fn rem(self, other: Self) -> Option<Self> {
+    pub fn checked_rem(self, other: Self) -> Option<Self> {
         let scale = self.scale.max(other.scale);
         Self::new(self.widened(scale)?.checked_rem(other.widened(scale)?)?, scale)
     }
@@ -202,16 +202,16 @@ impl Decimal {
     /// A whole power by multiplication.
     pub fn power(self, exponent: i64) -> Option<Self> {
         if exponent < 0 {
-            return Self::ONE.div(self.power(exponent.checked_neg()?)?);
+            return Self::ONE.checked_div(self.power(exponent.checked_neg()?)?);
         }
         let (mut result, mut base, mut left) = (Self::ONE, self, exponent);
         while left > 0 {
             if left & 1 == 1 {
-                result = result.mul(base)?;
+                result = result.checked_mul(base)?;
             }
             left >>= 1;
             if left > 0 {
-                base = base.mul(base)?;
+                base = base.checked_mul(base)?;
             }
         }
         Some(result)
@@ -261,12 +261,12 @@ impl Decimal {
         if self.is_zero() {
             return Some(Self::ZERO);
         }
-        self.ln()?.mul(exponent)?.exp()
+        self.ln()?.checked_mul(exponent)?.exp()
     }
 
     /// Logarithm to a base.
     pub fn log(self, base: Self) -> Option<Self> {
-        self.ln()?.div(base.ln()?)?.with_scale(12, Rounding::Nearest).map(Self::trimmed)
+        self.ln()?.checked_div(base.ln()?)?.with_scale(12, Rounding::Nearest).map(Self::trimmed)
     }
 
     fn outside(self) -> Option<rust_decimal::Decimal> {
@@ -288,8 +288,9 @@ impl Decimal {
         match (self.widened(scale), other.widened(scale)) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => {
-                let parts =
-                    |d: Self| (d.truncated(), d.rem(Self::ONE).map_or(0, |r| r.widened(MAX_SCALE).unwrap_or(0)));
+                let parts = |d: Self| {
+                    (d.truncated(), d.checked_rem(Self::ONE).map_or(0, |r| r.widened(MAX_SCALE).unwrap_or(0)))
+                };
                 parts(self).cmp(&parts(other))
             }
         }
@@ -386,12 +387,12 @@ mod tests {
     #[test]
     fn computes_exactly() {
         for (got, expect) in [
-            (d("1.2").add(d("1.80")), "3.00"),
-            (d("1.8").sub(d("1.2")), "0.6"),
-            (d("2.5").mul(d("0.4")), "1.00"),
-            (d("1").div(d("8")), "0.125"),
-            (d("-2").div(d("3")), "-0.66666666666666666667"),
-            (d("2.2").rem(d("1.8")), "0.4"),
+            (d("1.2").checked_add(d("1.80")), "3.00"),
+            (d("1.8").checked_sub(d("1.2")), "0.6"),
+            (d("2.5").checked_mul(d("0.4")), "1.00"),
+            (d("1").checked_div(d("8")), "0.125"),
+            (d("-2").checked_div(d("3")), "-0.66666666666666666667"),
+            (d("2.2").checked_rem(d("1.8")), "0.4"),
             (d("2.5").power(2), "6.25"),
             (d("2").power(-2), "0.25"),
             (d("81").sqrt(), "9"),
@@ -408,7 +409,7 @@ mod tests {
         ] {
             assert_eq!(got.map(|d| d.to_string()).as_deref(), Some(expect));
         }
-        assert_eq!(d("1").div(d("0.0")), None);
+        assert_eq!(d("1").checked_div(d("0.0")), None);
         assert_eq!(d("-1").sqrt(), None);
         assert_eq!(d("-1").power_of(d("0.5")), None);
         assert!(d("1.10") == d("1.1") && d("2") > d("1.9999999999999999999999999999999999999"));
@@ -418,7 +419,7 @@ mod tests {
         #[test]
         fn sums_undo_and_order_agrees_with_integers(a in -1_000_000_i64..1_000_000, b in -1_000_000_i64..1_000_000, s in 0_u32..6, t in 0_u32..6) {
             let (x, y) = (Decimal::new(a.into(), s).unwrap(), Decimal::new(b.into(), t).unwrap());
-            assert_eq!(x.add(y).unwrap().sub(y).unwrap(), x);
+            assert_eq!(x.checked_add(y).unwrap().checked_sub(y).unwrap(), x);
             let wide = |v: i64, scale: u32| i128::from(v) * 10_i128.pow(6 - scale);
             assert_eq!(x.compare(y), wide(a, s).cmp(&wide(b, t)));
             assert_eq!(Decimal::parse(&x.to_string()), Some(x));

@@ -40,9 +40,9 @@ fn second(micros: i64) -> String {
 }
 
 fn check(resource: &str, code: &str, expect: &[&str]) {
-    let tree = Tree::parse(resource).unwrap();
-    let kind = ResourceType::parse(&tree.root().get_text("resourceType").unwrap()).unwrap();
-    let found = extract(kind, &tree).unwrap();
+    let tree = Tree::parse(resource).expect("JSON");
+    let kind = tree.root().get_text("resourceType").and_then(|k| ResourceType::parse(&k)).expect("a type");
+    let found = extract(kind, &tree).expect("valid");
     let got: Vec<_> = found.iter().filter(|f| f.code == code).map(|f| shown(&f.value)).collect();
     assert_eq!(got, expect, "{code} of {resource}");
 }

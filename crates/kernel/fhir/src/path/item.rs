@@ -164,7 +164,7 @@ impl<'t> Item<'t> {
     /// a value; an element of another type stays itself.
     pub fn plain(&self, definitions: &Definitions) -> Option<Item<'t>> {
         let Self::Node(node) = self else { return Some(self.clone()) };
-        let Some(value) = node.value else { return None };
+        let value = node.value?;
         match value.kind() {
             Kind::Boolean => value.boolean().map(Self::Boolean),
             Kind::Number => {

@@ -107,7 +107,7 @@ impl<'a> Lexer<'a> {
                 let name = match self.rest().chars().next() {
                     Some(quote @ ('`' | '\'' | '"')) => self.quoted(quote)?,
                     // `%vs-name` without quotes is of older drafts, and still written.
-                    _ => self.take(|c| is_name(c)).to_owned(),
+                    _ => self.take(is_name).to_owned(),
                 };
                 if name.is_empty() { self.fail("a `%` without a name") } else { Ok(Token::Variable(name)) }
             }

@@ -312,7 +312,7 @@ impl Moment {
         let (amount, unit) = match unit {
             CalendarUnit::Week => (whole.checked_mul(7)?, CalendarUnit::Day),
             CalendarUnit::Second if self.precision >= Precision::Second => {
-                let millis = amount.mul(Decimal::whole(1000))?.truncated();
+                let millis = amount.checked_mul(Decimal::whole(1000))?.truncated();
                 (millis, CalendarUnit::Millisecond)
             }
             unit => (whole, unit),

@@ -169,12 +169,12 @@ fn integers<'t>(op: Op, a: i64, b: i64) -> Result<Option<Item<'t>>> {
 
 fn decimals<'t>(op: Op, a: Decimal, b: Decimal) -> Option<Item<'t>> {
     match op {
-        Op::Add => a.add(b),
-        Op::Subtract => a.sub(b),
-        Op::Multiply => a.mul(b),
-        Op::Divide => a.div(b),
+        Op::Add => a.checked_add(b),
+        Op::Subtract => a.checked_sub(b),
+        Op::Multiply => a.checked_mul(b),
+        Op::Divide => a.checked_div(b),
         Op::Div => return a.int_div(b).and_then(|n| i64::try_from(n).ok()).map(Item::Integer),
-        _ => a.rem(b),
+        _ => a.checked_rem(b),
     }
     .map(Item::Decimal)
 }

@@ -15,7 +15,7 @@ pub(super) fn parse(text: &str, definitions: &Definitions) -> Result<Expr> {
     if text.len() > limits::EXPRESSION_BYTES {
         return Err(PathError::Limit("characters of an expression"));
     }
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0, definitions };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0, height: 0, definitions };
     let root = parser.expression(0)?;
     match parser.peek() {
         Token::End => Ok(root),
@@ -26,7 +26,10 @@ pub(super) fn parse(text: &str, definitions: &Definitions) -> Result<Expr> {
 struct Parser<'d> {
     tokens: Vec<(Token, usize)>,
     at: usize,
+    /// Levels of recursion of the parser.
     depth: usize,
+    /// Height of the part parsed last: what walks it recurses so deep.
+    height: usize,
     definitions: &'d Definitions,
 }
 
@@ -106,12 +109,8 @@ impl Parser<'_> {
             return Err(PathError::Limit("levels of an expression"));
         }
         let mut left = self.unary()?;
-        let mut chain = 0;
+        let mut height = self.height;
         loop {
-            chain += 1;
-            if chain > limits::EXPRESSION_DEPTH {
-                return Err(PathError::Limit("levels of an expression"));
-            }
             if let Token::Name(word, false) = self.peek()
                 && (word == "is" || word == "as")
                 && TYPE_POWER >= power
@@ -121,36 +120,50 @@ impl Parser<'_> {
                 let kind = self.type_name()?;
                 let of = Box::new(left);
                 left = if is { Expr::Is { of, kind } } else { Expr::As { of, kind } };
+                height = self.above(height)?;
                 continue;
             }
             let Some((op, tight)) = operator(self.peek()).filter(|(_, tight)| *tight >= power) else { break };
             self.next();
             let right = self.expression(tight + 1)?;
+            height = self.above(height.max(self.height))?;
             left = Expr::Binary { op, left: Box::new(left), right: Box::new(right) };
         }
         self.depth -= 1;
+        self.height = height;
         Ok(left)
     }
 
+    /// The height of a part over parts of `height`, within the limit.
+    fn above(&mut self, height: usize) -> Result<usize> {
+        self.height = height + 1;
+        if self.height > limits::EXPRESSION_DEPTH {
+            return Err(PathError::Limit("levels of an expression"));
+        }
+        Ok(self.height)
+    }
+
     fn unary(&mut self) -> Result<Expr> {
-        if self.accept("-") {
-            return Ok(Expr::Negate(Box::new(self.expression(UNARY_POWER)?)));
-        }
-        if self.accept("+") {
-            return Ok(Expr::Plus(Box::new(self.expression(UNARY_POWER)?)));
-        }
-        let mut left = self.term()?;
-        let mut chain = 0;
-        loop {
-            chain += 1;
-            if chain > limits::EXPRESSION_DEPTH {
-                return Err(PathError::Limit("levels of an expression"));
+        if self.is_sign("-") || self.is_sign("+") {
+            let minus = self.accept("-");
+            if !minus {
+                self.accept("+");
             }
+            let of = Box::new(self.expression(UNARY_POWER)?);
+            self.above(self.height)?;
+            return Ok(if minus { Expr::Negate(of) } else { Expr::Plus(of) });
+        }
+        self.height = 1;
+        let mut left = self.term()?;
+        loop {
+            let height = self.height;
             if self.accept(".") {
                 left = self.invocation(Some(left))?;
+                self.above(height.max(self.height))?;
             } else if self.accept("[") {
                 let index = self.expression(0)?;
                 self.expect("]")?;
+                self.above(height.max(self.height))?;
                 left = Expr::At { of: Box::new(left), index: Box::new(index) };
             } else {
                 return Ok(left);
@@ -252,9 +265,11 @@ impl Parser<'_> {
             })));
         }
         let mut args = Vec::new();
+        let mut height = self.height;
         if !self.accept(")") {
             loop {
                 args.push(self.expression(0)?);
+                height = height.max(self.height);
                 if !self.accept(",") {
                     break;
                 }
@@ -266,6 +281,7 @@ impl Parser<'_> {
             let message = format!("`{name}` takes {least} to {most} arguments, {} are given", args.len());
             return Err(PathError::Semantic(message));
         }
+        self.above(height)?;
         Ok(Expr::Call(Box::new(Call { of, function, args, kind: None, pattern: OnceLock::new() })))
     }
 

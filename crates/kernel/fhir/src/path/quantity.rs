@@ -135,8 +135,9 @@ impl Quantity {
             return None;
         }
         let into = |value: Decimal, from: &Canonical, to: &Canonical| {
-            let base = value.mul(from.factor)?.add(from.offset)?.sub(to.offset)?;
-            base.div(to.factor).map(|d| d.with_scale(d.scale().max(value.scale()), Rounding::Nearest).unwrap_or(d))
+            let base = value.checked_mul(from.factor)?.checked_add(from.offset)?.checked_sub(to.offset)?;
+            base.checked_div(to.factor)
+                .map(|d| d.with_scale(d.scale().max(value.scale()), Rounding::Nearest).unwrap_or(d))
         };
         let in_left = (self.value, into(other.value, &b, &a)?);
         let in_right = (into(self.value, &a, &b)?, other.value);
@@ -166,7 +167,7 @@ impl Quantity {
     /// Sum in the finer unit.
     pub fn plus(&self, other: &Self) -> Option<Self> {
         let (unit, a, b) = self.common(other)?.fine;
-        Some(Self { value: a.add(b)?, unit })
+        Some(Self { value: a.checked_add(b)?, unit })
     }
 
     /// The same in another unit; `None` where the units do not go together.
@@ -178,8 +179,8 @@ impl Quantity {
         if from.unit != to.unit {
             return None;
         }
-        let base = self.value.mul(from.factor)?.add(from.offset)?.sub(to.offset)?;
-        Some(Self { value: base.div(to.factor)?, unit: unit.clone() })
+        let base = self.value.checked_mul(from.factor)?.checked_add(from.offset)?.checked_sub(to.offset)?;
+        Some(Self { value: base.checked_div(to.factor)?, unit: unit.clone() })
     }
 
     /// The other sign.
@@ -189,7 +190,7 @@ impl Quantity {
 
     /// Product, its unit the product of the units.
     pub fn times(&self, other: &Self) -> Option<Self> {
-        let value = self.value.mul(other.value)?;
+        let value = self.value.checked_mul(other.value)?;
         match (self.unit.code(), other.unit.code()) {
             (_, "1") => Some(Self { value, unit: self.unit.clone() }),
             ("1", _) => Some(Self { value, unit: other.unit.clone() }),
@@ -199,7 +200,7 @@ impl Quantity {
 
     /// Quotient, its unit the quotient of the units; `None` by zero.
     pub fn over(&self, other: &Self) -> Option<Self> {
-        let value = self.value.div(other.value)?;
+        let value = self.value.checked_div(other.value)?;
         match (self.unit.code(), other.unit.code()) {
             (_, "1") => Some(Self { value, unit: self.unit.clone() }),
             (a, b) => Self::in_product(value, octofhir_ucum::unit_divide(a, b).ok()?),
@@ -208,7 +209,7 @@ impl Quantity {
 
     fn in_product(value: Decimal, unit: octofhir_ucum::UnitArithmeticResult) -> Option<Self> {
         if unit.is_dimensionless {
-            return Some(Self::plain(value.mul(number(unit.factor)?)?.trimmed()));
+            return Some(Self::plain(value.checked_mul(number(unit.factor)?)?.trimmed()));
         }
         Some(Self { value, unit: Unit::ucum(&unit.expression) })
     }
@@ -217,7 +218,7 @@ impl Quantity {
 /// Calendar years and months in months.
 fn months(quantity: &Quantity) -> Option<Decimal> {
     match quantity.unit {
-        Unit::Calendar(CalendarUnit::Year, _) => quantity.value.mul(Decimal::whole(12)),
+        Unit::Calendar(CalendarUnit::Year, _) => quantity.value.checked_mul(Decimal::whole(12)),
         Unit::Calendar(CalendarUnit::Month, _) => Some(quantity.value),
         _ => None,
     }

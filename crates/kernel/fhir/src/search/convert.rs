@@ -230,7 +230,7 @@ fn date<'t>(definitions: &Definitions, item: &Item<'t>, object: Option<Value<'t>
 /// What a decimal as written may mean: half a digit to either side; an integer means itself.
 fn spread(value: Decimal) -> (Decimal, Decimal) {
     let half = if value.scale() == 0 { None } else { value.half_step() };
-    half.and_then(|h| Some((value.sub(h)?, value.add(h)?))).unwrap_or((value, value))
+    half.and_then(|h| Some((value.checked_sub(h)?, value.checked_add(h)?))).unwrap_or((value, value))
 }
 
 type Bounds = (Option<Decimal>, Option<Decimal>);

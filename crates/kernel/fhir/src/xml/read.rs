@@ -42,6 +42,13 @@ impl Element {
     }
 }
 
+/// A member of a JSON object.
+struct Member<'n> {
+    name: &'n str,
+    kind: TypeId,
+    is_list: bool,
+}
+
 struct Reader<'a> {
     text: &'a str,
     xml: NsReader<&'a [u8]>,
@@ -208,7 +215,7 @@ impl<'a> Reader<'a> {
             }
             self.path.push(name.to_owned());
             if self.definitions.get(kind).kind == TypeKind::Primitive {
-                self.primitives(name, &same, kind, is_list, &mut first, out)?;
+                self.primitives(&Member { name, kind, is_list }, &same, &mut first, out)?;
             } else {
                 comma(&mut first, out);
                 quote(out, name);
@@ -239,15 +246,8 @@ impl<'a> Reader<'a> {
     }
 
     /// `"name":value` and `"_name":{…}`, or both as lists of equal length.
-    fn primitives(
-        &mut self,
-        name: &str,
-        all: &[&Element],
-        kind: TypeId,
-        is_list: bool,
-        first: &mut bool,
-        out: &mut String,
-    ) -> Read<()> {
+    fn primitives(&mut self, member: &Member<'_>, all: &[&Element], first: &mut bool, out: &mut String) -> Read<()> {
+        let Member { name, kind, is_list } = *member;
         let has_value = |e: &Element| e.attribute("value").is_some() || e.xhtml.is_some();
         let has_extra = |e: &Element| e.attribute("id").is_some() || !e.children.is_empty();
         if let Some(empty) = all.iter().find(|e| !has_value(e) && !has_extra(e)) {

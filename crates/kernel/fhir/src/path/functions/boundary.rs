@@ -58,7 +58,7 @@ fn of_decimal(value: Decimal, high: bool, digits: Option<i64>) -> Option<Decimal
     let digits = u32::try_from(digits.unwrap_or(DECIMAL_DIGITS)).ok().filter(|d| *d <= MAX_SCALE)?;
     let half = value.half_step()?;
     let outward = high != value.is_negative() || value.is_zero();
-    let edge = if high { value.add(half)? } else { value.sub(half)? };
+    let edge = if high { value.checked_add(half)? } else { value.checked_sub(half)? };
     edge.with_scale(digits, if outward { Rounding::Nearest } else { Rounding::Cut })
 }
 
@@ -146,7 +146,7 @@ fn part_of<'t>(part: F, m: &Moment) -> Option<Item<'t>> {
         F::SecondOf => at_least(Precision::Second, m.second.into()),
         F::MillisecondOf => at_least(Precision::Fraction, i64::from(m.nanos / 1_000_000)),
         F::TimezoneOffsetOf => {
-            let hours = Decimal::whole(m.offset?.into()).div(Decimal::whole(60))?;
+            let hours = Decimal::whole(m.offset?.into()).checked_div(Decimal::whole(60))?;
             Some(Item::Decimal(hours.with_scale(hours.scale().max(1), Rounding::Nearest)?))
         }
         F::DateOf if dated => Some(Item::Moment(m.date())),
