@@ -45,7 +45,7 @@ pub struct Files {
 /// How to answer.
 #[derive(Args, Clone, Copy)]
 pub struct Json {
-    /// One JSON object a line: findings, claims, at last {"summary": …}
+    /// One JSON document: {"findings": […], "claims": […], "summary": {…}}
     #[arg(long)]
     json: bool,
 }
@@ -109,17 +109,31 @@ fn inputs(paths: &[PathBuf]) -> Result<(Vec<Input>, u64), String> {
     Ok((inputs, bytes))
 }
 
-/// Prints findings and claims as they come, and the summary at last.
+/// Prints findings as they come, and the summary at last. With `--json` all of it is one document:
+/// `{"findings": […], "claims": […], "summary": {…}}`, findings written as they come, claims kept short until the end.
 struct Printer {
     json: bool,
     bar: indicatif::ProgressBar,
     file: String,
     bytes: u64,
+    findings: u64,
+    claims: Vec<String>,
 }
 
 impl Printer {
     fn new(json: Json, bytes: u64) -> Self {
-        Self { json: json.json, bar: output::bar(bytes, "bytes"), file: String::new(), bytes: 0 }
+        let printer = Self {
+            json: json.json,
+            bar: output::bar(bytes, "bytes"),
+            file: String::new(),
+            bytes: 0,
+            findings: 0,
+            claims: Vec::new(),
+        };
+        if printer.json {
+            printer.line("{\"findings\":[");
+        }
+        printer
     }
 
     fn file(&mut self, name: &str, bytes: u64) {
@@ -127,26 +141,27 @@ impl Printer {
         self.file = name.to_owned();
     }
 
-    fn finding(&self, file: &str, finding: &Finding) {
+    fn finding(&mut self, file: &str, finding: &Finding) {
         if self.json {
-            self.line(
-                &json!({ "finding": serde_json::to_value(finding.in_file(file)).unwrap_or_default() }).to_string(),
-            );
+            let comma = if std::mem::replace(&mut self.findings, 1) == 0 { "" } else { "," };
+            let object = serde_json::to_value(finding.in_file(file)).unwrap_or_default();
+            self.line(&format!("{comma}{object}"));
         } else if finding.severity == Severity::Refuse {
             self.line(&output::finding_line(file, finding));
         }
     }
 
-    fn claim(&self, outcome: &ClaimOutcome) {
+    fn claim(&mut self, outcome: &ClaimOutcome) {
+        let file = self.file.clone();
         for finding in &outcome.findings {
-            self.finding(&self.file, finding);
+            self.finding(&file, finding);
         }
         if self.json {
             let claim = json!({
                 "position": outcome.position, "facility": outcome.facility, "ma_lk": outcome.link,
                 "outcome": outcome.outcome.code(), "refusals": outcome.refusals, "warnings": outcome.warnings,
             });
-            self.line(&json!({ "claim": claim }).to_string());
+            self.claims.push(claim.to_string());
         }
     }
 
@@ -159,9 +174,11 @@ impl Printer {
 
     fn end(&self, summary: &Summary) -> ExitCode {
         self.bar.finish_and_clear();
-        match self.json {
-            true => self.line(&json!({ "summary": output::summary_json(summary) }).to_string()),
-            false => self.line(&output::summary_lines(summary)),
+        if self.json {
+            let summary = output::summary_json(summary);
+            self.line(&format!("],\"claims\":[\n{}\n],\"summary\":{summary}}}", self.claims.join(",\n")));
+        } else {
+            self.line(&output::summary_lines(summary));
         }
         output::exit_code(summary)
     }
@@ -199,7 +216,8 @@ fn check(options: &Files) -> Outcome {
                 printer.claim(&outcome);
             }
             Event::File(finding) => {
-                printer.finding(&printer.file, &finding);
+                let file = printer.file.clone();
+                printer.finding(&file, &finding);
                 summary.count_file_finding(&finding, &mut broken);
             }
             Event::End => {}
@@ -238,6 +256,7 @@ fn export(data: &Path, options: &Export) -> Outcome {
 
 fn rules(json: Json) -> Outcome {
     let mut out = String::new();
+    let mut list = Vec::new();
     for rule in Rules::shared().list() {
         let day = |d: Option<mach_base::Day>| d.map(|d| d.to_string()).unwrap_or_default();
         if json.json {
@@ -247,7 +266,7 @@ fn rules(json: Json) -> Outcome {
                 "message_vi": rule.message(Lang::Vi), "message_en": rule.message(Lang::En),
                 "hint_vi": rule.hint(Lang::Vi), "hint_en": rule.hint(Lang::En),
             });
-            out.push_str(&format!("{value}\n"));
+            list.push(value.to_string());
         } else {
             let layouts = if rule.layouts.is_empty() { "*".to_owned() } else { rule.layouts.join(",") };
             out.push_str(&format!(
@@ -259,6 +278,9 @@ fn rules(json: Json) -> Outcome {
                 rule.message(Lang::Vi)
             ));
         }
+    }
+    if json.json {
+        out = format!("[\n{}\n]\n", list.join(",\n"));
     }
     // A closed pipe (`| head`) is no failure.
     let _ = std::io::stdout().write_all(out.as_bytes());
