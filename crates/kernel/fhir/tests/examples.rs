@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Examples that HL7 published though they break an invariant, with the invariant.
 const WRONG: &[(&str, &str)] = &[
+    // The same `fullUrl` twice.
+    ("Bundle-dataelements.json", "bdl-7"),
     // Logical models without a base.
     ("StructureDefinition-Definition.json", "sdf-4"),
     ("StructureDefinition-Event.json", "sdf-4"),
