@@ -234,12 +234,15 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_counted() {
         let resource = |body: &str| Resource {
+            rid: 1,
             kind: ResourceType::CONDITION,
             id: "c1-1-1".into(),
             version: 1,
             at: 0,
             date: Some(5),
             facility: None,
+            patient: None,
+            deleted: false,
             body: body.into(),
         };
         #[derive(Deserialize)]
