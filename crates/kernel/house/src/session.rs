@@ -8,8 +8,8 @@ use mach_access::{Act, Actor, Decision, Role, decide, secret};
 use mach_base::time::now_seconds;
 use mach_store::{accounts, schema};
 use mach_terms::Facilities;
-use mach_ui::http::{Here, Problem, cookie};
 use mach_ui::components::Icon;
+use mach_ui::http::{Here, Problem, cookie};
 use mach_ui::shell::{NavGroup, NavItem, PageMeta, UserView, initials};
 use mach_ui::{Lang, Msg, msg};
 
@@ -113,6 +113,7 @@ impl Session {
             user: Some(user),
             nav: nav(self.actor.role),
             active: active.to_owned(),
+            no_search: decide(&self.actor, Act::SearchPeople).is_err(),
             ..PageMeta::default()
         }
     }
@@ -141,18 +142,18 @@ fn nav(role: Role) -> Vec<NavGroup> {
     let groups = [
         (
             msg::NAV_OPERATIONS,
-            [
+            vec![
                 (Act::ReadFigures, item(msg::NAV_OVERVIEW, "/hoc", Icon::Overview)),
                 (Act::ReadFigures, item(msg::NAV_INDICATORS, "/hoc/indicators", Icon::Indicators)),
                 (Act::ReadClaims, item(msg::NAV_CLAIMS, "/claims", Icon::Claims)),
+                (Act::SendClaims, item(msg::NAV_UPLOAD, "/claims/send", Icon::Upload)),
             ],
         ),
         (
             msg::NAV_CARE,
-            [
+            vec![
                 (Act::SearchPeople, item(msg::NAV_PEOPLE, "/people", Icon::People)),
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
-                (Act::SendClaims, item(msg::NAV_UPLOAD, "/claims/send", Icon::Upload)),
             ],
         ),
     ];

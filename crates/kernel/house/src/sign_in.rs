@@ -2,11 +2,11 @@
 
 use crate::session::{SESSION_COOKIE, house_decision, session_token};
 use crate::{Failure, House, Session};
+use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use mach_access::{Role, secret};
 use mach_base::limits;
 use mach_base::time::now_seconds;

@@ -82,6 +82,8 @@ pub struct PageMeta {
     pub banner: Html,
     /// What the search box holds.
     pub query: String,
+    /// Whether the search box is left away: the reader may not search people.
+    pub no_search: bool,
     /// A chip beside the account: data freshness.
     pub status: Html,
     /// Whether the footer says that no real person is shown.
