@@ -8,6 +8,7 @@ mod digest;
 mod fhir;
 mod output;
 mod serve;
+mod token;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -47,6 +48,9 @@ enum Command {
     /// API keys of facilities' programs
     #[command(subcommand)]
     Key(accounts::KeyCommand),
+    /// Tokens of other systems for the FHIR interface
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// The store: a digest of what it holds
     #[command(subcommand)]
     Store(digest::Command),
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Claims(command) => claims::run(&cli.data, command),
         Command::Account(command) => accounts::account(&cli.data, command),
         Command::Key(command) => accounts::key(&cli.data, command),
+        Command::Token(command) => token::run(&cli.data, command),
         Command::Store(command) => digest::run(&cli.data, command),
         Command::Fhir(command) => fhir::run(command),
         Command::Bench(options) => bench::run(&cli.data, &options),

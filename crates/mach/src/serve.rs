@@ -41,11 +41,13 @@ fn refuse_public(listen: SocketAddr) -> Result<(), String> {
 
 /// The whole application.
 pub fn application(house: House) -> axum::Router {
+    let fhir = mach_fhir_api::router(house.store());
     let routes = axum::Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .merge(mach_house::sign_in::router())
         .merge(mach_hoc::router())
         .merge(mach_intake::router())
+        .merge(fhir)
         .merge(mach_record::router())
         .with_state(house);
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))

@@ -171,9 +171,8 @@ impl<'a> Reading<'a> {
     }
 
     fn value_set(&self, param: Param, name: &str, url: &str) -> Result<Clause, Refusal> {
-        let unknown = || {
-            Refusal::unsupported(format!("`{name}`: the codes of value set `{url}` are not known here")).at(name)
-        };
+        let unknown =
+            || Refusal::unsupported(format!("`{name}`: the codes of value set `{url}` are not known here")).at(name);
         let set = self.definitions.value_set(&plain(url)).filter(|s| s.is_known).ok_or_else(unknown)?;
         let mut any = Vec::new();
         for (system, codes) in &set.systems {
@@ -302,11 +301,7 @@ impl<'a> Reading<'a> {
         let mut wrong = None;
         for target in targets {
             match self.nested(target, rest, value, depth + 1) {
-                Ok(clause) => any.push(Clause::Chain {
-                    param: Param(param.number),
-                    target,
-                    clause: Box::new(clause),
-                }),
+                Ok(clause) => any.push(Clause::Chain { param: Param(param.number), target, clause: Box::new(clause) }),
                 Err(Wrong::Unknown(text)) => wrong = wrong.or(Some(Wrong::Unknown(text))),
                 // What is wrong with the value is wrong for one target's parameter; another may read it.
                 Err(refused) => wrong = Some(refused),

@@ -153,7 +153,9 @@ impl Parser<'_, '_> {
                 _ => Err(wrong("`pr` is followed by `true` or `false`").into()),
             },
             "in" => read(&format!("{name}:in"), &escaped),
-            _ => Err(Refusal::unsupported(format!("`_filter`: the operator `{op}` is not supported")).at("_filter").into()),
+            _ => Err(Refusal::unsupported(format!("`_filter`: the operator `{op}` is not supported"))
+                .at("_filter")
+                .into()),
         }
     }
 }

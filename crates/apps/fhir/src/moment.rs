@@ -15,7 +15,8 @@ pub fn seconds(text: &str) -> Option<(i64, i64)> {
         Some((date, time)) => (date, Some(time)),
         None => (text, None),
     };
-    let digits = |t: &str, n: usize| (t.len() == n && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u32>().ok())?;
+    let digits =
+        |t: &str, n: usize| (t.len() == n && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse::<u32>().ok())?;
     let mut parts = date.split('-');
     let year = digits(parts.next()?, 4)?;
     let month = parts.next().map(|m| digits(m, 2).filter(|m| (1..=12).contains(m)).ok_or(())).transpose().ok()?;
@@ -130,24 +131,25 @@ pub fn date_range(text: &str) -> Result<Range, Refusal> {
 /// 400 where it is no number.
 pub fn number_range(text: &str) -> Result<(Range, Decimal), Refusal> {
     let (compare, rest) = prefix(text);
-    let value = decimal(rest).ok_or_else(|| Refusal::invalid(format!("`{text}` is no number; write `gt5.4` or so")))?;
-    Ok((range_of(compare, value), value))
+    let (value, step) =
+        decimal(rest).ok_or_else(|| Refusal::invalid(format!("`{text}` is no number; write `gt5.4` or so")))?;
+    Ok((range_of(compare, value, step), value))
 }
 
-/// The range that a prefix and a value mean.
-pub fn range_of(compare: Compare, value: Decimal) -> Range {
+/// The range that a prefix, a value and half of its last digit mean.
+pub fn range_of(compare: Compare, value: Decimal, step: Option<Decimal>) -> Range {
     let code = |d: Decimal| sortable(d.units(), d.scale());
     let around = |step: Option<Decimal>| {
-        let low = step.and_then(|s| value.sub(s)).map_or(code(value), code);
+        let low = step.and_then(|s| value.checked_sub(s)).map_or(code(value), code);
         // The upper end itself belongs to the next number.
-        let high = step.and_then(|s| value.add(s)).map_or(code(value), |d| code(d) - 1);
+        let high = step.and_then(|s| value.checked_add(s)).map_or(code(value), |d| code(d) - 1);
         (low, high.max(low))
     };
     let (low, high) = match compare {
-        Compare::Eq | Compare::Ne => around(value.half_step()),
+        Compare::Eq | Compare::Ne => around(step),
         Compare::Ap => {
-            let tenth = Decimal::new(1, 1).and_then(|t| value.abs().mul(t));
-            let (low, high) = (tenth.and_then(|t| value.sub(t)), tenth.and_then(|t| value.add(t)));
+            let tenth = Decimal::new(1, 1).and_then(|t| value.abs().checked_mul(t));
+            let (low, high) = (tenth.and_then(|t| value.checked_sub(t)), tenth.and_then(|t| value.checked_add(t)));
             (low.map_or(code(value), code), high.map_or(code(value), code))
         }
         _ => (code(value), code(value)),
@@ -155,19 +157,19 @@ pub fn range_of(compare: Compare, value: Decimal) -> Range {
     Range { compare, low, high }
 }
 
-fn decimal(text: &str) -> Option<Decimal> {
-    // `1.5e3`: an exponent moves the point and keeps the digits' precision.
-    let (digits, exponent) = match text.split_once(['e', 'E']) {
-        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
+/// A number and half of its last digit. `1e2` is 95 to 105 (R4 §3.1.1.4.6).
+fn decimal(text: &str) -> Option<(Decimal, Option<Decimal>)> {
+    let Some((digits, exponent)) = text.split_once(['e', 'E']) else {
+        let value = Decimal::parse(text)?;
+        return Some((value, value.half_step()));
     };
-    let value = Decimal::parse(digits)?;
-    match exponent {
-        0 => Some(value),
-        e if (1..=30).contains(&e) => value.mul(Decimal::new(10_i128.pow(e.unsigned_abs()), 0)?),
-        e if (-30..0).contains(&e) => Decimal::new(value.units(), value.scale() + e.unsigned_abs()),
+    let (value, exponent) = (Decimal::parse(digits)?, exponent.parse::<i32>().ok()?);
+    let moved = |d: Decimal| match exponent {
+        e if (0..=30).contains(&e) => d.checked_mul(Decimal::new(10_i128.pow(e.unsigned_abs()), 0)?),
+        e if (-30..0).contains(&e) => Decimal::new(d.units(), d.scale() + e.unsigned_abs()),
         _ => None,
-    }
+    };
+    Some((moved(value)?, Decimal::new(5, value.scale() + 2).and_then(moved)))
 }
 
 /// An instant in Vietnam's time: `2026-11-20T20:05:40+07:00`.
@@ -220,7 +222,17 @@ mod tests {
         check("2026-03-18T08:40:05 07:00", Some((day(2026, 3, 18) + 6005, day(2026, 3, 18) + 6005)));
         check("2026-03-18T08:40:05.123-02:30", Some((day(2026, 3, 18) + 40_205, day(2026, 3, 18) + 40_205)));
         check("2026-03-18T08:40:05", Some((day(2026, 3, 18) + 6005, day(2026, 3, 18) + 6005)));
-        for bad in ["", "26", "2026-13", "2025-02-29", "2026-1-1", "2026T10:00Z", "2026-01-01T", "2026-01-01T10:00:00.Z", "abc"] {
+        for bad in [
+            "",
+            "26",
+            "2026-13",
+            "2025-02-29",
+            "2026-1-1",
+            "2026T10:00Z",
+            "2026-01-01T",
+            "2026-01-01T10:00:00.Z",
+            "abc",
+        ] {
             check(bad, None);
         }
     }
@@ -236,7 +248,14 @@ mod tests {
             range.low <= code(value) && code(value) <= range.high
         };
         assert!(inside("5.4", "5.35") && inside("5.4", "5.449") && !inside("5.4", "5.45") && !inside("5.4", "5.3"));
-        assert!(inside("100", "99.5") && !inside("100", "100.5") && inside("1e2", "120") && inside("ap10", "11"));
+        assert!(
+            inside("100", "99.5")
+                && !inside("100", "100.5")
+                && inside("1e2", "104")
+                && !inside("1e2", "105")
+                && inside("1e2", "95")
+                && inside("ap10", "11")
+        );
         assert!(number_range("").is_err() && number_range("gt").is_err() && number_range("1,2").is_err());
     }
 

@@ -130,7 +130,9 @@ fn subset(root: Value<'_>, kind: ResourceType, shape: &Shape) -> String {
         let always = matches!(plain, "resourceType" | "id" | "meta");
         let keep = always
             || match (shape.elements.is_empty(), shape.summary) {
-                (false, _) => mandatory || asked.iter().any(|a| *a == plain || is_choice_of(a, plain, element.map(|e| e.0))),
+                (false, _) => {
+                    mandatory || asked.iter().any(|a| *a == plain || is_choice_of(a, plain, element.map(|e| e.0)))
+                }
                 (true, Summary::True) => element.as_ref().is_none_or(|(e, _)| e.is_summary),
                 (true, Summary::Text) => plain == "text" || mandatory,
                 (true, Summary::Data) => plain != "text",
@@ -146,7 +148,10 @@ fn subset(root: Value<'_>, kind: ResourceType, shape: &Shape) -> String {
         out.push(':');
         if plain == "meta" {
             out.push_str(&subsetted(value));
-        } else if shape.elements.is_empty() && shape.summary == Summary::True && let Some((_, of)) = element {
+        } else if shape.elements.is_empty()
+            && shape.summary == Summary::True
+            && let Some((_, of)) = element
+        {
             summary(&mut out, value, of);
         } else {
             out.push_str(value.raw());
@@ -272,9 +277,15 @@ mod tests {
         let check = |body: &str, expect: &str| {
             assert_eq!(with_meta(body, 3, 0).unwrap(), expect.replace("OWN", own), "{body}");
         };
-        check(r#"{"resourceType":"Patient","id":"a" , "x":1.00}"#, r#"{"resourceType":"Patient","id":"a","meta":{OWN} , "x":1.00}"#);
+        check(
+            r#"{"resourceType":"Patient","id":"a" , "x":1.00}"#,
+            r#"{"resourceType":"Patient","id":"a","meta":{OWN} , "x":1.00}"#,
+        );
         check(r#"{"id":"a","resourceType":"Patient"}"#, r#"{"id":"a","meta":{OWN},"resourceType":"Patient"}"#);
-        check(r#"{"meta":{"versionId":"9","tag":[{"code":"x"}],"lastUpdated":"y"},"id":"a"}"#, r#"{"meta":{OWN,"tag":[{"code":"x"}]},"id":"a"}"#);
+        check(
+            r#"{"meta":{"versionId":"9","tag":[{"code":"x"}],"lastUpdated":"y"},"id":"a"}"#,
+            r#"{"meta":{OWN,"tag":[{"code":"x"}]},"id":"a"}"#,
+        );
     }
 
     #[test]
@@ -293,14 +304,23 @@ mod tests {
         let body = r#"{"resourceType":"Patient","id":"a","meta":{"versionId":"1"},"name":[{"text":"N"}],"gender":"male","text":{"status":"x"},"photo":[{"url":"u"}]}"#;
         let tree = Tree::parse(body).unwrap();
         let shown = |shape: Shape| subset(tree.root(), ResourceType::PATIENT, &shape);
-        let some = shown(Shape { elements: vec!["gender".into(), "Patient.name".into(), "Observation.x".into()], ..Shape::default() });
-        assert!(some.contains("gender") && some.contains("name") && !some.contains("photo") && some.contains("SUBSETTED"), "{some}");
+        let some = shown(Shape {
+            elements: vec!["gender".into(), "Patient.name".into(), "Observation.x".into()],
+            ..Shape::default()
+        });
+        assert!(
+            some.contains("gender") && some.contains("name") && !some.contains("photo") && some.contains("SUBSETTED"),
+            "{some}"
+        );
         let data = shown(Shape { summary: Summary::Data, ..Shape::default() });
         assert!(!data.contains("status") && data.contains("photo"), "{data}");
         let summary = shown(Shape { summary: Summary::True, ..Shape::default() });
         assert!(summary.contains("name") && !summary.contains("photo") && !summary.contains("\"text\":{"), "{summary}");
         let text = shown(Shape { summary: Summary::Text, ..Shape::default() });
         assert!(text.contains("\"text\":{") && !text.contains("gender"), "{text}");
-        assert_eq!(pretty(r#"{"a":[1.00,{}],"b":[]}"#).unwrap(), "{\n  \"a\": [\n    1.00,\n    {}\n  ],\n  \"b\": []\n}");
+        assert_eq!(
+            pretty(r#"{"a":[1.00,{}],"b":[]}"#).unwrap(),
+            "{\n  \"a\": [\n    1.00,\n    {}\n  ],\n  \"b\": []\n}"
+        );
     }
 }

@@ -37,7 +37,7 @@ pub enum Total {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Include {
     /// What to follow.
-    pub what: Vec<(ResourceType, Param, Option<ResourceType>)>,
+    pub what: Vec<(ResourceType, Vec<Param>, Option<ResourceType>)>,
     /// From sources to targets, or back.
     pub back: bool,
     /// Also from what was included.
@@ -46,8 +46,8 @@ pub struct Include {
 
 impl Include {
     /// The part that follows from resources of one type; going back, the types that may refer are in `what`.
-    pub fn steps(&self) -> impl Iterator<Item = Includes> {
-        self.what.iter().map(|(source, param, target)| Includes { source: *source, param: *param, target: *target })
+    pub fn steps(&self) -> impl Iterator<Item = Includes<'_>> {
+        self.what.iter().map(|(source, params, target)| Includes { source: *source, params, target: *target })
     }
 }
 
@@ -202,7 +202,9 @@ impl Search {
             }
             "_contained" if value == "false" => {}
             "_contained" | "_containedType" => {
-                return Err(Refusal::unsupported("contained resources are not searched for themselves").at("_contained"));
+                return Err(
+                    Refusal::unsupported("contained resources are not searched for themselves").at("_contained")
+                );
             }
             "_sort" => return Ok(Control::Unsaid),
             "_include" | "_revinclude" => {
@@ -327,7 +329,9 @@ fn sorts(reading: &Reading<'_>, types: &[ResourceType], value: &str) -> Result<V
                     ParamKind::Token => Order::Token(number),
                     ParamKind::Reference => Order::Reference(number),
                     ParamKind::Composite | ParamKind::Special => {
-                        return Err(Refusal::unsupported(format!("`_sort` by `{code}` is not supported")).at("_sort").into());
+                        return Err(Refusal::unsupported(format!("`_sort` by `{code}` is not supported"))
+                            .at("_sort")
+                            .into());
                     }
                 }
             }
@@ -370,26 +374,25 @@ fn include(reading: &Reading<'_>, types: &[ResourceType], pair: &Pair) -> Result
         ),
     };
     if code == "*" {
-        include.what = references(reading, source, back.then_some(types)).collect();
+        include.what = references(reading, source, back.then_some(types)).into_iter().collect();
         return Ok(include);
     }
     let param = reading.param(source, code)?;
     if param.kind != ParamKind::Reference {
         return Err(Refusal::invalid(format!("`{name}`: `{}.{code}` is no reference", source.name())).at(name).into());
     }
-    include.what.push((source, Param(param.number), target));
+    include.what.push((source, vec![Param(param.number)], target));
     Ok(include)
 }
 
 /// All reference parameters of `source`; only those that may point to one of `to`, if given.
-fn references<'r>(
-    reading: &'r Reading<'_>,
+pub fn references(
+    reading: &Reading<'_>,
     source: ResourceType,
-    to: Option<&'r [ResourceType]>,
-) -> impl Iterator<Item = (ResourceType, Param, Option<ResourceType>)> + 'r {
-    definitions::r4()
-        .params_of(source.name())
-        .filter(|p| p.kind == ParamKind::Reference)
-        .filter(move |p| to.is_none_or(|to| reading.targets(p).iter().any(|t| to.contains(t))))
-        .map(move |p| (source, Param(p.number), None))
+    to: Option<&[ResourceType]>,
+) -> Option<(ResourceType, Vec<Param>, Option<ResourceType>)> {
+    let params = definitions::r4().params_of(source.name()).filter(|p| p.kind == ParamKind::Reference);
+    let params = params.filter(|p| to.is_none_or(|to| reading.targets(p).iter().any(|t| to.contains(t))));
+    let numbers: Vec<Param> = params.map(|p| Param(p.number)).collect();
+    if numbers.is_empty() { None } else { Some((source, numbers, None)) }
 }

@@ -45,7 +45,8 @@ impl PageToken {
     /// # Errors
     /// 400 where it is none of ours, 410 where the state it speaks of is no longer kept.
     pub fn read(text: &str) -> Result<Self, Refusal> {
-        let wrong = || Refusal::invalid("`_page` is no page of a search here: follow the `next` link as it is").at("_page");
+        let wrong =
+            || Refusal::invalid("`_page` is no page of a search here: follow the `next` link as it is").at("_page");
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
         let text = String::from_utf8(bytes).map_err(|_| wrong())?;
         let mut fields = text.split(FIELD);

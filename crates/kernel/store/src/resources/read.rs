@@ -52,6 +52,16 @@ pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -
     Ok(with_bodies(on, rows)?.pop())
 }
 
+/// The person that the Patient with this id stands for, as `scope` may see it.
+pub fn person_of(on: &mut dyn Query, scope: Scope, id: &str) -> Result<Option<i64>> {
+    let sql = format!(
+        "SELECT patient FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY facility",
+        visible("r", scope)
+    );
+    let found = sql::first(on, &sql, &[number(ResourceType::PATIENT), token_hash(id).into(), id.into()], |r| r.opt_int(0));
+    Ok(found?.flatten())
+}
+
 /// Numbers of all versions of the resource that version `rid` belongs to, newest first.
 pub fn entity_versions(on: &mut dyn Query, rid: i64) -> Result<Vec<i64>> {
     let entity =

@@ -40,6 +40,7 @@ pub(super) fn encode_one(out: &mut String, value: &Value) {
         Value::Shown { param, text } => put(out, 'h', *param, &[text]),
         Value::Second { param, system, code } => put(out, '2', *param, &[system, code]),
         Value::Text { param, text } => put(out, 's', *param, &[text]),
+        Value::Joined { param, text } => put(out, 'j', *param, &[text]),
         Value::Uri { param, uri } => put(out, 'u', *param, &[uri]),
         Value::Date { param, low, high } => put(out, 'd', *param, &[&n(low), &n(high)]),
         Value::Quantity { param, low, high, system, unit } => {
@@ -77,6 +78,7 @@ fn decode_one(text: &str) -> Option<Value> {
         ("h", 3) => Value::Shown { param, text: own(2)? },
         ("2", 4) => Value::Second { param, system: own(2)?, code: own(3)? },
         ("s", 3) => Value::Text { param, text: own(2)? },
+        ("j", 3) => Value::Joined { param, text: own(2)? },
         ("u", 3) => Value::Uri { param, uri: own(2)? },
         ("d", 4) => Value::Date { param, low: int(2)?, high: int(3)? },
         ("q", 6) => Value::Quantity { param, low: int(2)?, high: int(3)?, system: own(4)?, unit: own(5)? },
@@ -103,6 +105,7 @@ mod tests {
             Value::Shown { param, text: "Huyết áp".into() },
             Value::Second { param, system: "s".into(), code: "MR|1".into() },
             Value::Text { param, text: "Nguyễn Đức".into() },
+            Value::Joined { param, text: "Nguyễn Đức".into() },
             Value::Uri { param, uri: "urn:x".into() },
             Value::Date { param, low: i64::MIN, high: i64::MAX },
             Value::Reference { param, target: ResourceType::PATIENT, id: "p1".into() },

@@ -276,24 +276,24 @@ pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
 
 /// What a page brings along.
 #[derive(Clone, Copy, Debug)]
-pub struct Includes {
+pub struct Includes<'a> {
     /// The type that refers.
     pub source: ResourceType,
-    /// Its parameter.
-    pub param: Param,
+    /// By which of its parameters.
+    pub params: &'a [Param],
     /// Only targets (sources, for `revincluded`) of this type.
     pub target: Option<ResourceType>,
 }
 
 /// Versions that resources `rids` refer to; at most `limit`.
-pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes, limit: usize) -> Result<Vec<i64>> {
+pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
     let builder = Builder::new(ask.scope, ask.seq);
     let target = what.target.map_or(String::new(), |t| format!(" AND x.target = {}", t.number()));
     let sql = format!(
-        "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param = {}
+        "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param IN ({})
             AND x.type = {} AND x.rid IN ({}) AND m.rid = x.rid AND t.type = x.target AND t.key = x.key{target} AND {}
             AND {} ORDER BY t.rid LIMIT {limit}",
-        what.param.0,
+        numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
         numbers(rids),
         builder.reachable("m", "t"),
@@ -303,14 +303,14 @@ pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes, lim
 }
 
 /// Versions of `what.source` that refer to resources `rids`; at most `limit`.
-pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes, limit: usize) -> Result<Vec<i64>> {
+pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
     let builder = Builder::new(ask.scope, ask.seq);
     let sql = format!(
         "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({})
-            AND x.param = {} AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid AND {} AND {}
+            AND x.param IN ({}) AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid AND {} AND {}
             ORDER BY s.rid LIMIT {limit}",
         numbers(rids),
-        what.param.0,
+        numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
         builder.reachable("s", "m"),
         builder.there("s")

@@ -18,9 +18,9 @@ pub(super) const SHOWN: i64 = 1 << 14;
 /// Rows of identifiers with their type (`:of-type`), and of references' identifiers (`:identifier`).
 pub(super) const SECOND: i64 = 2 << 14;
 /// Stands for the unit's printed text, where a quantity has one beside its code.
-pub(super) const UNIT_TEXT: &str = "\u{1}unit";
+pub const UNIT_TEXT: &str = "\u{1}unit";
 /// Stands for values brought to base units.
-pub(super) const CANONICAL: &str = "\u{1}canonical";
+pub const CANONICAL: &str = "\u{1}canonical";
 
 /// One value of one parameter, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,13 @@ pub enum Value {
         /// Parameter.
         param: Param,
         /// As written, NFC.
+        text: String,
+    },
+    /// Parts of a name said together: found by its beginning, no text of the resource for `:exact`.
+    Joined {
+        /// Parameter.
+        param: Param,
+        /// The parts with blanks between them.
         text: String,
     },
     /// A URI, compared as it is.
@@ -172,6 +179,10 @@ pub(crate) fn change(tx: &mut dyn Execute, what: Change, kind: ResourceType, rid
             let (folded, exact) = (folded(text), token_hash(text));
             row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), exact.into()])
         }
+        Value::Joined { param, text } => {
+            let folded = folded(text);
+            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), 0.into()])
+        }
         Value::Uri { param, uri } => row(tx, what, TEXT, &[p(param), number.into(), rid.into(), uri.into(), 0.into()]),
         Value::Date { param, low, high } => {
             row(tx, what, DATE, &[p(param), number.into(), rid.into(), (*low).into(), (*high).into()])
@@ -259,7 +270,7 @@ impl SecondColumns {
             Value::Reference { target, id, .. } => {
                 Self { low: token_hash(id), high: i64::from(target.number()), ..Self::default() }
             }
-            Value::Shown { .. } | Value::Second { .. } | Value::Pair { .. } => Self::default(),
+            Value::Shown { .. } | Value::Second { .. } | Value::Joined { .. } | Value::Pair { .. } => Self::default(),
         }
     }
 }

@@ -1,0 +1,539 @@
+//! Batches and transactions. R4 §3.1.0.11.
+
+use crate::caller::{Return, version_of};
+use crate::clauses::Reading;
+use crate::found;
+use crate::links::{self, Links};
+use crate::moment;
+use crate::patch::Patch;
+use crate::query;
+use crate::read;
+use crate::refusal::Refusal;
+use crate::render;
+use crate::search::{Place, Search};
+use crate::serve::{Asked, blocking, transact, type_of};
+use crate::write::{self, Action, Deciding, Done, Op, Planned, Target};
+use axum::http::StatusCode;
+use axum::response::Response;
+use mach_access::{Act, Scope};
+use mach_base::limits;
+use mach_fhir::json::quote;
+use mach_fhir::tree::Value;
+use mach_fhir::{ResourceType, Tree};
+use mach_store::resources::Resource;
+use mach_store::sql::Query;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// What an entry asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verb {
+    // In the order in which a transaction is carried out.
+    Delete,
+    Post,
+    Put,
+    Patch,
+    Get,
+}
+
+/// An entry, read.
+#[derive(Clone, Debug)]
+struct Entry {
+    full_url: Option<String>,
+    verb: Verb,
+    /// Address below the base, without a query.
+    path: Vec<String>,
+    query: String,
+    resource: Option<String>,
+    if_match: Option<i64>,
+    if_none_match: bool,
+    if_none_exist: Option<String>,
+}
+
+/// What one entry was answered with.
+enum Answer {
+    Written(Done),
+    One(Resource),
+    Read(String),
+    Refused(Refusal),
+}
+
+/// Answers a Bundle posted to the base.
+///
+/// # Errors
+/// 400 where it is none, or too long; of a transaction, the refusal of its first entry that is refused.
+pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
+    // Reading tells whether anything is to be written; the decision comes before anything of it is looked up.
+    let (kind, entries) = {
+        let text = asked.json()?;
+        parse(text, &asked.caller.base)?
+    };
+    let writes = entries.iter().any(|e| matches!(e, Ok(e) if e.verb != Verb::Get));
+    let act = if writes { Act::WriteFhir } else { Act::ReadFhir };
+    let decision = asked.caller.decide(&asked.house, act).await?;
+    blocking(move || {
+        let target = format!("{kind} of {} entries", entries.len());
+        let wanted = asked.caller.returned.unwrap_or(Return::Minimal);
+        let base = asked.caller.base.clone();
+        let caller = Arc::new(asked.caller.clone());
+        let answers = match (kind, writes) {
+            ("transaction", _) => {
+                let entries: Vec<Entry> = entries.into_iter().collect::<Result<_, _>>()?;
+                let job = Job::prepare(entries, &base)?;
+                let audited = target.clone();
+                let work = move |deciding: &mut Deciding<'_, '_>| {
+                    let answers = job.run(deciding, &caller)?;
+                    deciding.tx.audit(None, &audited, "granted")?;
+                    Ok(answers)
+                };
+                transact(&asked.store, &decision, base, work).inspect_err(|_| {
+                    // The refusal itself goes to the asker; that it happened goes to the trail.
+                    let _ = asked.state.look(&decision, None, target.clone(), "failed");
+                })?
+            }
+            (_, true) => {
+                let audited = target.clone();
+                transact(&asked.store, &decision, base, move |deciding| {
+                    let answers = entries.into_iter().map(|e| one_of_batch(deciding, &caller, e)).collect();
+                    deciding.tx.audit(None, &audited, "granted")?;
+                    Ok(answers)
+                })?
+            }
+            (_, false) => {
+                let mut reader = asked.store.read(&decision)?;
+                let scope = reader.scope();
+                let answers = entries
+                    .into_iter()
+                    .map(|e| e.and_then(|e| get(&mut reader, scope, &caller, &e)).unwrap_or_else(Answer::Refused))
+                    .collect();
+                drop(reader);
+                asked.state.look(&decision, None, target, "granted")?;
+                answers
+            }
+        };
+        let body = response(&asked.caller.base, kind, &answers, wanted)?;
+        asked.caller.answer(StatusCode::OK, body, false)
+    })
+    .await
+}
+
+type Entries = Vec<Result<Entry, Refusal>>;
+
+fn parse(text: &str, base: &str) -> Result<(&'static str, Entries), Refusal> {
+    let tree = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
+    let root = tree.root();
+    if root.get_text("resourceType").as_deref() != Some("Bundle") {
+        return Err(Refusal::invalid("only a Bundle is posted to the base; a resource goes to its type").at("Bundle"));
+    }
+    let kind = match root.get_text("type").as_deref() {
+        Some("batch") => "batch",
+        Some("transaction") => "transaction",
+        other => {
+            let text =
+                format!("a Bundle posted here is a `batch` or a `transaction`, not `{}`", other.unwrap_or("none"));
+            return Err(Refusal::invalid(text).at("Bundle.type"));
+        }
+    };
+    let items: Vec<Value<'_>> = root.get("entry").into_iter().flat_map(Value::items).collect();
+    if items.len() > limits::FHIR_BUNDLE {
+        let text = format!("{} entries; at most {} in one Bundle", items.len(), limits::FHIR_BUNDLE);
+        return Err(Refusal::too_costly(text).at("Bundle.entry"));
+    }
+    let entries = items.into_iter().enumerate().map(|(n, item)| entry(item, base).map_err(|r| at(r, n))).collect();
+    Ok((kind, entries))
+}
+
+fn at(refusal: Refusal, n: usize) -> Refusal {
+    let place = format!("Bundle.entry[{n}]");
+    if refusal.expression.starts_with("Bundle.entry") {
+        return refusal;
+    }
+    let expression = if refusal.expression.is_empty() { place } else { format!("{place}: {}", refusal.expression) };
+    refusal.at(expression)
+}
+
+fn entry(item: Value<'_>, base: &str) -> Result<Entry, Refusal> {
+    let request = item.get("request").ok_or_else(|| Refusal::invalid("an entry has no `request`"))?;
+    let text = |name: &str| request.get_text(name).map(|t| t.into_owned());
+    let verb = match text("method").as_deref() {
+        Some("GET" | "HEAD") => Verb::Get,
+        Some("POST") => Verb::Post,
+        Some("PUT") => Verb::Put,
+        Some("PATCH") => Verb::Patch,
+        Some("DELETE") => Verb::Delete,
+        other => return Err(Refusal::invalid(format!("`{}` is no method of an entry", other.unwrap_or("none")))),
+    };
+    let url = text("url").ok_or_else(|| Refusal::invalid("an entry's request has no `url`"))?;
+    let below = url.strip_prefix(base).unwrap_or(&url).trim_start_matches('/');
+    if below.contains("://") {
+        return Err(Refusal::invalid(format!("`{url}` is not an address of this server")));
+    }
+    let (path, query) = below.split_once('?').unwrap_or((below, ""));
+    let path = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
+    Ok(Entry {
+        full_url: item.get_text("fullUrl").map(|t| t.into_owned()),
+        verb,
+        path,
+        query: query.to_owned(),
+        resource: item.get("resource").map(|r| r.raw().to_owned()),
+        if_match: text("ifMatch").map(|t| version_of(&t)).transpose()?,
+        if_none_match: text("ifNoneMatch").as_deref() == Some("*"),
+        if_none_exist: text("ifNoneExist").map(|t| t.trim_start_matches('?').to_owned()),
+    })
+}
+
+impl Entry {
+    fn kind(&self) -> Result<ResourceType, Refusal> {
+        if let Some(op) = self.path.iter().find(|s| s.starts_with('$')) {
+            return Err(Refusal::unsupported(format!("`{op}`: operations are not run within a Bundle")));
+        }
+        type_of(self.path.first().map_or("", String::as_str))
+    }
+
+    fn target(&self) -> Result<Target, Refusal> {
+        match self.path.as_slice() {
+            [_, id] if write::is_id(id) => Ok(Target::Id(id.clone())),
+            [_] if !self.query.is_empty() => Ok(Target::Query(self.query.clone())),
+            _ => Err(Refusal::invalid(format!("`{}` names no resource to write", self.path.join("/")))),
+        }
+    }
+
+    fn body(&self) -> Result<&str, Refusal> {
+        self.resource.as_deref().ok_or_else(|| Refusal::invalid("the entry has no `resource`"))
+    }
+
+    /// The patch of a PATCH: a Binary that holds a JSON Patch.
+    fn patch(&self) -> Result<Patch, Refusal> {
+        use base64::Engine;
+        let tree = Tree::parse(self.body()?).map_err(|e| Refusal::invalid(e.to_string()))?;
+        let root = tree.root();
+        let wrong = || Refusal::unsupported("a PATCH entry carries a Binary of `application/json-patch+json`");
+        if root.get_text("resourceType").as_deref() != Some("Binary")
+            || root.get_text("contentType").as_deref() != Some("application/json-patch+json")
+        {
+            return Err(wrong());
+        }
+        let data = root.get_text("data").ok_or_else(wrong)?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_bytes()).map_err(|_| wrong())?;
+        Patch::json(&String::from_utf8(bytes).map_err(|_| wrong())?)
+    }
+}
+
+/// A transaction's entries and the ids that its new resources get.
+struct Job {
+    entries: Vec<Entry>,
+    links: Links,
+    /// Ids by entry, where they are known before anything is asked.
+    ids: Vec<Option<String>>,
+    /// Writes made ready where nothing has to be asked first.
+    ready: Option<Vec<Option<Op>>>,
+    base: String,
+}
+
+impl Job {
+    fn prepare(entries: Vec<Entry>, base: &str) -> Result<Self, Refusal> {
+        let mut links = Links::default();
+        let mut ids = Vec::with_capacity(entries.len());
+        let mut named = HashSet::new();
+        for (n, entry) in entries.iter().enumerate() {
+            let id = known_id(entry).map_err(|r| at(r, n))?;
+            if let (Some(id), Verb::Put | Verb::Patch | Verb::Delete) = (&id, entry.verb) {
+                let kind = entry.kind().map_err(|r| at(r, n))?;
+                if !named.insert((kind, id.clone())) {
+                    let text = format!("`{}/{id}` stands twice in the transaction", kind.name());
+                    return Err(at(Refusal::invalid(text), n));
+                }
+            }
+            if let (Some(url), Some(id)) = (&entry.full_url, &id) {
+                let kind = entry.kind().map_err(|r| at(r, n))?;
+                if entry.verb != Verb::Get && !links.add(url, kind, id) {
+                    return Err(at(Refusal::invalid(format!("the fullUrl `{url}` stands twice")), n));
+                }
+            }
+            ids.push(id);
+        }
+        let mut job = Self { entries, links, ids, ready: None, base: base.to_owned() };
+        let asks = job.entries.iter().any(|e| {
+            e.if_none_exist.is_some()
+                || (e.verb == Verb::Put && e.path.len() == 1)
+                || e.resource.as_deref().is_some_and(links::has_conditions)
+        });
+        if !asks {
+            job.ready = Some(job.ops()?);
+        }
+        Ok(job)
+    }
+
+    /// The writes, by entry; all ids must be known.
+    fn ops(&self) -> Result<Vec<Option<Op>>, Refusal> {
+        (0..self.entries.len()).map(|n| self.op(n).map_err(|r| at(r, n))).collect()
+    }
+
+    fn op(&self, n: usize) -> Result<Option<Op>, Refusal> {
+        let entry = &self.entries[n];
+        if entry.verb == Verb::Get {
+            return Ok(None);
+        }
+        let kind = entry.kind()?;
+        let action = match (entry.verb, &self.ids[n]) {
+            (Verb::Post | Verb::Put, Some(id)) => {
+                let text = self.links.rewrite(entry.body()?)?;
+                let body = write::body(kind, &text)?;
+                let ready = write::ready(kind, &body.text, id, &self.base)?;
+                if entry.verb == Verb::Post {
+                    Action::Create { ready, if_none_exist: None }
+                } else {
+                    if let (Some(own), [_, id]) = (&body.id, entry.path.as_slice())
+                        && own != id
+                    {
+                        let text = format!("the address says id `{id}`, the resource says `{own}`");
+                        return Err(Refusal::invalid(text).at("resource.id"));
+                    }
+                    let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
+                    Action::Update { target: Target::Id(id.clone()), body, ready: Some(ready), if_match, if_none_match }
+                }
+            }
+            (Verb::Patch, _) => {
+                Action::Patch { target: entry.target()?, patch: entry.patch()?, if_match: entry.if_match }
+            }
+            (Verb::Delete, _) => Action::Delete { target: entry.target()?, if_match: entry.if_match },
+            _ => return Err(Refusal::internal("an entry without an id")),
+        };
+        Ok(Some(Op { kind, action }))
+    }
+
+    fn run(mut self, deciding: &mut Deciding<'_, '_>, caller: &crate::caller::Caller) -> Result<Vec<Answer>, Refusal> {
+        let mut planned: Vec<Option<Planned>> = self.entries.iter().map(|_| None).collect();
+        if self.ready.is_none() {
+            for (n, plan) in planned.iter_mut().enumerate() {
+                *plan = self.resolve(deciding, n).map_err(|r| at(r, n))?;
+            }
+            let (entries, links) = (&self.entries, &mut self.links);
+            for (n, entry) in entries.iter().enumerate() {
+                if let Some(text) = &entry.resource {
+                    links.resolve_conditions(deciding, text).map_err(|r| at(r, n))?;
+                }
+            }
+        }
+        let ready = self.ready.take();
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        order.sort_by_key(|n| self.entries[*n].verb);
+        let mut ready = ready.unwrap_or_else(|| self.entries.iter().map(|_| None).collect());
+        let mut written = HashSet::new();
+        for n in order.iter().copied().filter(|n| self.entries[*n].verb != Verb::Get) {
+            if planned[n].is_some() {
+                continue;
+            }
+            let op = match ready[n].take() {
+                Some(op) => op,
+                None => {
+                    self.op(n).map_err(|r| at(r, n))?.ok_or_else(|| Refusal::internal("an entry without a write"))?
+                }
+            };
+            let plan = deciding.plan(op).map_err(|r| at(r, n))?;
+            if let Some((kind, id)) = plan.identity()
+                && !written.insert((kind, id.to_owned()))
+            {
+                let text = format!("`{}/{id}` is written twice in the transaction", kind.name());
+                return Err(at(Refusal::invalid(text), n));
+            }
+            planned[n] = Some(plan);
+        }
+        let mut numbers = Vec::new();
+        let mut plans = Vec::new();
+        for n in order.iter().copied() {
+            if let Some(plan) = planned[n].take() {
+                numbers.push(n);
+                plans.push(plan);
+            }
+        }
+        let mut answers: Vec<Option<Answer>> = self.entries.iter().map(|_| None).collect();
+        for (n, done) in numbers.into_iter().zip(deciding.carry_out(plans)?) {
+            answers[n] = Some(Answer::Written(done));
+        }
+        let scope = deciding.scope;
+        for (n, entry) in self.entries.iter().enumerate().filter(|(_, e)| e.verb == Verb::Get) {
+            write_searchable(deciding.tx, entry).map_err(|r| at(r, n))?;
+            answers[n] = Some(get(deciding.tx, scope, caller, entry).map_err(|r| at(r, n))?);
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Asks the conditions of entry `n`: gives it its id, or what it matched.
+    fn resolve(&mut self, deciding: &mut Deciding<'_, '_>, n: usize) -> Result<Option<Planned>, Refusal> {
+        let entry = &self.entries[n];
+        let criteria = match (entry.verb, &entry.if_none_exist) {
+            (Verb::Post, Some(criteria)) => criteria,
+            (Verb::Put, _) if entry.path.len() == 1 => &entry.query,
+            _ => return Ok(None),
+        };
+        let kind = entry.kind()?;
+        let mut found = deciding.matching(kind, criteria)?;
+        if found.len() > 1 {
+            return Err(Refusal::several(&format!("{}?{criteria}", kind.name())));
+        }
+        let found = found.pop();
+        let id = match &found {
+            Some(found) => found.id.clone(),
+            None => match &self.ids[n] {
+                Some(id) => id.clone(),
+                None => write::body(kind, entry.body()?)?.id.map_or_else(write::new_id, Ok)?,
+            },
+        };
+        if let Some(url) = &entry.full_url {
+            self.links.set(url, kind, &id);
+        }
+        let is_post = entry.verb == Verb::Post;
+        self.ids[n] = Some(id);
+        Ok(found.filter(|_| is_post).map(Planned::found))
+    }
+}
+
+/// The id of an entry's resource as far as it is known before asking.
+fn known_id(entry: &Entry) -> Result<Option<String>, Refusal> {
+    Ok(match (entry.verb, entry.path.as_slice()) {
+        (Verb::Get, _) => None,
+        (Verb::Post, [_]) => Some(write::new_id()?),
+        (_, [_, id]) if write::is_id(id) => Some(id.clone()),
+        (Verb::Post, _) => return Err(Refusal::invalid("a POST entry goes to a type")),
+        _ => {
+            entry.target()?;
+            None
+        }
+    })
+}
+
+fn one_of_batch(
+    deciding: &mut Deciding<'_, '_>,
+    caller: &crate::caller::Caller,
+    entry: Result<Entry, Refusal>,
+) -> Answer {
+    let run = |deciding: &mut Deciding<'_, '_>, entry: Entry| -> Result<Answer, Refusal> {
+        if entry.verb == Verb::Get {
+            write_searchable(deciding.tx, &entry)?;
+            let scope = deciding.scope;
+            return get(deciding.tx, scope, caller, &entry);
+        }
+        let kind = entry.kind()?;
+        let base = deciding.base;
+        let action = match entry.verb {
+            Verb::Post => {
+                let body = write::body(kind, entry.body()?)?;
+                let ready = write::ready(kind, &body.text, &write::new_id()?, base)?;
+                Action::Create { ready, if_none_exist: entry.if_none_exist.clone() }
+            }
+            Verb::Put => {
+                let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
+                crate::serve::update(kind, entry.target()?, entry.body()?, if_match, if_none_match, base)?
+            }
+            Verb::Patch => Action::Patch { target: entry.target()?, patch: entry.patch()?, if_match: entry.if_match },
+            Verb::Delete | Verb::Get => Action::Delete { target: entry.target()?, if_match: entry.if_match },
+        };
+        let planned = deciding.plan(Op { kind, action })?;
+        let done = deciding.carry_out(vec![planned])?.pop();
+        Ok(Answer::Written(done.ok_or_else(|| Refusal::internal("a write gave nothing"))?))
+    };
+    entry.and_then(|entry| run(deciding, entry)).unwrap_or_else(Answer::Refused)
+}
+
+/// A search of an entry, read.
+fn search_of(entry: &Entry, base: &str) -> Result<Option<(Place, Search)>, Refusal> {
+    let pairs = query::pairs(&entry.query)?;
+    let place = match entry.path.as_slice() {
+        [] => Place::System,
+        [kind] => Place::Type(type_of(kind)?),
+        [kind, id, of] if of != "_history" => {
+            Place::Compartment(kind.clone(), id.clone(), if of == "*" { None } else { Some(type_of(of)?) })
+        }
+        _ => return Ok(None),
+    };
+    let search = Search::read(&Reading::new(base), &place, &pairs, crate::search::Handling::Lenient)?;
+    Ok(Some((place, search)))
+}
+
+fn write_searchable(on: &mut dyn Query, entry: &Entry) -> Result<(), Refusal> {
+    match search_of(entry, "")? {
+        Some((_, search)) => write::indexed(on, &search.trusted()),
+        None => Ok(()),
+    }
+}
+
+fn get(on: &mut dyn Query, scope: Scope, caller: &crate::caller::Caller, entry: &Entry) -> Result<Answer, Refusal> {
+    if let Some((place, search)) = search_of(entry, &caller.base)? {
+        if let Place::Compartment(kind, id, _) = &place {
+            read::current(on, scope, type_of(kind)?, id)?;
+        }
+        write::indexed(on, &search.trusted())?;
+        let page = found::answer(on, scope, &search)?;
+        return Ok(Answer::Read(found::bundle(caller, &format!("/{}", entry.path.join("/")), &search, &page)?));
+    }
+    let kind = entry.kind()?;
+    let found = match entry.path.as_slice() {
+        [_, id] => read::current(on, scope, kind, id)?,
+        [_, id, _, version] => read::version(on, scope, kind, id, version)?,
+        _ => return Err(Refusal::unsupported(format!("`{}` is not read within a Bundle", entry.path.join("/")))),
+    };
+    Ok(Answer::One(found))
+}
+
+fn response(base: &str, kind: &str, answers: &[Answer], wanted: Return) -> Result<String, Refusal> {
+    let mut out = found::open_bundle(&format!("{kind}-response"), None, &[("self", base.to_owned())]);
+    let mut entries = found::Entries::default();
+    for answer in answers {
+        entries.next(&mut out);
+        match answer {
+            Answer::Written(done) => {
+                let live = done.resource.as_ref().filter(|r| !r.deleted);
+                let shown = wanted == Return::Representation;
+                written(&mut out, base, (done.kind, &done.id), live, done.status, shown)?;
+            }
+            Answer::One(found) => {
+                written(&mut out, base, (found.kind, &found.id), Some(found), StatusCode::OK, true)?;
+            }
+            Answer::Read(bundle) => {
+                out.push_str("\"resource\":");
+                out.push_str(bundle);
+                out.push_str(",\"response\":{\"status\":\"200 OK\"}}");
+            }
+            Answer::Refused(refusal) => {
+                out.push_str("\"response\":{\"status\":");
+                quote(&mut out, &refusal.status.to_string());
+                out.push_str(",\"outcome\":");
+                out.push_str(&refusal.outcome());
+                out.push_str("}}");
+            }
+        }
+    }
+    entries.close(&mut out);
+    Ok(out)
+}
+
+fn written(
+    out: &mut String,
+    base: &str,
+    (kind, id): (ResourceType, &str),
+    live: Option<&Resource>,
+    status: StatusCode,
+    shown: bool,
+) -> Result<(), Refusal> {
+    let address = format!("{base}/{}/{id}", kind.name());
+    if let Some(resource) = live {
+        out.push_str("\"fullUrl\":");
+        quote(out, &address);
+        if shown {
+            out.push_str(",\"resource\":");
+            out.push_str(&render::with_meta(&resource.body, resource.version, resource.at)?);
+        }
+        out.push(',');
+    }
+    out.push_str("\"response\":{\"status\":");
+    quote(out, &status.to_string());
+    if let Some(resource) = live {
+        out.push_str(",\"location\":");
+        quote(out, &format!("{address}/_history/{}", resource.version));
+        out.push_str(&format!(",\"etag\":\"W/\\\"{}\\\"\",\"lastModified\":", resource.version));
+        quote(out, &moment::instant(resource.at));
+    }
+    out.push_str("}}");
+    Ok(())
+}

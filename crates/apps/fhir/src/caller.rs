@@ -1,0 +1,157 @@
+//! Who asks, how they want to be answered, and by which name they call this server.
+
+use crate::refusal::{FHIR_JSON, Refusal};
+use crate::render;
+use crate::search::Handling;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use mach_access::{Act, Decision, Scope};
+use mach_house::{House, Session};
+
+/// What a write answers with. `Prefer: return=…`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Return {
+    /// The resource.
+    #[default]
+    Representation,
+    /// Nothing but headers.
+    Minimal,
+    /// An OperationOutcome.
+    Outcome,
+}
+
+/// A request's asker and wishes.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The signed-in person or system.
+    pub session: Session,
+    /// `https://host/fhir`, without a last `/`.
+    pub base: String,
+    /// Headers as sent.
+    pub headers: HeaderMap,
+    /// `Prefer: handling`.
+    pub handling: Handling,
+    /// `Prefer: return`; `None` where it was not said.
+    pub returned: Option<Return>,
+    /// `Prefer: respond-async`.
+    pub asynchronous: bool,
+    /// Indented.
+    pub pretty: bool,
+}
+
+impl FromRequestParts<House> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Refusal> {
+        acceptable(parts)?;
+        let base = base(&parts.headers);
+        let session = Session::from_request_parts(parts, house).await?;
+        let mut caller = Self {
+            session,
+            base,
+            headers: parts.headers.clone(),
+            handling: Handling::Lenient,
+            returned: None,
+            asynchronous: false,
+            pretty: parts.uri.query().is_some_and(|q| q.split('&').any(|p| p == "_pretty=true")),
+        };
+        for value in parts.headers.get_all("prefer").iter().filter_map(|v| v.to_str().ok()) {
+            caller.prefer(value);
+        }
+        Ok(caller)
+    }
+}
+
+/// The URL by which the sender knows this server.
+pub fn base(headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let host = text("host").filter(|h| h.len() < 256 && !h.contains(['/', '"', '<', '\\'])).unwrap_or("localhost");
+    let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+    format!("{scheme}://{host}/fhir")
+}
+
+/// Only JSON is written; who takes nothing else is told so.
+fn acceptable(parts: &Parts) -> Result<(), Refusal> {
+    let asked = parts.uri.query().into_iter().flat_map(|q| q.split('&')).find_map(|p| p.strip_prefix("_format="));
+    let refused = |what: &str| {
+        let text = format!("`{what}` is not written here; ask for `application/fhir+json`");
+        Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "not-supported", text))
+    };
+    if let Some(format) = asked {
+        let format = crate::query::decode(format)?;
+        let plain = format.split(';').next().unwrap_or_default().trim().replace(' ', "+");
+        let known = matches!(plain.as_str(), "" | "json" | "text/json" | "application/json" | "application/fhir+json");
+        return if known { Ok(()) } else { refused(&plain) };
+    }
+    let Some(accept) = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return Ok(()) };
+    let mut kinds = accept.split(',').map(|k| k.split(';').next().unwrap_or_default().trim());
+    if kinds.any(|k| {
+        k.is_empty()
+            || k.contains("json")
+            || matches!(k, "*/*" | "application/*" | "text/html" | "application/octet-stream")
+    }) {
+        return Ok(());
+    }
+    refused(accept)
+}
+
+impl Caller {
+    fn prefer(&mut self, value: &str) {
+        for part in value.split([';', ',']).map(str::trim) {
+            match part {
+                "handling=strict" => self.handling = Handling::Strict,
+                "handling=lenient" => self.handling = Handling::Lenient,
+                "return=minimal" => self.returned = Some(Return::Minimal),
+                "return=representation" => self.returned = Some(Return::Representation),
+                "return=OperationOutcome" => self.returned = Some(Return::Outcome),
+                "respond-async" => self.asynchronous = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// Asks whether the caller may do `act`.
+    ///
+    /// # Errors
+    /// 403, audited.
+    pub async fn decide(&self, house: &House, act: Act) -> Result<Decision, Refusal> {
+        Ok(house.decide(&self.session, act).await?)
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// An answer with a JSON body.
+    ///
+    /// # Errors
+    /// 500 where the body is no JSON and must be indented.
+    pub fn answer(&self, status: StatusCode, body: String, pretty: bool) -> Result<Response, Refusal> {
+        let body = if pretty || self.pretty { render::pretty(&body)? } else { body };
+        Ok((status, [(header::CONTENT_TYPE, FHIR_JSON)], body).into_response())
+    }
+}
+
+/// The facility that a scope writes for; 0 is the province.
+pub fn facility_of(scope: Scope) -> i64 {
+    scope.facility().unwrap_or(0)
+}
+
+/// Adds a header whose value we made ourselves.
+pub fn with_header(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// `W/"3"` or `"3"` as 3.
+///
+/// # Errors
+/// 400 where it is no version of ours.
+pub fn version_of(tag: &str) -> Result<i64, Refusal> {
+    let plain = tag.trim().trim_start_matches("W/").trim_matches('"');
+    plain.parse().map_err(|_| Refusal::invalid(format!("`{tag}` is no version; write `W/\"3\"`")).at("If-Match"))
+}

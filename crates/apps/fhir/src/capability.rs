@@ -1,0 +1,158 @@
+//! The CapabilityStatement: written from the definitions and from what the handler does, so that it stays true.
+
+use crate::refusal::FHIR_JSON;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use mach_fhir::ResourceType;
+use mach_fhir::definitions::{self, ParamKind, SearchParam};
+use mach_fhir::json::Writer;
+use std::sync::LazyLock;
+
+/// Stands for the server's URL in the prepared text.
+const BASE: &str = "\u{1}base";
+
+/// `GET /fhir/metadata`; open to everyone, it says nothing of what is stored.
+pub async fn metadata(headers: HeaderMap) -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(statement);
+    let escaped = BASE.replace('\u{1}', "\\u0001");
+    let body = TEXT.replace(&escaped, &crate::caller::base(&headers));
+    ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response()
+}
+
+/// Operations on all types.
+const OPERATIONS: [(&str, &str); 4] = [
+    ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta"),
+    ("meta-add", "http://hl7.org/fhir/OperationDefinition/Resource-meta-add"),
+    ("meta-delete", "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete"),
+    ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
+];
+
+const INTERACTIONS: [&str; 9] =
+    ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"];
+
+/// Types that are messages between programs and are never stored for themselves.
+pub const NOT_STORED: [ResourceType; 1] = [ResourceType::PARAMETERS];
+
+fn statement() -> String {
+    let mut out = String::new();
+    Writer::object(&mut out, |w| {
+        w.text("resourceType", "CapabilityStatement").text("status", "active").text("date", "2026-11-20");
+        w.text("kind", "instance").text("fhirVersion", "4.0.1");
+        w.nested("software", |w| {
+            w.text("name", "Mạch").text("version", env!("CARGO_PKG_VERSION"));
+        });
+        w.nested("implementation", |w| {
+            w.text("description", "Hồ sơ sức khỏe của tỉnh (the province's health record)").text("url", BASE);
+        });
+        w.list("format", |l| {
+            l.item_text("application/fhir+json").item_text("json");
+        });
+        w.list("patchFormat", |l| {
+            l.item_text("application/json-patch+json");
+        });
+        w.list("rest", |l| {
+            l.item(rest);
+        });
+    });
+    out
+}
+
+fn rest(w: &mut Writer<'_>) {
+    w.text("mode", "server");
+    w.nested("security", |w| {
+        w.text(
+            "description",
+            "Authorization: Bearer, a token of `mach token new`, or the session of a signed-in person",
+        );
+    });
+    w.list("resource", |l| {
+        for kind in ResourceType::all().filter(|k| stored(*k)) {
+            l.item(|w| resource(w, kind));
+        }
+    });
+    w.list("interaction", |l| {
+        for code in ["transaction", "batch", "history-system", "search-system"] {
+            l.item(|w| {
+                w.text("code", code);
+            });
+        }
+    });
+    w.list("compartment", |l| {
+        let mut names: Vec<&str> = definitions::r4().compartments().map(|(name, ..)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            l.item_text(&format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_lowercase()));
+        }
+    });
+}
+
+/// Whether resources of a type are stored.
+pub fn stored(kind: ResourceType) -> bool {
+    definitions::r4().find(kind.name()).is_some() && !NOT_STORED.contains(&kind)
+}
+
+fn resource(w: &mut Writer<'_>, kind: ResourceType) {
+    w.text("type", kind.name()).text("profile", &format!("http://hl7.org/fhir/StructureDefinition/{}", kind.name()));
+    w.list("interaction", |l| {
+        for code in INTERACTIONS {
+            l.item(|w| {
+                w.text("code", code);
+            });
+        }
+    });
+    w.text("versioning", "versioned-update").raw("readHistory", true).raw("updateCreate", true);
+    w.raw("conditionalCreate", true).text("conditionalRead", "full-support").raw("conditionalUpdate", true);
+    w.text("conditionalDelete", "single");
+    w.list("referencePolicy", |l| {
+        l.item_text("literal").item_text("logical");
+    });
+    let references: Vec<&SearchParam> = searched(kind).filter(|p| p.kind == ParamKind::Reference).collect();
+    w.list("searchInclude", |l| {
+        l.item_text("*");
+        for param in &references {
+            l.item_text(&format!("{}:{}", kind.name(), param.code));
+        }
+    });
+    w.list("searchParam", |l| {
+        for param in searched(kind) {
+            l.item(|w| {
+                w.text("name", param.code).text("definition", param.url).text("type", kind_code(param.kind));
+            });
+        }
+    });
+    w.list("operation", |l| {
+        for (name, definition) in OPERATIONS {
+            l.item(|w| {
+                w.text("name", name).text("definition", definition);
+            });
+        }
+        if kind == ResourceType::PATIENT {
+            l.item(|w| {
+                w.text("name", "everything");
+                w.text("definition", "http://hl7.org/fhir/OperationDefinition/Patient-everything");
+            });
+        }
+    });
+}
+
+/// The parameters that a search of a type understands.
+fn searched(kind: ResourceType) -> impl Iterator<Item = &'static SearchParam> {
+    definitions::r4()
+        .params_of(kind.name())
+        .filter(|p| p.kind != ParamKind::Special && (p.kind != ParamKind::Composite || p.components.len() == 2))
+}
+
+fn kind_code(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Number => "number",
+        ParamKind::Date => "date",
+        ParamKind::String => "string",
+        ParamKind::Token => "token",
+        ParamKind::Reference => "reference",
+        ParamKind::Composite => "composite",
+        ParamKind::Quantity => "quantity",
+        ParamKind::Uri => "uri",
+        ParamKind::Special => "special",
+    }
+}

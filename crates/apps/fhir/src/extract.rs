@@ -1,0 +1,181 @@
+//! What a resource is found by, from its tree to the store's values.
+
+use crate::refusal::Refusal;
+use mach_fhir::definitions::{self, ParamKind};
+use mach_fhir::index::Param;
+use mach_fhir::search::SearchValue;
+use mach_fhir::{Decimal, ResourceType, Tree};
+use mach_store::resources::Value;
+use mach_store::search::number::sortable;
+use mach_store::search::value::UNIT_TEXT;
+
+/// Seconds by which local minutes are ahead of UTC.
+const LOCAL: i64 = 7 * 3600;
+
+/// What the store wants to know of a resource.
+#[derive(Clone, Debug, Default)]
+pub struct Extract {
+    /// Everything it is found by.
+    pub values: Vec<Value>,
+    /// Id of the Patient it belongs to, where it says so.
+    pub patient: Option<String>,
+    /// Its clinical time, minutes of local time.
+    pub date: Option<i64>,
+}
+
+/// Reads a resource. `base` is this server's URL: references to it are references to resources here.
+///
+/// # Errors
+/// 422 where a search parameter cannot be computed on it: no valid resource gives that.
+pub fn extract(kind: ResourceType, tree: &Tree<'_>, base: &str) -> Result<Extract, Refusal> {
+    let found = mach_fhir::search::extract(kind, tree)
+        .map_err(|e| Refusal::unprocessable("structure", format!("the resource cannot be indexed: {e}")))?;
+    let r4 = definitions::r4();
+    let mut values = Vec::with_capacity(found.len());
+    for one in &found {
+        // These two are columns of the resource itself.
+        if matches!(one.code, "_id" | "_lastUpdated") {
+            continue;
+        }
+        let is_reference = || r4.param(kind.name(), one.code).is_some_and(|p| p.kind == ParamKind::Reference);
+        push(&mut values, Param(one.number), &one.value, base, &is_reference);
+    }
+    let places = r4.compartment("Patient", kind.name()).unwrap_or_default();
+    let patient = values.iter().find_map(|v| match v {
+        Value::Reference { param, target: ResourceType::PATIENT, id }
+            if places.iter().any(|p| r4.param(kind.name(), p).is_some_and(|p| p.number == param.0)) =>
+        {
+            Some(id.clone())
+        }
+        _ => None,
+    });
+    let date = values.iter().find_map(|v| match v {
+        Value::Date { param: Param::DATE, low, .. } if *low > i64::MIN => Some((low + LOCAL).div_euclid(60)),
+        _ => None,
+    });
+    Ok(Extract { values, patient, date })
+}
+
+fn push(out: &mut Vec<Value>, param: Param, value: &SearchValue<'_>, base: &str, is_reference: &dyn Fn() -> bool) {
+    match value {
+        SearchValue::Token { system, code, text } => {
+            if code.is_some() || system.is_some() {
+                out.push(Value::Token { param, system: owned(system), code: owned(code) });
+            }
+            if let Some(text) = text {
+                out.push(Value::Shown { param, text: text.to_string() });
+            }
+        }
+        SearchValue::TypedIdentifier { system, code, value } => {
+            out.push(Value::Second { param, system: owned(system), code: format!("{code}|{value}") });
+        }
+        SearchValue::Identifier { system, value } => {
+            out.push(Value::Second { param, system: owned(system), code: value.to_string() });
+        }
+        SearchValue::Text { text, is_joined: true } => out.push(Value::Joined { param, text: text.to_string() }),
+        SearchValue::Text { text, .. } => out.push(Value::Text { param, text: mach_base::text::nfc(text) }),
+        SearchValue::Quantity { code, unit, .. } => {
+            out.extend(single(param, value, base));
+            // The printed unit finds it too, where it is not the code itself.
+            if let (Some(unit), Some(Value::Quantity { low, high, .. })) = (unit, single(param, value, base))
+                && code.as_ref() != Some(unit)
+            {
+                out.push(Value::Quantity { param, low, high, system: UNIT_TEXT.to_owned(), unit: unit.to_string() });
+            }
+        }
+        SearchValue::Uri(uri) if is_reference() => {
+            out.push(Value::Url { param, url: uri.to_string() });
+            if let Some((plain, _)) = uri.split_once('|') {
+                out.push(Value::Url { param, url: plain.to_owned() });
+            }
+        }
+        SearchValue::Composite(parts) => {
+            let [first, second] = parts.as_slice() else { return };
+            for first in first.iter().filter_map(first_of_pair) {
+                let seconds = second.iter().filter_map(|s| single(param, s, base));
+                out.extend(seconds.map(|s| Value::Pair { param, first: first.clone(), second: Box::new(s) }));
+            }
+        }
+        other => out.extend(single(param, other, base)),
+    }
+}
+
+/// A value that makes one row.
+fn single(param: Param, value: &SearchValue<'_>, base: &str) -> Option<Value> {
+    Some(match value {
+        SearchValue::Token { system, code: Some(code), .. } => {
+            Value::Token { param, system: owned(system), code: code.to_string() }
+        }
+        SearchValue::Text { text, .. } => Value::Text { param, text: mach_base::text::nfc(text) },
+        SearchValue::Reference { base: of, target, id, .. } if of.is_empty() || of == base => {
+            Value::Reference { param, target: *target, id: id.to_string() }
+        }
+        SearchValue::Reference { base: of, target, id, .. } => {
+            Value::Url { param, url: format!("{of}/{}/{id}", target.name()) }
+        }
+        SearchValue::Date { low, high } => {
+            let seconds = |micros: i64| micros.div_euclid(1_000_000);
+            Value::Date {
+                param,
+                low: if *low == i64::MIN { i64::MIN } else { seconds(*low) },
+                high: if *high == i64::MAX { i64::MAX } else { seconds(*high - 1) },
+            }
+        }
+        SearchValue::Number { low, high } => {
+            let (low, high) = ends(*low, *high);
+            Value::Quantity { param, low, high, system: String::new(), unit: String::new() }
+        }
+        SearchValue::Quantity { low, high, system, code, unit } => {
+            let (low, high) = ends(*low, *high);
+            let unit = if code.is_some() || system.is_some() { owned(code) } else { owned(unit) };
+            Value::Quantity { param, low, high, system: owned(system), unit }
+        }
+        SearchValue::Uri(uri) => Value::Uri { param, uri: uri.to_string() },
+        _ => return None,
+    })
+}
+
+fn first_of_pair(value: &SearchValue<'_>) -> Option<(String, String)> {
+    match value {
+        SearchValue::Token { system, code: Some(code), .. } => Some((owned(system), code.to_string())),
+        SearchValue::Reference { target, id, .. } => Some((target.name().to_owned(), id.to_string())),
+        _ => None,
+    }
+}
+
+fn owned(text: &Option<std::borrow::Cow<'_, str>>) -> String {
+    text.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The ends of a value as sortable numbers. A number as written stands for itself (R4: prefixes take it as exact); what it
+/// may mean by its last digit is taken off again, and only ranges stay ranges.
+fn ends(low: Option<Decimal>, high: Option<Decimal>) -> (i64, i64) {
+    let code = |d: Decimal| sortable(d.units(), d.scale());
+    if let (Some(low), Some(high)) = (low, high)
+        && low.scale() == high.scale()
+        && low.scale() > 0
+        && high.units() - low.units() == 10
+        && low.units() % 5 == 0
+        && low.units() % 10 != 0
+        && let Some(exact) = Decimal::new(low.units() + 5, low.scale())
+    {
+        return (code(exact), code(exact));
+    }
+    (low.map_or(i64::MIN, code), high.map_or(i64::MAX, code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_numbers_stand_for_themselves() {
+        let d = |t: &str| Decimal::parse(t);
+        let exact = |t: &str| d(t).map(|d| sortable(d.units(), d.scale())).unwrap();
+        assert_eq!(ends(d("5.395"), d("5.405")), (exact("5.40"), exact("5.40")));
+        assert_eq!(ends(d("-0.05"), d("0.05")), (0, 0));
+        assert_eq!(ends(d("7"), d("7")), (exact("7"), exact("7")));
+        assert_eq!(ends(d("1.45"), d("2.55")), (exact("1.45"), exact("2.55")));
+        assert_eq!(ends(None, d("5")), (i64::MIN, exact("5")));
+    }
+}

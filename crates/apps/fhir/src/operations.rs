@@ -1,0 +1,261 @@
+//! Operations: `$everything`, `$meta`, `$meta-add`, `$meta-delete`, `$validate`.
+
+use crate::clauses::Reading;
+use crate::found;
+use crate::query::Pair;
+use crate::read;
+use crate::refusal::{Refusal, note};
+use crate::render;
+use crate::search::{Include, Place, Search, references};
+use crate::serve::{Asked, blocking, short, transact, type_of};
+use crate::structure;
+use crate::write::{Action, Op, Target};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use mach_access::Act;
+use mach_base::limits;
+use mach_fhir::json::quote;
+use mach_fhir::tree::Value;
+use mach_fhir::{ResourceType, Tree};
+
+/// Runs the operation `name` on what the address names before it.
+///
+/// # Errors
+/// 404 where there is no such operation there; those of the operation.
+pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, Refusal> {
+    let on: Vec<&str> = on.iter().map(String::as_str).collect();
+    match (name, on.as_slice()) {
+        ("$everything", ["Patient", id]) => everything(asked, (*id).to_owned()).await,
+        ("$meta", [kind, id]) => meta(asked, type_of(kind)?, (*id).to_owned()).await,
+        ("$meta-add", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), true).await,
+        ("$meta-delete", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), false).await,
+        ("$validate", [kind] | [kind, _]) => validate(asked, type_of(kind)?).await,
+        _ => {
+            let text = format!("`{name}` is no operation of `/{}`", on.join("/"));
+            Err(Refusal::new(StatusCode::NOT_FOUND, "not-supported", text))
+        }
+    }
+}
+
+/// The whole record of a patient: the compartment, and what it refers to.
+async fn everything(asked: Asked, id: String) -> Result<Response, Refusal> {
+    let decision = asked.caller.decide(&asked.house, Act::ReadFhir).await?;
+    let mut pairs = Vec::new();
+    let mut paged = false;
+    let (mut start, mut end) = (None, None);
+    for pair in asked.pairs()? {
+        match pair.name.as_str() {
+            "start" => start = Some(crate::moment::seconds(&pair.value).ok_or_else(|| wrong(&pair))?.0),
+            "end" => end = Some(crate::moment::seconds(&pair.value).ok_or_else(|| wrong(&pair))?.1),
+            "_since" => pairs.push(Pair { name: "_lastUpdated".to_owned(), value: format!("ge{}", pair.value) }),
+            "_count" => {
+                paged = true;
+                pairs.push(pair);
+            }
+            "_type" | "_page" | "_elements" | "_summary" | "_format" | "_pretty" => pairs.push(pair),
+            _ => {}
+        }
+    }
+    blocking(move || {
+        let place = Place::Compartment("Patient".to_owned(), id.clone(), None);
+        let reading = Reading::new(&asked.caller.base);
+        let mut search = Search::read(&reading, &place, &pairs, asked.caller.handling)?;
+        if !paged {
+            search.count = limits::FHIR_COUNTED;
+        }
+        // Whatever the record refers to and is nobody's record itself: who, where, with what.
+        let what = search.asked.iter().filter_map(|(kind, _)| references(&reading, *kind, None)).collect();
+        search.includes.push(Include { what, back: false, iterate: false });
+        let mut reader = asked.store.read(&decision)?;
+        let person = found::must_exist(&mut reader, ResourceType::PATIENT, &id)?.patient;
+        let mut page = found::page(&asked.state, &asked.store, &mut reader, &search)?;
+        drop(reader);
+        if start.is_some() || end.is_some() {
+            page.matches.retain(|r| r.kind == ResourceType::PATIENT || within(r.date, start, end));
+            page.total = None;
+        }
+        asked.state.look(&decision, person, short(format!("Patient/{id}/$everything")), "granted")?;
+        let body = found::bundle(&asked.caller, &format!("/Patient/{id}/$everything"), &search, &page)?;
+        asked.caller.answer(StatusCode::OK, body, search.shape.pretty)
+    })
+    .await
+}
+
+fn wrong(pair: &Pair) -> Refusal {
+    Refusal::invalid(format!("`{}` cannot be `{}`", pair.name, pair.value)).at(pair.name.clone())
+}
+
+/// Whether a clinical time (minutes of local time) lies between two seconds; what has none is always within.
+fn within(date: Option<i64>, start: Option<i64>, end: Option<i64>) -> bool {
+    let Some(at) = date.map(|minute| minute * 60 - 7 * 3600) else { return true };
+    start.is_none_or(|s| at >= s) && end.is_none_or(|e| at <= e)
+}
+
+async fn meta(asked: Asked, kind: ResourceType, id: String) -> Result<Response, Refusal> {
+    let decision = asked.caller.decide(&asked.house, Act::ReadFhir).await?;
+    blocking(move || {
+        let mut reader = asked.store.read(&decision)?;
+        let scope = reader.scope();
+        let found = read::current(&mut reader, scope, kind, &id)?;
+        drop(reader);
+        asked.state.look(&decision, found.patient, short(format!("{}/{id}/$meta", kind.name())), "granted")?;
+        let body = meta_parameters(&render::with_meta(&found.body, found.version, found.at)?)?;
+        asked.caller.answer(StatusCode::OK, body, false)
+    })
+    .await
+}
+
+fn meta_parameters(resource: &str) -> Result<String, Refusal> {
+    let tree = Tree::parse(resource).map_err(Refusal::internal)?;
+    let meta = tree.root().get("meta").map_or("{}", Value::raw);
+    Ok(format!("{{\"resourceType\":\"Parameters\",\"parameter\":[{{\"name\":\"return\",\"valueMeta\":{meta}}}]}}"))
+}
+
+async fn change_meta(asked: Asked, kind: ResourceType, id: String, add: bool) -> Result<Response, Refusal> {
+    if asked.method != Method::POST {
+        let text = "`$meta-add` and `$meta-delete` are posted";
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not-supported", text));
+    }
+    let decision = asked.caller.decide(&asked.house, Act::WriteFhir).await?;
+    blocking(move || {
+        let given = asked.json()?.to_owned();
+        let base = asked.caller.base.clone();
+        let body = transact(&asked.store, &decision, base, move |deciding| {
+            let scope = deciding.scope;
+            let now = read::current(deciding.tx, scope, kind, &id)?;
+            let text = merged(&now.body, &given, add)?;
+            let target = Target::Id(id.clone());
+            let action: Action = crate::serve::update(kind, target, &text, Some(now.version), false, deciding.base)?;
+            let planned = deciding.plan(Op { kind, action })?;
+            let done = deciding.carry_out(vec![planned])?.pop().and_then(|d| d.resource);
+            let done = done.ok_or_else(|| Refusal::internal("a write gave nothing"))?;
+            deciding.tx.audit(done.patient, &short(format!("{}/{id} meta", kind.name())), "granted")?;
+            meta_parameters(&render::with_meta(&done.body, done.version, done.at)?)
+        })?;
+        asked.caller.answer(StatusCode::OK, body, false)
+    })
+    .await
+}
+
+/// A coding's identity; a profile is its own.
+fn identity(value: Value<'_>) -> String {
+    value.text().map_or_else(
+        || format!("{}|{}", value.get_text("system").unwrap_or_default(), value.get_text("code").unwrap_or_default()),
+        |t| t.into_owned(),
+    )
+}
+
+/// The resource with profiles, tags and security labels of a Parameters added or taken away.
+fn merged(body: &str, given: &str, add: bool) -> Result<String, Refusal> {
+    let given = Tree::parse(given).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
+    let parameters = given.root().get("parameter").into_iter().flat_map(Value::items);
+    let meta = parameters.filter_map(|p| p.get("valueMeta")).next();
+    let meta = meta.ok_or_else(|| Refusal::invalid("send Parameters with a `meta` of `valueMeta`"))?;
+    let tree = Tree::parse(body).map_err(Refusal::internal)?;
+    let old = tree.root().get("meta");
+    let mut new = String::from("{");
+    let member = |out: &mut String, name: &str, raw: &str| {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        quote(out, name);
+        out.push(':');
+        out.push_str(raw);
+    };
+    const LISTS: [&str; 3] = ["profile", "security", "tag"];
+    for (name, value) in old.into_iter().flat_map(Value::members).filter(|(n, _)| !LISTS.contains(n)) {
+        member(&mut new, name, value.raw());
+    }
+    for list in LISTS {
+        let here: Vec<Value<'_>> = old.and_then(|m| m.get(list)).into_iter().flat_map(Value::items).collect();
+        let there: Vec<Value<'_>> = meta.get(list).into_iter().flat_map(Value::items).collect();
+        let named = |list: &[Value<'_>], one: Value<'_>| list.iter().any(|v| identity(*v) == identity(one));
+        let kept: Vec<&str> = match add {
+            true => {
+                let fresh = there.iter().filter(|v| !named(&here, **v));
+                here.iter().chain(fresh).map(|v| v.raw()).collect()
+            }
+            false => here.iter().filter(|v| !named(&there, **v)).map(|v| v.raw()).collect(),
+        };
+        if !kept.is_empty() {
+            member(&mut new, list, &format!("[{}]", kept.join(",")));
+        }
+    }
+    new.push('}');
+    if let Some(old) = old {
+        let range = old.range();
+        return Ok(format!("{}{new}{}", &body[..range.start], &body[range.end..]));
+    }
+    let at = tree.root().get("id").or_else(|| tree.root().get("resourceType")).map_or(1, |v| v.range().end);
+    Ok(format!("{},\"meta\":{new}{}", &body[..at], &body[at..]))
+}
+
+/// Looks at the shape of a resource; profiles, value sets and invariants are not looked at here, and the answer says so.
+async fn validate(asked: Asked, kind: ResourceType) -> Result<Response, Refusal> {
+    asked.caller.decide(&asked.house, Act::ReadFhir).await?;
+    blocking(move || {
+        let text = asked.json()?;
+        let sent = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
+        let wrapped = sent.root().get("parameter").into_iter().flat_map(Value::items);
+        let inner =
+            wrapped.filter(|p| p.get_text("name").as_deref() == Some("resource")).find_map(|p| p.get("resource"));
+        let text = if sent.root().get_text("resourceType").as_deref() == Some("Parameters") {
+            inner.ok_or_else(|| Refusal::invalid("the Parameters hold no `resource`"))?.raw()
+        } else {
+            text
+        };
+        let body = match crate::write::body(kind, text) {
+            Err(refusal) => refusal.outcome(),
+            Ok(body) => {
+                let tree = Tree::parse(body.text.as_str()).map_err(Refusal::internal)?;
+                outcome(&structure::check(kind, &tree))
+            }
+        };
+        asked.caller.answer(StatusCode::OK, body, false)
+    })
+    .await
+}
+
+fn outcome(found: &[structure::Finding]) -> String {
+    if found.is_empty() {
+        let text = "the shape of the resource is that of R4; profiles, value sets and invariants were not looked at";
+        return note("information", "informational", text);
+    }
+    let mut out = String::from("{\"resourceType\":\"OperationOutcome\",\"issue\":[");
+    for (n, finding) in found.iter().enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        out.push_str("{\"severity\":\"error\",\"code\":\"structure\",\"diagnostics\":");
+        quote(&mut out, &finding.text);
+        out.push_str(",\"expression\":[");
+        quote(&mut out, &finding.path);
+        out.push_str("]}");
+    }
+    out.push_str("]}");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_come_and_go() {
+        let given = r#"{"parameter":[{"name":"meta","valueMeta":{"tag":[{"system":"s","code":"a"},{"system":"s","code":"b"}],"profile":["p"]}}]}"#;
+        let body = r#"{"resourceType":"Patient","id":"x","meta":{"source":"q","tag":[{"system":"s","code":"a","display":"A"}]},"n":1.0}"#;
+        let added = merged(body, given, true).unwrap();
+        assert_eq!(
+            added,
+            r#"{"resourceType":"Patient","id":"x","meta":{"source":"q","profile":["p"],"tag":[{"system":"s","code":"a","display":"A"},{"system":"s","code":"b"}]},"n":1.0}"#
+        );
+        assert_eq!(
+            merged(&added, given, false).unwrap(),
+            r#"{"resourceType":"Patient","id":"x","meta":{"source":"q"},"n":1.0}"#
+        );
+        assert_eq!(
+            merged(r#"{"resourceType":"Patient","id":"x"}"#, given, false).unwrap(),
+            r#"{"resourceType":"Patient","id":"x","meta":{}}"#
+        );
+    }
+}

@@ -1,0 +1,426 @@
+//! The one handler: an address and a method are one interaction.
+
+use crate::caller::{Caller, Return, version_of, with_header};
+use crate::clauses::Reading;
+use crate::patch::Patch;
+use crate::query::{self, Pair};
+use crate::refusal::{Refusal, note};
+use crate::search::{Place, Search};
+use crate::state::State;
+use crate::write::{self, Action, Deciding, Done, Op, Target};
+use crate::{bundle, found, moment, operations, read, render};
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State as With;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use mach_access::{Act, Decision};
+use mach_fhir::ResourceType;
+use mach_house::House;
+use mach_store::resources::Of;
+use mach_store::{Reader, Store};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A request, taken apart.
+pub struct Asked {
+    /// Who and how.
+    pub caller: Caller,
+    /// Method.
+    pub method: Method,
+    /// What stands behind `/fhir`, decoded.
+    pub segments: Vec<String>,
+    /// The query as sent.
+    pub query: String,
+    /// The body.
+    pub body: Bytes,
+    /// The store.
+    pub store: Store,
+    /// The house.
+    pub house: House,
+    /// What the interface keeps.
+    pub state: State,
+}
+
+/// Answers everything below `/fhir` but `metadata`.
+pub async fn any(
+    With(house): With<House>,
+    Extension(state): Extension<State>,
+    method: Method,
+    uri: Uri,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let body = body.map_err(|e| {
+        let status = e.into_response().status();
+        let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-long" } else { "invalid" };
+        Refusal::new(status, code, "the body could not be taken")
+    })?;
+    let path = uri.path().trim_start_matches("/fhir").trim_matches('/');
+    let segments = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
+    let query = uri.query().unwrap_or_default().to_owned();
+    let asked = Asked { caller, method, segments, query, body, store: house.store().clone(), house, state };
+    asked.answer().await
+}
+
+/// Runs `work` off the async threads.
+///
+/// # Errors
+/// Those of `work`; 500 where it panicked.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)?
+}
+
+/// Runs `work` in one transaction: a refusal takes everything back and comes out as it is.
+///
+/// # Errors
+/// Those of `work` and of the store.
+pub fn transact<T: Send + 'static>(
+    store: &Store,
+    decision: &Decision,
+    base: String,
+    work: impl FnOnce(&mut Deciding<'_, '_>) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let refused: Arc<Mutex<Option<Refusal>>> = Arc::default();
+    let slot = Arc::clone(&refused);
+    let outcome = store.write(decision, move |tx| {
+        work(&mut Deciding::new(tx, &base)).map_err(|refusal| {
+            let text = refusal.text.clone();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
+            mach_store::Error::Refused(text)
+        })
+    });
+    outcome.map_err(|e| refused.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(|| e.into()))
+}
+
+impl Asked {
+    async fn answer(self) -> Result<Response, Refusal> {
+        let segments = self.segments.clone();
+        let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let method = self.method.clone();
+        let reads = matches!(method, Method::GET | Method::HEAD);
+        if let Some(last) = names.last().filter(|l| l.starts_with('$')) {
+            let (last, rest) = ((*last).to_owned(), names[..names.len() - 1].iter().map(|s| (*s).to_owned()).collect());
+            return operations::run(self, &last, rest).await;
+        }
+        match names.as_slice() {
+            [] if method == Method::POST => bundle::answer(self).await,
+            [] if reads => self.search(Place::System).await,
+            ["_search"] if method == Method::POST => self.search(Place::System).await,
+            ["_history"] if reads => self.history(None).await,
+            [kind, rest @ ..] => {
+                let kind = type_of(kind)?;
+                match rest {
+                    [] | ["_search"] if reads || method == Method::POST && !rest.is_empty() => {
+                        self.search(Place::Type(kind)).await
+                    }
+                    [] => self.write(kind, None).await,
+                    ["_history"] if reads => self.history(Some((kind, None))).await,
+                    [id] if reads => self.read(kind, (*id).to_owned(), None).await,
+                    [id] if method != Method::POST => self.write(kind, Some((*id).to_owned())).await,
+                    [id, "_history"] if reads => self.history(Some((kind, Some((*id).to_owned())))).await,
+                    [id, "_history", version] if reads => {
+                        let (id, version) = ((*id).to_owned(), (*version).to_owned());
+                        self.read(kind, id, Some(version)).await
+                    }
+                    [id, of] | [id, of, "_search"] if reads || (method == Method::POST && rest.len() == 3) => {
+                        let of = if *of == "*" { None } else { Some(type_of(of)?) };
+                        let place = Place::Compartment(kind.name().to_owned(), (*id).to_owned(), of);
+                        self.search(place).await
+                    }
+                    _ => Err(self.not_allowed()),
+                }
+            }
+            _ => Err(self.not_allowed()),
+        }
+    }
+
+    fn not_allowed(&self) -> Refusal {
+        let text = format!("`{} /{}` is no interaction here", self.method, self.segments.join("/"));
+        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not-supported", text)
+    }
+
+    /// The query's parameters, with those of a form in the body.
+    ///
+    /// # Errors
+    /// 400, 415.
+    pub fn pairs(&self) -> Result<Vec<Pair>, Refusal> {
+        let mut pairs = query::pairs(&self.query)?;
+        if self.method == Method::POST && self.segments.last().is_some_and(|s| s == "_search") && !self.body.is_empty()
+        {
+            let kind = self.caller.header("content-type").unwrap_or_default();
+            if !kind.starts_with("application/x-www-form-urlencoded") {
+                let text = format!("`{kind}`: a search is posted as `application/x-www-form-urlencoded`");
+                return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text));
+            }
+            let form = std::str::from_utf8(&self.body).map_err(|_| Refusal::invalid("the form is not UTF-8"))?;
+            pairs.extend(query::pairs(form)?);
+        }
+        Ok(pairs)
+    }
+
+    async fn search(self, place: Place) -> Result<Response, Refusal> {
+        let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
+        let pairs = self.pairs()?;
+        blocking(move || {
+            let search = Search::read(&Reading::new(&self.caller.base), &place, &pairs, self.caller.handling)?;
+            let mut reader = self.store.read(&decision)?;
+            let mut person = None;
+            if let Place::Compartment(kind, id, _) = &place {
+                let kind = type_of(kind)?;
+                if reading().compartments().all(|(of, ..)| of != kind.name()) {
+                    return Err(self.not_allowed());
+                }
+                person = found::must_exist(&mut reader, kind, id)?.patient;
+            }
+            let page = found::page(&self.state, &self.store, &mut reader, &search)?;
+            drop(reader);
+            let path = self.path_of(&place);
+            let names: Vec<&str> = pairs.iter().map(|p| p.name.as_str()).collect();
+            let target = format!("search {} {}", path.trim_start_matches('/'), names.join(","));
+            self.state.look(&decision, person, short(target), "granted")?;
+            let body = found::bundle(&self.caller, &path, &search, &page)?;
+            self.caller.answer(StatusCode::OK, body, search.shape.pretty)
+        })
+        .await
+    }
+
+    fn path_of(&self, place: &Place) -> String {
+        match place {
+            Place::System => String::new(),
+            Place::Type(kind) => format!("/{}", kind.name()),
+            Place::Compartment(kind, id, of) => format!("/{kind}/{id}/{}", of.map_or("*", ResourceType::name)),
+        }
+    }
+
+    async fn read(self, kind: ResourceType, id: String, version: Option<String>) -> Result<Response, Refusal> {
+        let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
+        let pairs = self.pairs()?;
+        blocking(move || {
+            let shape = shape_of(&pairs)?;
+            let mut reader = self.store.read(&decision)?;
+            let scope = reader.scope();
+            let found = match &version {
+                None => read::current(&mut reader, scope, kind, &id),
+                Some(version) => read::version(&mut reader, scope, kind, &id, version),
+            };
+            drop(reader);
+            let target = format!("{}/{id}", kind.name());
+            match found {
+                Ok(found) => {
+                    self.state.look(&decision, found.patient, short(target), "granted")?;
+                    read::answer(&self.caller, &found, &shape)
+                }
+                Err(refusal) => {
+                    self.state.look(&decision, None, short(target), "failed")?;
+                    Err(refusal)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn history(self, of: Option<(ResourceType, Option<String>)>) -> Result<Response, Refusal> {
+        let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
+        let asked = read::asked(&self.pairs()?, self.caller.handling)?;
+        blocking(move || {
+            let mut reader = self.store.read(&decision)?;
+            let (of, path, person) = history_of(&mut reader, of)?;
+            let body = read::history(&mut reader, &self.caller, &path, &of, &asked)?;
+            drop(reader);
+            self.state.look(&decision, person, short(format!("history {path}")), "granted")?;
+            self.caller.answer(StatusCode::OK, body, asked.shape.pretty)
+        })
+        .await
+    }
+
+    async fn write(self, kind: ResourceType, id: Option<String>) -> Result<Response, Refusal> {
+        let decision = self.caller.decide(&self.house, Act::WriteFhir).await?;
+        blocking(move || {
+            let op = self.op(kind, id)?;
+            let base = self.caller.base.clone();
+            let written = transact(&self.store, &decision, base, move |deciding| {
+                let planned = deciding.plan(op)?;
+                let (kind, id) = planned.named();
+                let target = short(format!("{}/{id}", kind.name()));
+                let done = deciding.carry_out(vec![planned])?.pop();
+                let done = done.ok_or_else(|| Refusal::internal("a write gave nothing"))?;
+                deciding.tx.audit(done.patient, &target, "granted")?;
+                Ok(done)
+            });
+            match written {
+                Ok(done) => self.written(&done),
+                Err(refusal) => {
+                    let target = format!("{} {}", self.method, kind.name());
+                    self.state.look(&decision, None, short(target), "failed")?;
+                    Err(refusal)
+                }
+            }
+        })
+        .await
+    }
+
+    fn op(&self, kind: ResourceType, id: Option<String>) -> Result<Op, Refusal> {
+        if let Some(id) = id.as_deref().filter(|id| !write::is_id(id)) {
+            return Err(Refusal::invalid(format!("`{id}` is no id: 1 to 64 letters, digits, `-` and `.`")));
+        }
+        let if_match = self.caller.header("if-match").map(version_of).transpose()?;
+        let target = match id {
+            Some(id) => Target::Id(id),
+            None => Target::Query(self.query.clone()),
+        };
+        let action = match self.method {
+            Method::POST => {
+                let body = write::body(kind, self.json()?)?;
+                let ready = write::ready(kind, &body.text, &write::new_id()?, &self.caller.base)?;
+                let if_none_exist = self.caller.header("if-none-exist").map(|c| c.trim_start_matches('?').to_owned());
+                Action::Create { ready, if_none_exist }
+            }
+            Method::PUT => {
+                let if_none_match = self.caller.header("if-none-match") == Some("*");
+                update(kind, target, self.json()?, if_match, if_none_match, &self.caller.base)?
+            }
+            Method::PATCH => Action::Patch { target, patch: self.patch()?, if_match },
+            Method::DELETE => Action::Delete { target, if_match },
+            _ => return Err(self.not_allowed()),
+        };
+        Ok(Op { kind, action })
+    }
+
+    fn patch(&self) -> Result<Patch, Refusal> {
+        let text = self.text()?;
+        match self.content_type() {
+            "application/json-patch+json" => Patch::json(text),
+            kind => {
+                let text = format!("`{kind}`: a patch is `application/json-patch+json`");
+                Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text))
+            }
+        }
+    }
+
+    fn content_type(&self) -> &str {
+        self.caller.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    }
+
+    fn text(&self) -> Result<&str, Refusal> {
+        std::str::from_utf8(&self.body).map_err(|_| Refusal::invalid("the body is not UTF-8"))
+    }
+
+    /// The body as JSON text.
+    ///
+    /// # Errors
+    /// 415 where it says it is something else.
+    pub fn json(&self) -> Result<&str, Refusal> {
+        let kind = self.content_type();
+        if matches!(kind, "" | "application/json" | "application/fhir+json" | "text/json") {
+            return self.text();
+        }
+        let text = format!("`{kind}` is not read here; send `application/fhir+json`");
+        Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text))
+    }
+
+    /// The answer to one write.
+    fn written(&self, done: &Done) -> Result<Response, Refusal> {
+        let address = format!("{}/{}", done.kind.name(), done.id);
+        let Some(resource) = done.resource.as_ref().filter(|r| !r.deleted) else {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            if let Some(gone) = &done.resource {
+                with_header(&mut response, header::ETAG, &format!("W/\"{}\"", gone.version));
+            }
+            return Ok(response);
+        };
+        let body = match self.caller.returned.unwrap_or_default() {
+            Return::Representation => render::with_meta(&resource.body, resource.version, resource.at)?,
+            Return::Outcome => note("information", "informational", &format!("`{address}` was stored")),
+            Return::Minimal => String::new(),
+        };
+        let mut response = match body.is_empty() {
+            true => done.status.into_response(),
+            false => self.caller.answer(done.status, body, false)?,
+        };
+        let location = format!("{}/{address}/_history/{}", self.caller.base, resource.version);
+        with_header(&mut response, header::LOCATION, &location);
+        with_header(&mut response, header::CONTENT_LOCATION, &location);
+        with_header(&mut response, header::ETAG, &format!("W/\"{}\"", resource.version));
+        with_header(&mut response, header::LAST_MODIFIED, &moment::http_date(resource.at));
+        Ok(response)
+    }
+}
+
+/// An update as asked: with its id where the address tells it.
+///
+/// # Errors
+/// 400 where body and address disagree, 422 where the body cannot be a resource.
+pub fn update(
+    kind: ResourceType,
+    target: Target,
+    text: &str,
+    if_match: Option<i64>,
+    if_none_match: bool,
+    base: &str,
+) -> Result<Action, Refusal> {
+    let body = write::body(kind, text)?;
+    let ready = match &target {
+        Target::Query(_) => None,
+        Target::Id(id) => {
+            if body.id.as_ref() != Some(id) {
+                let own = body.id.as_deref().unwrap_or("none");
+                let text = format!("the address says id `{id}`, the resource says `{own}`");
+                return Err(Refusal::invalid(text).at(format!("{}.id", kind.name())));
+            }
+            Some(write::ready(kind, &body.text, id, base)?)
+        }
+    };
+    Ok(Action::Update { target, body, ready, if_match, if_none_match })
+}
+
+fn history_of(
+    reader: &mut Reader,
+    of: Option<(ResourceType, Option<String>)>,
+) -> Result<(Of, String, Option<i64>), Refusal> {
+    Ok(match of {
+        None => (Of::System, "/_history".to_owned(), None),
+        Some((kind, None)) => (Of::Type(kind), format!("/{}/_history", kind.name()), None),
+        Some((kind, Some(id))) => {
+            let scope = reader.scope();
+            let now = mach_store::resources::current(reader, scope, kind, &id)?;
+            let now = now.ok_or_else(|| Refusal::not_found(kind.name(), &id))?;
+            (Of::Resource(now.rid), format!("/{}/{id}/_history", kind.name()), now.patient)
+        }
+    })
+}
+
+fn reading() -> &'static mach_fhir::definitions::Definitions {
+    mach_fhir::definitions::r4()
+}
+
+/// The resource type of that name.
+///
+/// # Errors
+/// 404 where there is none.
+pub fn type_of(name: &str) -> Result<ResourceType, Refusal> {
+    ResourceType::parse(name).ok_or_else(|| {
+        Refusal::new(StatusCode::NOT_FOUND, "not-found", format!("`{name}` is no resource type of FHIR R4"))
+    })
+}
+
+fn shape_of(pairs: &[Pair]) -> Result<render::Shape, Refusal> {
+    let mut shape = render::Shape::default();
+    for pair in pairs {
+        match pair.name.as_str() {
+            "_summary" => shape.summary(&pair.value).ok_or_else(|| {
+                Refusal::invalid(format!("`_summary` cannot be `{}` here", pair.value)).at("_summary")
+            })?,
+            "_elements" => shape.elements.extend(pair.value.split(',').map(str::to_owned)),
+            _ => {}
+        }
+    }
+    Ok(shape)
+}
+
+/// What an audit entry may carry: names, no values, not too long.
+pub fn short(text: String) -> String {
+    if text.len() <= 200 { text } else { text.chars().take(200).collect() }
+}

@@ -1,0 +1,149 @@
+//! What the interface keeps beside the house: the queue of looks to be audited, and what indexes the rest.
+
+use crate::extract::extract;
+use crate::refusal::Refusal;
+use axum::http::StatusCode;
+use mach_access::{Act, Actor, Decision, decide};
+use mach_base::time::now_seconds;
+use mach_fhir::{ResourceType, Tree};
+use mach_store::audit::Look;
+use mach_store::resources::{self, Value};
+use mach_store::{Reader, Store};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Looks waiting to be written; past it a reader waits, so that no look goes unwritten.
+const LOOKS: usize = 4_096;
+/// Resources indexed in one transaction.
+const INDEXED: usize = 500;
+/// How long a search helps to index what is waiting before it says that it cannot answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Shared by all requests.
+#[derive(Clone)]
+pub struct State {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    looks: SyncSender<Look>,
+    /// Held by who indexes: one at a time is enough.
+    indexing: Mutex<()>,
+}
+
+/// The decision by which the interface itself writes audit and index.
+///
+/// # Errors
+/// Where the policy does not let the console: a broken policy.
+pub fn own_decision() -> Result<Decision, Refusal> {
+    decide(&Actor::console(), Act::Administer).map_err(Refusal::internal)
+}
+
+impl State {
+    /// Starts the thread that writes looks. It ends when the last clone is gone.
+    pub fn start(store: Store) -> Self {
+        let (looks, queue) = sync_channel::<Look>(LOOKS);
+        std::thread::Builder::new()
+            .name("fhir-audit".to_owned())
+            .spawn(move || {
+                while let Ok(first) = queue.recv() {
+                    let mut batch = vec![first];
+                    batch.extend(queue.try_iter().take(LOOKS));
+                    let written = own_decision()
+                        .map_err(|e| e.to_string())
+                        .and_then(|d| store.write(&d, move |tx| tx.audit_looks(&batch)).map_err(|e| e.to_string()));
+                    if let Err(e) = written {
+                        tracing::error!("looks at resources could not be audited: {e}");
+                    }
+                }
+            })
+            .map(drop)
+            .unwrap_or_else(|e| tracing::error!("no thread for the audit of looks: {e}"));
+        Self { inner: Arc::new(Inner { looks, indexing: Mutex::new(()) }) }
+    }
+
+    /// Notes a look at resources; it is written with others of its time.
+    ///
+    /// # Errors
+    /// 503 where nobody writes looks any more: what cannot be audited is not shown.
+    pub fn look(
+        &self,
+        decision: &Decision,
+        person: Option<i64>,
+        target: String,
+        outcome: &'static str,
+    ) -> Result<(), Refusal> {
+        let look =
+            Look { at: now_seconds(), actor: decision.actor().clone(), act: decision.act(), person, target, outcome };
+        self.inner.looks.send(look).map_err(|_| {
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "transient", "the audit trail cannot be written")
+        })
+    }
+
+    /// Sees to it that a search finds every resource of `kinds`: what waits is indexed now, as far as patience goes.
+    ///
+    /// # Errors
+    /// 503 where some still wait: a count of what is indexed so far would be a lie.
+    pub fn trust(&self, store: &Store, reader: &mut Reader, kinds: &[ResourceType]) -> Result<bool, Refusal> {
+        let waiting = |reader: &mut Reader| -> Result<Option<ResourceType>, Refusal> {
+            for kind in kinds {
+                if resources::pending(reader, Some(*kind))? > 0 {
+                    return Ok(Some(*kind));
+                }
+            }
+            Ok(None)
+        };
+        if waiting(reader)?.is_none() {
+            return Ok(false);
+        }
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if self.index_some(store)? == 0 {
+                return Ok(true);
+            }
+        }
+        let mut fresh = store.read(&own_decision()?)?;
+        let Some(kind) = waiting(&mut fresh)? else { return Ok(true) };
+        let text = format!(
+            "resources of type `{}` came by import and are not indexed for search yet; ask again, or run `mach fhir reindex`",
+            kind.name()
+        );
+        let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "incomplete", text);
+        refusal.retry_after = Some(10);
+        Err(refusal)
+    }
+
+    /// Indexes the next resources that wait; gives how many.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn index_some(&self, store: &Store) -> Result<usize, Refusal> {
+        let _one = self.inner.indexing.lock().unwrap_or_else(PoisonError::into_inner);
+        let decision = own_decision()?;
+        let waiting = resources::pending_rows(&mut store.read(&decision)?, INDEXED)?;
+        let count = waiting.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        let made: Vec<(resources::Resource, Vec<Value>)> = waiting
+            .into_iter()
+            .map(|resource| {
+                let values = indexed(&resource);
+                (resource, values)
+            })
+            .collect();
+        store.write(&decision, move |tx| tx.reindex(&made))?;
+        Ok(count)
+    }
+}
+
+/// What a stored resource is found by; one that cannot be read is found by its id alone, and the log says so.
+fn indexed(resource: &resources::Resource) -> Vec<Value> {
+    let tree = Tree::parse(resource.body.as_str()).map_err(|e| e.to_string());
+    let read = tree.and_then(|tree| extract(resource.kind, &tree, "").map_err(|e| e.to_string()));
+    read.map(|e| e.values).unwrap_or_else(|e| {
+        tracing::error!("{}/{} cannot be indexed: {e}", resource.kind.name(), resource.id);
+        Vec::new()
+    })
+}

@@ -1,0 +1,471 @@
+//! Writes: what each request means, decided within the transaction that carries it out.
+//!
+//! Everything that can be refused is refused before the first row is written, so that one entry's refusal needs no
+//! savepoint. Conditions (`If-Match`, `If-None-Exist`, `Type?criteria`) are asked inside the transaction: the writer is one,
+//! so twenty identical conditional creates are one create and nineteen matches.
+
+use crate::caller::facility_of;
+use crate::clauses::Reading;
+use crate::extract::{Extract, extract};
+use crate::patch::Patch;
+use crate::query;
+use crate::refusal::Refusal;
+use crate::render::with_id;
+use crate::search::{Handling, Place, Search};
+use axum::http::StatusCode;
+use mach_access::{Scope, secret};
+use mach_fhir::{ResourceType, Tree};
+use mach_store::Tx;
+use mach_store::resources::{self, Resource, Save};
+use mach_store::search::{self, Ask};
+use mach_store::sql::Query;
+use std::collections::HashMap;
+
+/// Which resource is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// That of this id.
+    Id(String),
+    /// The one that matches.
+    Query(String),
+}
+
+/// A resource as sent, read once.
+#[derive(Clone, Debug)]
+pub struct Body {
+    /// The exact bytes.
+    pub text: String,
+    /// Its own id, if it tells one.
+    pub id: Option<String>,
+}
+
+/// A body under its id, with what it is found by.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    id: String,
+    text: String,
+    extract: Extract,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// POST.
+    Create {
+        /// Under the id it gets.
+        ready: Ready,
+        /// `If-None-Exist`.
+        if_none_exist: Option<String>,
+    },
+    /// PUT.
+    Update {
+        /// Which.
+        target: Target,
+        /// As sent.
+        body: Body,
+        /// With its id, where the target tells one.
+        ready: Option<Ready>,
+        /// `If-Match`.
+        if_match: Option<i64>,
+        /// `If-None-Match: *`.
+        if_none_match: bool,
+    },
+    /// PATCH.
+    Patch {
+        /// Which.
+        target: Target,
+        /// How.
+        patch: Patch,
+        /// `If-Match`.
+        if_match: Option<i64>,
+    },
+    /// DELETE.
+    Delete {
+        /// Which.
+        target: Target,
+        /// `If-Match`.
+        if_match: Option<i64>,
+    },
+}
+
+/// One write.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// Resource type.
+    pub kind: ResourceType,
+    /// What.
+    pub action: Action,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// 200, 201 or 204.
+    pub status: StatusCode,
+    /// Resource type.
+    pub kind: ResourceType,
+    /// Its id; empty where nothing was meant.
+    pub id: String,
+    /// The person it belongs to.
+    pub patient: Option<i64>,
+    /// The version now, without body where it was deleted.
+    pub resource: Option<Resource>,
+}
+
+/// A write that was decided and not yet written.
+#[derive(Debug)]
+pub struct Planned {
+    done: Done,
+    save: Option<Save>,
+}
+
+impl Planned {
+    /// Nothing to write: the condition of a create matched.
+    pub fn found(found: Resource) -> Self {
+        planned(StatusCode::OK, found)
+    }
+
+    /// The identity it writes.
+    pub fn identity(&self) -> Option<(ResourceType, &str)> {
+        self.save.as_ref().map(|s| (s.kind, s.id.as_str()))
+    }
+
+    /// Type and id of what it is about.
+    pub fn named(&self) -> (ResourceType, &str) {
+        (self.done.kind, &self.done.id)
+    }
+}
+
+/// Reads a resource as sent.
+///
+/// # Errors
+/// 400 where it is no JSON or of another type, 422 where it cannot be a resource.
+pub fn body(kind: ResourceType, text: &str) -> Result<Body, Refusal> {
+    let tree = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the resource is no JSON: {e}")))?;
+    let root = tree.root();
+    match root.get_text("resourceType") {
+        Some(name) if name == kind.name() => {}
+        Some(name) => {
+            let text = format!("`resourceType` is `{name}`, the address says `{}`", kind.name());
+            return Err(Refusal::invalid(text).at("resourceType"));
+        }
+        None => return Err(Refusal::invalid("`resourceType` is missing").at("resourceType")),
+    }
+    if root.get("meta").is_some_and(|m| !m.is_object()) {
+        return Err(Refusal::unprocessable("structure", "`meta` is no object").at(format!("{}.meta", kind.name())));
+    }
+    let id = match root.get("id") {
+        None => None,
+        Some(id) => Some(id.text().filter(|id| is_id(id)).ok_or_else(|| {
+            let text = "`id` must be 1 to 64 letters, digits, `-` and `.`";
+            Refusal::unprocessable("value", text).at(format!("{}.id", kind.name()))
+        })?),
+    };
+    Ok(Body { text: text.to_owned(), id: id.map(|id| id.into_owned()) })
+}
+
+/// Whether `id` may be a resource's id. R4 §2.24.0.1.
+pub fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+}
+
+/// A new id: 16 characters that rise with time, so that ids made together lie together.
+///
+/// # Errors
+/// 500 where the machine gives no random numbers.
+pub fn new_id() -> Result<String, Refusal> {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis());
+    let random = secret::new_token("").map_err(Refusal::internal)?;
+    let random = u128::from_str_radix(&random[..8], 16).map_err(Refusal::internal)?;
+    let bits = (now << 32) | random;
+    Ok((0..16).rev().map(|i| char::from(DIGITS[usize::try_from(bits >> (5 * i) & 31).unwrap_or(0)])).collect())
+}
+
+/// The body under `id`, with what it is found by.
+///
+/// # Errors
+/// 422 where it cannot be indexed.
+pub fn ready(kind: ResourceType, text: &str, id: &str, base: &str) -> Result<Ready, Refusal> {
+    let tree = Tree::parse(text).map_err(Refusal::internal)?;
+    let text = with_id(&tree, text, id).into_owned();
+    let extract = extract(kind, &tree, base)?;
+    Ok(Ready { id: id.to_owned(), text, extract })
+}
+
+/// What decides writes within one transaction.
+pub struct Deciding<'t, 'x> {
+    /// The transaction.
+    pub tx: &'t mut Tx<'x>,
+    /// This server's URL.
+    pub base: &'t str,
+    /// Whose rows may be seen and written.
+    pub scope: Scope,
+    /// Persons of Patients already looked up.
+    people: HashMap<String, Option<i64>>,
+}
+
+impl<'t, 'x> Deciding<'t, 'x> {
+    /// Decides writes in `tx`.
+    pub fn new(tx: &'t mut Tx<'x>, base: &'t str) -> Self {
+        let scope = tx.scope();
+        Self { tx, base, scope, people: HashMap::new() }
+    }
+
+    /// Decides one write; nothing is written yet.
+    ///
+    /// # Errors
+    /// 403, 404, 409, 412 and those of the search and of the resource.
+    pub fn plan(&mut self, op: Op) -> Result<Planned, Refusal> {
+        match op.action {
+            Action::Create { ready, if_none_exist } => self.create(op.kind, ready, if_none_exist.as_deref()),
+            Action::Update { target, body, ready, if_match, if_none_match } => {
+                self.update(op.kind, &target, (body, ready), if_match, if_none_match)
+            }
+            Action::Patch { target, patch, if_match } => self.patch(op.kind, &target, &patch, if_match),
+            Action::Delete { target, if_match } => self.delete(op.kind, &target, if_match),
+        }
+    }
+
+    /// Writes what was decided, in one piece.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn carry_out(&mut self, planned: Vec<Planned>) -> Result<Vec<Done>, Refusal> {
+        let saves: Vec<Save> = planned.iter().filter_map(|p| p.save.clone()).collect();
+        let mut saved = self.tx.save(&saves)?.into_iter();
+        let mut done = Vec::with_capacity(planned.len());
+        for mut one in planned {
+            if let (Some(save), Some(saved)) = (&one.save, one.save.as_ref().and_then(|_| saved.next())) {
+                one.done.resource = Some(Resource {
+                    rid: saved.rid,
+                    kind: save.kind,
+                    id: save.id.clone(),
+                    version: saved.version,
+                    at: saved.at,
+                    date: save.date,
+                    facility: Some(save.facility).filter(|f| *f != 0),
+                    patient: save.patient,
+                    deleted: save.body.is_none(),
+                    body: save.body.clone().unwrap_or_default(),
+                });
+            }
+            done.push(one.done);
+        }
+        Ok(done)
+    }
+
+    /// The resources that match, at most two.
+    ///
+    /// # Errors
+    /// 400 where the criteria cannot be read or know nothing of one parameter; 412 where there are none.
+    pub fn matching(&mut self, kind: ResourceType, criteria: &str) -> Result<Vec<Resource>, Refusal> {
+        let pairs = query::pairs(criteria)?;
+        if pairs.iter().all(|p| p.name.starts_with('_') && !matches!(p.name.as_str(), "_id" | "_tag" | "_profile")) {
+            return Err(Refusal::precondition(format!(
+                "`{criteria}` names no resource: a condition needs a parameter"
+            )));
+        }
+        // What is not understood must never widen a condition.
+        let search = Search::read(&Reading::new(self.base), &Place::Type(kind), &pairs, Handling::Strict)?;
+        indexed(self.tx, &search.trusted())?;
+        let ask = Ask { asked: search.asked, scope: self.scope, seq: self.tx.seq() };
+        let hits = search::page(self.tx, &ask, &[], None, 2)?;
+        let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
+        Ok(resources::of_rids(self.tx, &rids)?)
+    }
+
+    fn one_matching(&mut self, kind: ResourceType, criteria: &str) -> Result<Option<Resource>, Refusal> {
+        let mut found = self.matching(kind, criteria)?;
+        if found.len() > 1 {
+            return Err(Refusal::several(&format!("{}?{criteria}", kind.name())));
+        }
+        Ok(found.pop())
+    }
+
+    /// The current version of a target, deletions included.
+    fn current(&mut self, kind: ResourceType, target: &Target) -> Result<Option<Resource>, Refusal> {
+        match target {
+            Target::Id(id) => Ok(resources::current(self.tx, self.scope, kind, id)?),
+            Target::Query(criteria) => self.one_matching(kind, criteria),
+        }
+    }
+
+    fn create(&mut self, kind: ResourceType, ready: Ready, condition: Option<&str>) -> Result<Planned, Refusal> {
+        if let Some(criteria) = condition
+            && let Some(found) = self.one_matching(kind, criteria)?
+        {
+            return Ok(planned(StatusCode::OK, found));
+        }
+        self.save(kind, ready, facility_of(self.scope), StatusCode::CREATED)
+    }
+
+    fn update(
+        &mut self,
+        kind: ResourceType,
+        target: &Target,
+        (body, made): (Body, Option<Ready>),
+        if_match: Option<i64>,
+        if_none_match: bool,
+    ) -> Result<Planned, Refusal> {
+        let mut now = self.current(kind, target)?;
+        let id = match (target, &now, &body.id) {
+            (Target::Id(id), ..) => id.clone(),
+            (Target::Query(_), Some(found), Some(own)) if *own != found.id => {
+                let text = format!("the resource says id `{own}`, the condition matches another one");
+                return Err(Refusal::invalid(text).at(format!("{}.id", kind.name())));
+            }
+            (Target::Query(_), Some(found), _) => found.id.clone(),
+            (Target::Query(_), None, Some(own)) => {
+                now = resources::current(self.tx, self.scope, kind, own)?;
+                own.clone()
+            }
+            (Target::Query(_), None, None) => new_id()?,
+        };
+        let live = now.as_ref().filter(|n| !n.deleted);
+        check_version(now.as_ref(), if_match)?;
+        if if_none_match && live.is_some() {
+            return Err(Refusal::precondition(format!("`{}/{id}` exists", kind.name())));
+        }
+        self.may_change(now.as_ref())?;
+        let ready = match made {
+            Some(made) => made,
+            None => ready(kind, &body.text, &id, self.base)?,
+        };
+        let facility = now.as_ref().map_or(facility_of(self.scope), |n| n.facility.unwrap_or(0));
+        let status = if live.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+        self.save(kind, ready, facility, status)
+    }
+
+    /// A facility changes what is its own; what the province keeps, it reads.
+    fn may_change(&self, now: Option<&Resource>) -> Result<(), Refusal> {
+        match (self.scope.facility(), now) {
+            (Some(_), Some(Resource { facility: None, kind, id, .. })) => {
+                let text = format!("`{}/{id}` is kept by the province; a facility may read it", kind.name());
+                Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn patch(
+        &mut self,
+        kind: ResourceType,
+        target: &Target,
+        patch: &Patch,
+        if_match: Option<i64>,
+    ) -> Result<Planned, Refusal> {
+        let now = self.current(kind, target)?;
+        let unknown = || match target {
+            Target::Id(id) => Refusal::not_found(kind.name(), id),
+            Target::Query(criteria) => Refusal::not_found(kind.name(), &format!("?{criteria}")),
+        };
+        let now = now.ok_or_else(unknown)?;
+        if now.deleted {
+            return Err(Refusal::gone(kind.name(), &now.id));
+        }
+        check_version(Some(&now), if_match)?;
+        self.may_change(Some(&now))?;
+        let text = patch.apply(&now.body)?;
+        let patched = body(kind, &text)?;
+        if patched.id.as_deref() != Some(now.id.as_str()) {
+            return Err(Refusal::unprocessable("business-rule", "a patch must not change the id"));
+        }
+        let ready = ready(kind, &patched.text, &now.id, self.base)?;
+        self.save(kind, ready, now.facility.unwrap_or(0), StatusCode::OK)
+    }
+
+    fn delete(&mut self, kind: ResourceType, target: &Target, if_match: Option<i64>) -> Result<Planned, Refusal> {
+        let now = self.current(kind, target)?;
+        check_version(now.as_ref(), if_match)?;
+        let id = match (target, &now) {
+            (Target::Id(id), _) => id.clone(),
+            (_, Some(now)) => now.id.clone(),
+            _ => String::new(),
+        };
+        let Some(now) = now.filter(|n| !n.deleted) else {
+            // Whether it never was, is gone, or is somebody else's: nothing is there after.
+            let done = Done { status: StatusCode::NO_CONTENT, kind, id, patient: None, resource: None };
+            return Ok(Planned { done, save: None });
+        };
+        self.may_change(Some(&now))?;
+        let save = Save {
+            kind,
+            id: id.clone(),
+            body: None,
+            patient: now.patient,
+            date: now.date,
+            facility: now.facility.unwrap_or(0),
+            index: Vec::new(),
+        };
+        let done = Done { status: StatusCode::NO_CONTENT, kind, id, patient: now.patient, resource: None };
+        Ok(Planned { done, save: Some(save) })
+    }
+
+    fn save(
+        &mut self,
+        kind: ResourceType,
+        ready: Ready,
+        facility: i64,
+        status: StatusCode,
+    ) -> Result<Planned, Refusal> {
+        let patient = match &ready.extract.patient {
+            Some(id) => self.person(id)?,
+            None if kind == ResourceType::PATIENT => self.person(&ready.id)?,
+            None => None,
+        };
+        let done = Done { status, kind, id: ready.id.clone(), patient, resource: None };
+        let save = Save {
+            kind,
+            id: ready.id,
+            body: Some(ready.text),
+            patient,
+            date: ready.extract.date,
+            facility,
+            index: ready.extract.values,
+        };
+        Ok(Planned { done, save: Some(save) })
+    }
+
+    /// The person of a Patient that the asker may see: writing about a hidden one must not make it known.
+    fn person(&mut self, id: &str) -> Result<Option<i64>, Refusal> {
+        if let Some(known) = self.people.get(id) {
+            return Ok(*known);
+        }
+        let person = resources::person_of(self.tx, self.scope, id)?;
+        self.people.insert(id.to_owned(), person);
+        Ok(person)
+    }
+}
+
+/// That searches find every resource of these types; within a transaction there is no waiting.
+///
+/// # Errors
+/// 503.
+pub fn indexed(on: &mut dyn Query, kinds: &[ResourceType]) -> Result<(), Refusal> {
+    for kind in kinds {
+        if resources::pending(on, Some(*kind))? > 0 {
+            let text = format!("resources of type `{}` are being indexed: ask again", kind.name());
+            let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "incomplete", text);
+            refusal.retry_after = Some(10);
+            return Err(refusal);
+        }
+    }
+    Ok(())
+}
+
+fn planned(status: StatusCode, found: Resource) -> Planned {
+    let done = Done { status, kind: found.kind, id: found.id.clone(), patient: found.patient, resource: Some(found) };
+    Planned { done, save: None }
+}
+
+fn check_version(now: Option<&Resource>, if_match: Option<i64>) -> Result<(), Refusal> {
+    match (now, if_match) {
+        (_, None) => Ok(()),
+        (Some(now), Some(wanted)) if now.version == wanted && !now.deleted => Ok(()),
+        (Some(now), Some(wanted)) if !now.deleted => {
+            Err(Refusal::precondition(format!("`If-Match` asks for version {wanted}; it is {} now", now.version)))
+        }
+        _ => Err(Refusal::precondition("`If-Match`: there is no such version now")),
+    }
+}
