@@ -110,6 +110,7 @@ impl Asked {
             [] if reads => self.search(Place::System).await,
             ["_search"] if method == Method::POST => self.search(Place::System).await,
             ["_history"] if reads => self.history(None).await,
+            ["_search" | "_history", ..] => Err(self.not_allowed()),
             [kind, rest @ ..] => {
                 let kind = type_of(kind)?;
                 match rest {

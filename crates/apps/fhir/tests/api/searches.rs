@@ -1,0 +1,308 @@
+//! What a search finds: each case is a query and the ids it must give, in order.
+
+use crate::support::{PROVINCE, Place};
+use axum::http::StatusCode;
+
+/// A small hospital: three patients, their observations and what hangs on them.
+async fn hospital(name: &str) -> Place {
+    let place = Place::new(name);
+    for body in [
+        r#"{"resourceType":"Organization","id":"o1","name":"Bệnh viện Huế"}"#,
+        r#"{"resourceType":"Organization","id":"o2","name":"Trạm y tế","partOf":{"reference":"Organization/o1"}}"#,
+        r#"{"resourceType":"Practitioner","id":"d1","name":[{"family":"Lê","given":["Thị","Hoa"]}]}"#,
+        r#"{"resourceType":"Patient","id":"p1","active":true,"identifier":[{"system":"urn:cccd","value":"046001","type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"NI"}]}}],"name":[{"family":"Nguyễn","given":["Đức"]}],"gender":"male","birthDate":"1980-05-17","managingOrganization":{"reference":"Organization/o2"},"generalPractitioner":[{"reference":"Practitioner/d1"}],"telecom":[{"system":"phone","value":"0905"}]}"#,
+        r#"{"resourceType":"Patient","id":"p2","active":false,"identifier":[{"system":"urn:bhyt","value":"046001"}],"name":[{"text":"Trần Thị Ánh"}],"gender":"female","birthDate":"1990","managingOrganization":{"reference":"Organization/o1"}}"#,
+        r#"{"resourceType":"Patient","id":"p3","name":[{"family":"Đặng","given":["An"]}],"birthDate":"1990-12","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Bệnh nhân <b>đái tháo đường</b></div>"}}"#,
+        r#"{"resourceType":"Observation","id":"b1","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8480-6","display":"Systolic blood pressure"}],"text":"Huyết áp tâm thu"},"subject":{"reference":"Patient/p1"},"effectiveDateTime":"2026-03-18T08:40:00+07:00","valueQuantity":{"value":120.0,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"},"performer":[{"reference":"Practitioner/d1"}]}"#,
+        r#"{"resourceType":"Observation","id":"b2","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"subject":{"reference":"Patient/p2"},"effectiveDateTime":"2026-03-18","valueQuantity":{"value":145,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}"#,
+        r#"{"resourceType":"Observation","id":"b3","status":"amended","code":{"coding":[{"system":"http://loinc.org","code":"4548-4"}]},"subject":{"reference":"Patient/p1"},"effectivePeriod":{"start":"2026-01-10"},"valueQuantity":{"value":6.40,"unit":"%","system":"http://unitsofmeasure.org","code":"%"}}"#,
+        r#"{"resourceType":"Observation","id":"b4","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"subject":{"identifier":{"system":"urn:x","value":"77"}},"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":131,"code":"mm[Hg]","system":"http://unitsofmeasure.org"}}]}"#,
+        r#"{"resourceType":"Provenance","id":"v1","target":[{"reference":"Observation/b1"}],"recorded":"2026-03-18T09:00:00Z","agent":[{"who":{"reference":"Practitioner/d1"}}]}"#,
+        r#"{"resourceType":"List","id":"l1","status":"current","mode":"working","entry":[{"item":{"reference":"Patient/p1"}},{"item":{"reference":"Patient/p3"}}]}"#,
+        r#"{"resourceType":"ValueSet","id":"s1","url":"http://example.org/a/b","status":"active"}"#,
+        r#"{"resourceType":"ValueSet","id":"s2","url":"http://example.org/a","status":"active"}"#,
+        r#"{"resourceType":"RiskAssessment","id":"r1","status":"final","subject":{"reference":"Patient/p1"},"prediction":[{"probabilityDecimal":0.20}]}"#,
+    ] {
+        place.given(PROVINCE, body).await;
+    }
+    place
+}
+
+#[tokio::test]
+async fn queries_find_what_they_ask() {
+    let place = hospital("queries").await;
+    let check = |query: &'static str, expect: &'static str| {
+        let place = &place;
+        async move {
+            let got = place.all(PROVINCE, &format!("/fhir/{query}")).await.join(" ");
+            assert_eq!(got, expect, "{query}");
+        }
+    };
+    // Tokens.
+    check("Patient?identifier=046001", "p1 p2").await;
+    check("Patient?identifier=urn:cccd|046001", "p1").await;
+    check("Patient?identifier=urn:bhyt|", "p2").await;
+    check("Patient?identifier=|046001", "").await;
+    check("Patient?identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|NI|046001", "p1").await;
+    check("Patient?gender=male,female", "p1 p2").await;
+    check("Patient?gender:not=male", "p2 p3").await;
+    check("Patient?gender:missing=true", "p3").await;
+    check("Patient?gender:missing=false", "p1 p2").await;
+    check("Patient?active=true", "p1").await;
+    check("Patient?phone=0905", "p1").await;
+    check("Observation?code:text=huyet+ap", "b1").await;
+    check("Observation?code:text=systolic", "b1").await;
+    check("Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status", "b1 b2 b3 b4").await;
+    check("Observation?status:not-in=http://hl7.org/fhir/ValueSet/observation-status", "").await;
+    // A code is not a component's code.
+    check("Observation?code=8480-6", "b1 b2").await;
+    check("Observation?component-code=8480-6", "b4").await;
+    check("Observation?combo-code=8480-6", "b1 b2 b4").await;
+    // Strings, accents aside.
+    check("Patient?name=nguyen", "p1").await;
+    check("Patient?name=nguyen+duc", "p1").await;
+    check("Patient?name=NGUYỄN", "p1").await;
+    check("Patient?family=dang", "p3").await;
+    check("Patient?family:exact=Đặng", "p3").await;
+    check("Patient?family:exact=dang", "").await;
+    check("Patient?name:contains=anh", "p2").await;
+    check("Patient?name=an,duc", "p1 p3").await;
+    check("Patient?name=an&birthdate=1990-12", "p3").await;
+    // Dates.
+    check("Patient?birthdate=1990", "p2 p3").await;
+    check("Patient?birthdate=1990-12", "p3").await;
+    check("Patient?birthdate=lt1985-01-01", "p1").await;
+    check("Patient?birthdate=ge1990-06", "p2 p3").await;
+    check("Patient?birthdate=sa1980-05-17", "p2 p3").await;
+    check("Patient?birthdate=eb1990-12", "p1").await;
+    check("Patient?birthdate=ne1980-05-17", "p2 p3").await;
+    check("Observation?date=2026-03-18", "b1 b2").await;
+    check("Observation?date=2026-03-18T01:40:00Z", "b1").await;
+    check("Observation?date=gt2026-06-01", "b3").await;
+    check("Observation?date=ge2026-03-18&date=lt2026-03-19", "b1 b2 b3").await;
+    check("Observation?date=le2026-02", "b3").await;
+    check("Observation?date:missing=true", "b4").await;
+    // Quantities and numbers.
+    check("Observation?value-quantity=120", "b1").await;
+    check("Observation?value-quantity=gt130", "b2").await;
+    check("Observation?value-quantity=6.4|http://unitsofmeasure.org|%25", "b3").await;
+    check("Observation?value-quantity=6.4||%25", "b3").await;
+    check("Observation?value-quantity=120||mmHg", "b1").await;
+    check("Observation?value-quantity=120||kg", "").await;
+    check("Observation?value-quantity=ap140", "b2").await;
+    check("RiskAssessment?probability=0.2", "r1").await;
+    check("RiskAssessment?probability=lt0.2", "").await;
+    check("RiskAssessment?probability=le0.2", "r1").await;
+    // Composites.
+    check("Observation?code-value-quantity=http://loinc.org|8480-6$gt130", "b2").await;
+    check("Observation?code-value-quantity=4548-4$gt130", "").await;
+    check("Observation?combo-code-value-quantity=8480-6$131", "b4").await;
+    // References, chains, reverse chains.
+    check("Observation?subject=Patient/p1", "b1 b3").await;
+    check("Observation?subject=p1", "b1 b3").await;
+    check("Observation?subject:Patient=p1", "b1 b3").await;
+    check("Observation?patient=http://mach.test/fhir/Patient/p1", "b1 b3").await;
+    check("Observation?patient=http://elsewhere/Patient/p1", "").await;
+    check("Observation?subject:identifier=urn:x|77", "b4").await;
+    check("Observation?subject:Patient.name=nguyen", "b1 b3").await;
+    check("Observation?patient.name=tran&code=8480-6", "b2").await;
+    check("Observation?patient.organization.name=tram", "b1 b3").await;
+    check("Observation?patient.organization.partof.name=benh+vien", "b1 b3").await;
+    check("Patient?_has:Observation:patient:code=4548-4", "p1").await;
+    check("Patient?_has:Observation:patient:_has:Provenance:target:agent=Practitioner/d1", "p1").await;
+    check("Organization?_has:Patient:organization:gender=female", "o1").await;
+    check("Patient?general-practitioner.name=hoa", "p1").await;
+    check("Patient?organization=Organization/o1,Organization/o2", "p1 p2").await;
+    // URIs.
+    check("ValueSet?url=http://example.org/a", "s2").await;
+    check("ValueSet?url:below=http://example.org/a", "s1 s2").await;
+    check("ValueSet?url:above=http://example.org/a/b/c", "s1 s2").await;
+    // What stands beside the content.
+    check("Patient?_id=p1,p3", "p1 p3").await;
+    check("Patient?_lastUpdated=gt2020-01-01", "p1 p2 p3").await;
+    check("Patient?_lastUpdated=lt2020-01-01", "").await;
+    check("Patient?_list=l1", "p1 p3").await;
+    check("Patient?_text=dai+thao+duong", "p3").await;
+    check("Patient?_content=nguyen", "p1").await;
+    check("Patient?_filter=name sw \"nguyen\" or birthdate ge 1990-06", "p1 p2 p3").await;
+    check("Patient?_filter=not (gender eq male) and birthdate eq 1990", "p2 p3").await;
+    check("Patient?_filter=gender pr false", "p3").await;
+    // Compartments and the whole system.
+    check("Patient/p1/Observation", "b1 b3").await;
+    check("Patient/p1/Observation?code=4548-4", "b3").await;
+    check("Patient/p1/*", "p1 b1 b3 r1").await;
+    check("?_type=Organization,Practitioner", "o1 o2 d1").await;
+    check("?_id=p1", "p1").await;
+    // Order.
+    check("Patient?_sort=birthdate", "p1 p2 p3").await;
+    check("Patient?_sort=-birthdate", "p3 p2 p1").await;
+    check("Patient?_sort=family", "p3 p1 p2").await;
+    check("Patient?_sort=gender,-_id", "p2 p1 p3").await;
+    check("Patient?_sort=-_lastUpdated", "p3 p2 p1").await;
+    check("Observation?_sort=-date", "b1 b2 b3 b4").await;
+    check("Observation?_sort=value-quantity", "b3 b1 b2 b4").await;
+    check("Observation?_sort=patient,-date", "b1 b3 b2 b4").await;
+    for pages in ["_count=1", "_count=2"] {
+        for (query, expect) in [
+            ("Patient?_sort=-birthdate", "p3 p2 p1"),
+            ("Observation?_sort=date", "b3 b2 b1 b4"),
+            ("Observation?_sort=status,-date", "b3 b1 b2 b4"),
+            ("Patient?_content=a", ""),
+        ] {
+            let got = place.all(PROVINCE, &format!("/fhir/{query}&{pages}")).await.join(" ");
+            assert_eq!(got, expect, "{query} {pages}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bad_queries_are_refused_never_guessed() {
+    let place = hospital("bad").await;
+    for query in [
+        "Patient?birthdate=yesterday",
+        "Patient?birthdate=2026-13",
+        "Patient?birthdate=",
+        "Patient?birthdate:exact=1990",
+        "Patient?name:fuzzy=a",
+        "Patient?name=---",
+        "Patient?gender:contains=m",
+        "Patient?gender:missing=perhaps",
+        "Patient?identifier=a|b|c",
+        "Patient?identifier=|",
+        "Patient?identifier:of-type=a|b",
+        "Patient?gender:in=http://nowhere/vs",
+        "Patient?name=a,,b",
+        "Patient?general-practitioner:Nothing=1",
+        "Patient?name.given=a",
+        "Patient?_has:Observation:code=x",
+        "Patient?_has:Observation:encounter:code=x",
+        "Patient?_has:Nothing:patient:code=x",
+        "Observation?value-quantity=many",
+        "Observation?value-quantity=1|a",
+        "Observation?code-value-quantity=a",
+        "Observation?code-value-quantity=a$b",
+        "Observation?subject:Patient.birthdate=x",
+        "Observation?subject:Organization.name=x",
+        "Patient?_count=many",
+        "Patient?_count=-1",
+        "Patient?_total=some",
+        "Patient?_summary=bits",
+        "Patient?_sort=",
+        "Patient?_include=Patient",
+        "Patient?_include=Nothing:x",
+        "Patient?_include=Patient:name",
+        "Patient?_include:sometimes=Patient:organization",
+        "Patient?_page=abc",
+        "Patient?_filter=name",
+        "Patient?_filter=name xx a",
+        "Patient?_filter=(name eq a",
+        "Patient?_contained=true",
+        "Patient?name=%ff",
+        "Location?near=1|2",
+        "?_type=Nothing",
+    ] {
+        let answer = place.get(PROVINCE, &format!("/fhir/{query}")).await;
+        let text = answer.refused(400);
+        assert!(!text.is_empty(), "{query}");
+    }
+    let deep = format!("/fhir/Organization?{}name=x", "partof.".repeat(40));
+    place.get(PROVINCE, &deep).await.refused(400);
+    let wide = format!("/fhir/Patient?_id={}", vec!["a"; 5_000].join(","));
+    place.get(PROVINCE, &wide).await.refused(400);
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_left_out_or_refused() {
+    let place = hospital("unknown").await;
+    let path = "/fhir/Patient?nmae=x&gender=male&_sort=nothing&_include=Patient:nothing";
+    let lenient = place.get(PROVINCE, path).await;
+    assert_eq!(lenient.matches(), ["p1"]);
+    let own = lenient.link("self").unwrap();
+    assert_eq!(own, "/fhir/Patient?gender=male", "what was ignored is absent");
+    for path in ["/fhir/Patient?nmae=x", "/fhir/Patient?_sort=nothing", "/fhir/Patient?organization.nothing=x"] {
+        place.send(PROVINCE, "GET", path, &[("prefer", "handling=strict")], "").await.refused(400);
+    }
+}
+
+#[tokio::test]
+async fn totals_agree() {
+    let place = hospital("totals").await;
+    for query in ["Patient", "Patient?gender=male", "Observation?patient=p1", "Patient?_text=dai"] {
+        let mark = if query.contains('?') { '&' } else { '?' };
+        let all = place.all(PROVINCE, &format!("/fhir/{query}{mark}_count=1&_total=accurate")).await.len();
+        let count = place.get(PROVINCE, &format!("/fhir/{query}{mark}_summary=count")).await;
+        assert_eq!(count.json()["total"], all, "{query}");
+        assert!(count.json()["entry"].is_null(), "{query}");
+        let none = place.get(PROVINCE, &format!("/fhir/{query}{mark}_total=none")).await;
+        assert!(query.contains("_text") || none.json()["total"].is_null(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn posted_searches_are_the_same() {
+    let place = hospital("posted").await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let posted = place.send(PROVINCE, "POST", "/fhir/Patient/_search?gender=male", &form, "name=nguyen").await;
+    assert_eq!(posted.matches(), ["p1"]);
+    let posted = place.send(PROVINCE, "POST", "/fhir/_search", &form, "_id=p2&_type=Patient").await;
+    assert_eq!(posted.matches(), ["p2"]);
+    let posted = place.send(PROVINCE, "POST", "/fhir/Patient/p1/Observation/_search", &form, "code=4548-4").await;
+    assert_eq!(posted.matches(), ["b3"]);
+    let json = [("content-type", "application/json")];
+    place.send(PROVINCE, "POST", "/fhir/Patient/_search", &json, "{}").await.refused(415);
+}
+
+#[tokio::test]
+async fn what_comes_along() {
+    let place = hospital("along").await;
+    let check = |query: &'static str, matches: &'static str, included: &'static str| {
+        let place = &place;
+        async move {
+            let answer = place.get(PROVINCE, &format!("/fhir/{query}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text);
+            assert_eq!(answer.matches().join(" "), matches, "{query}");
+            let mut along = answer.ids("include");
+            along.sort();
+            assert_eq!(along.join(" "), included, "{query}");
+        }
+    };
+    check("Observation?code=8480-6&_include=Observation:subject", "b1 b2", "p1 p2").await;
+    check("Observation?code=8480-6&_include=Observation:subject:Group", "b1 b2", "").await;
+    check("Observation?_id=b1&_include=*", "b1", "d1 p1").await;
+    check("Observation?_id=b1&_include=Observation:subject&_include:iterate=Patient:organization&_include:iterate=Organization:partof", "b1", "o1 o2 p1").await;
+    check("Observation?_id=b1&_include=Observation:subject&_include=Patient:organization", "b1", "p1").await;
+    check("Patient?_id=p1&_revinclude=Observation:patient", "p1", "b1 b3").await;
+    check("Patient?_id=p1&_revinclude=Observation:patient&_revinclude:iterate=Provenance:target", "p1", "b1 b3 v1")
+        .await;
+    check("Observation?_id=b1&_revinclude=*", "b1", "v1").await;
+    check("Organization?_id=o1&_revinclude:iterate=Organization:partof", "o1", "o2").await;
+    // Pages carry their own.
+    let mut seen = Vec::new();
+    let mut next = Some("/fhir/Observation?_sort=-date&_count=1&_include=Observation:patient".to_owned());
+    while let Some(path) = next {
+        let answer = place.get(PROVINCE, &path).await;
+        seen.push(format!("{} {}", answer.matches().join(","), answer.ids("include").join(",")));
+        next = answer.link("next");
+    }
+    assert_eq!(seen, ["b1 p1", "b2 p2", "b3 p1", "b4 "]);
+    let everything = place.get(PROVINCE, "/fhir/Patient/p1/$everything").await;
+    let mut ids = everything.matches();
+    ids.extend(everything.ids("include"));
+    ids.sort();
+    assert_eq!(ids.join(" "), "b1 b3 d1 o2 p1 r1");
+    place.get(PROVINCE, "/fhir/Patient/none/$everything").await.refused(404);
+}
+
+#[tokio::test]
+async fn what_was_written_is_found_and_what_was_changed_is_not() {
+    let place = hospital("follows").await;
+    place.given(PROVINCE, r#"{"resourceType":"Patient","id":"p1","gender":"other","name":[{"family":"Mới"}]}"#).await;
+    assert!(place.all(PROVINCE, "/fhir/Patient?gender=male").await.is_empty());
+    assert!(place.all(PROVINCE, "/fhir/Observation?patient.name=nguyen").await.is_empty());
+    assert_eq!(place.all(PROVINCE, "/fhir/Observation?patient.name=moi").await, ["b1", "b3"]);
+    assert_eq!(place.all(PROVINCE, "/fhir/Patient?_has:Observation:patient:code=4548-4").await, ["p1"]);
+    place.send(PROVINCE, "DELETE", "/fhir/Patient/p1", &[], "").await;
+    assert!(place.all(PROVINCE, "/fhir/Observation?patient.name=moi").await.is_empty());
+    let answer = place.get(PROVINCE, "/fhir/Observation?_id=b1&_include=Observation:subject").await;
+    assert!(answer.ids("include").is_empty());
+}
