@@ -1,10 +1,12 @@
 //! `mach fhir …`: tools on FHIR files, which need no data folder.
 
 use crate::Outcome;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use mach_fhir::path::{self, Item};
+use mach_fhir::tree::{Problem, Value};
+use mach_fhir::view::{View, csv_header, csv_row, json_row};
 use mach_fhir::{Tree, definitions, xml};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +15,8 @@ use std::process::ExitCode;
 pub enum Command {
     /// Evaluate a FHIRPath expression on a resource
     Path(PathOptions),
+    /// Make the rows of a SQL on FHIR view from resources
+    View(ViewOptions),
 }
 
 /// What to evaluate on what.
@@ -28,9 +32,39 @@ pub struct PathOptions {
     json: bool,
 }
 
+/// Which rows of what.
+#[derive(Args)]
+pub struct ViewOptions {
+    /// A ViewDefinition (SQL on FHIR v2) in JSON
+    view: PathBuf,
+    /// Resources: one in JSON or XML, a Bundle, or NDJSON; `-` for standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How to write the rows
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// RFC 4180, with a line of names
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+    /// One JSON array of objects
+    Json,
+}
+
 /// Runs `mach fhir`.
 pub fn run(command: Command) -> Outcome {
-    let Command::Path(options) = command;
+    match command {
+        Command::Path(options) => evaluate(&options),
+        Command::View(options) => view(&options),
+    }
+}
+
+fn evaluate(options: &PathOptions) -> Outcome {
     let tree = read(&options.file)?;
     let r4 = definitions::r4();
     let items =
@@ -47,23 +81,122 @@ pub fn run(command: Command) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn view(options: &ViewOptions) -> Outcome {
+    let failed = |file: &Path, e: &dyn std::fmt::Display| format!("`{}`: {e}", file.display());
+    let view = View::compile(&read(&options.view)?).map_err(|e| failed(&options.view, &e))?;
+    let mut rows = Rows { view, format: options.format, count: 0, out: String::new() };
+    match rows.format {
+        Format::Csv => csv_header(&mut rows.out, rows.view.columns()),
+        Format::Json => rows.out.push('['),
+        Format::Ndjson => {}
+    }
+    for file in &options.files {
+        let source = source(file)?;
+        match parse(&source) {
+            Ok(tree) => rows.add(tree.root()).map_err(|e| failed(file, &e))?,
+            Err(Unread::Lines) => {
+                for (n, line) in source.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+                    let at = |e: &dyn std::fmt::Display| failed(file, &format!("line {}: {e}", n + 1));
+                    let tree = Tree::parse(line).map_err(|e| at(&e.problem))?;
+                    rows.add(tree.root()).map_err(|e| at(&e))?;
+                }
+            }
+            Err(Unread::Neither(problem)) => return Err(failed(file, &problem).into()),
+        }
+    }
+    rows.out.push_str(if rows.format == Format::Json { "]\n" } else { "" });
+    rows.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Rows on their way to standard output.
+struct Rows {
+    view: View,
+    format: Format,
+    count: usize,
+    out: String,
+}
+
+impl Rows {
+    /// Writes out beyond this many bytes.
+    const BUFFER: usize = 1 << 16;
+
+    /// The rows of a resource, or of those in a bundle where the view is of another type than that.
+    fn add(&mut self, resource: Value<'_>) -> Result<(), String> {
+        let is_bundle = resource.get_text("resourceType").as_deref() == Some("Bundle");
+        if !is_bundle || self.view.resource() == "Bundle" {
+            return self.add_one(resource);
+        }
+        let entries = resource.get("entry").into_iter().flat_map(Value::items);
+        entries.filter_map(|entry| entry.get("resource")).try_for_each(|resource| self.add_one(resource))
+    }
+
+    fn add_one(&mut self, resource: Value<'_>) -> Result<(), String> {
+        let name = |part| resource.get_text(part).unwrap_or_default();
+        let rows = self.view.rows_of(resource).map_err(|e| format!("{}/{}: {e}", name("resourceType"), name("id")))?;
+        for row in rows {
+            match self.format {
+                Format::Csv => csv_row(&mut self.out, &row),
+                Format::Ndjson | Format::Json => {
+                    let is_next = self.format == Format::Json && self.count > 0;
+                    self.out.push_str(if is_next { ",\n" } else { "" });
+                    json_row(&mut self.out, self.view.columns(), &row);
+                    self.out.push_str(if self.format == Format::Ndjson { "\n" } else { "" });
+                }
+            }
+            self.count += 1;
+            if self.out.len() > Self::BUFFER {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(self.out.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| e.to_string())?;
+        self.out.clear();
+        Ok(())
+    }
+}
+
 fn text(item: &Item<'_>) -> Option<String> {
     item.to_text().map(|t| t.into_owned())
 }
 
 /// A resource from a file, whichever of the two formats it is in.
 fn read(file: &Path) -> Result<Tree<'static>, String> {
-    let failed = |e: &dyn std::fmt::Display| format!("`{}`: {e}", file.display());
+    parse(&source(file)?).map_err(|e| match e {
+        Unread::Lines => format!("`{}`: one resource, here are several", file.display()),
+        Unread::Neither(problem) => format!("`{}`: {problem}", file.display()),
+    })
+}
+
+fn source(file: &Path) -> Result<String, String> {
     let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map_err(|e| failed(&e))?;
+    let done = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
     } else {
-        text = std::fs::read_to_string(file).map_err(|e| failed(&e))?;
-    }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
+        std::fs::read_to_string(file).map(|read| text = read)
+    };
+    done.map_err(|e| format!("`{}`: {e}", file.display()))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Why a text is no resource.
+enum Unread {
+    /// It may be NDJSON: something follows the first document, which is one line.
+    Lines,
+    Neither(String),
+}
+
+fn parse(text: &str) -> Result<Tree<'static>, Unread> {
     if text.trim_start().starts_with('<') {
-        xml::parse(&text, definitions::r4()).map_err(|e| failed(&e))
-    } else {
-        Tree::parse(text).map_err(|e| failed(&e))
+        return xml::parse(text, definitions::r4()).map_err(|e| Unread::Neither(e.to_string()));
+    }
+    match Tree::parse(text) {
+        Ok(tree) => Ok(tree.into_owned()),
+        Err(e) if e.problem == Problem::Trailing && e.line > 1 => Err(Unread::Lines),
+        Err(e) => Err(Unread::Neither(e.to_string())),
     }
 }

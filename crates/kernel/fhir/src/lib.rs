@@ -9,6 +9,7 @@ pub mod path;
 pub mod search;
 pub mod tree;
 pub mod types;
+pub mod view;
 pub mod xml;
 
 pub use decimal::Decimal;
