@@ -102,9 +102,7 @@ pub fn page(
 pub fn counts(on: &mut dyn Query, facility: Option<i64>) -> Result<Vec<(State, i64)>> {
     let sql = "SELECT state, CAST(sum(n) AS BIGINT) FROM claim_count WHERE ?1 IS NULL OR facility = ?1
         GROUP BY state ORDER BY state";
-    sql::list(on, sql, &[facility.into()], |r| {
-        Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?))
-    })
+    sql::list(on, sql, &[facility.into()], |r| Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?)))
 }
 
 /// A claim by its number; `None` also where it is another facility's than `facility`.

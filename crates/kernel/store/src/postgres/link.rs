@@ -55,6 +55,9 @@ pub(super) struct Link {
     torn: bool,
 }
 
+/// Hears each row of an answer.
+type Each<'a> = &'a mut dyn FnMut(&dyn Row) -> Result<()>;
+
 impl Link {
     pub(super) fn connect(target: &Target, settings: &[(&str, &str)]) -> Result<Self> {
         Ok(Self {
@@ -179,7 +182,7 @@ impl Link {
 
     /// Reads the answers of all queued statements; rows of the last go to `row`. The first error ends it, and what was
     /// queued behind it was not run.
-    pub(super) fn answer(&mut self, mut row: Option<&mut dyn FnMut(&dyn Row) -> Result<()>>) -> Result<Done> {
+    pub(super) fn answer(&mut self, mut row: Option<Each<'_>>) -> Result<Done> {
         self.settle_owed()?;
         self.wire.frame(Some(b'S'), |_| {});
         self.wire.send()?;
@@ -195,7 +198,7 @@ impl Link {
         }
         let mut kept = waiting;
         if !matches!(outcome, Err(Error::Lost(_))) {
-            self.to_ready()?;
+            self.reach_ready()?;
         }
         for at in kept.drain(..) {
             if self.statements[at].state == State::Asked {
@@ -208,7 +211,7 @@ impl Link {
     }
 
     /// Reads what one statement answers.
-    fn one(&mut self, at: usize, mut row: Option<&mut dyn FnMut(&dyn Row) -> Result<()>>) -> Result<Done> {
+    fn one(&mut self, at: usize, mut row: Option<Each<'_>>) -> Result<Done> {
         let mut refused = Ok(());
         loop {
             let (tag, body) = self.wire.message()?;
@@ -237,7 +240,7 @@ impl Link {
         }
     }
 
-    fn to_ready(&mut self) -> Result<()> {
+    fn reach_ready(&mut self) -> Result<()> {
         loop {
             let (tag, body) = self.wire.message()?;
             match tag {
@@ -263,7 +266,7 @@ impl Link {
 
     fn settle_owed(&mut self) -> Result<()> {
         if std::mem::take(&mut self.owed) {
-            self.to_ready()?;
+            self.reach_ready()?;
         }
         Ok(())
     }

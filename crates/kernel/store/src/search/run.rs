@@ -146,7 +146,7 @@ fn of_type(
         return sql::list(on, &sql, &builder.args.list(), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
     }
     if from.from.starts_with("index_date") && walk.is_some() {
-        return walked(on, ask, one, sorts[0], (builder, from), after, limit);
+        return walked(on, ask, one, sorts[0], (builder, from), (after, limit));
     }
     let keys: String =
         sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
@@ -182,8 +182,7 @@ fn walked(
     (kind, clause): One<'_>,
     by: Sort,
     (mut builder, from): (Builder, From),
-    after: Option<&Hit>,
-    limit: usize,
+    (after, limit): (Option<&Hit>, usize),
 ) -> Result<Vec<Hit>> {
     let Order::Date(param) = by.order else { return Ok(Vec::new()) };
     let mut hits = Vec::new();
