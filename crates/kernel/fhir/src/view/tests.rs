@@ -120,6 +120,17 @@ fn a_resource_gives_as_many_rows_as_the_limit_and_no_more() {
 }
 
 #[test]
+fn a_view_has_as_many_columns_as_the_limit_and_no_more() {
+    let compiled = |count: usize| {
+        let columns: Vec<_> = (0..count).map(|n| format!(r#"{{"name":"v{n}","path":"id"}}"#)).collect();
+        let view = format!(r#"{{"resource":"Patient","select":[{{"column":[{}]}}]}}"#, columns.join(","));
+        View::compile(&Tree::parse(view).expect("JSON")).map(|view| view.columns().len())
+    };
+    assert_eq!(compiled(COLUMNS), Ok(COLUMNS));
+    assert_eq!(compiled(COLUMNS + 1), Err(ViewError::Limit("columns")));
+}
+
+#[test]
 fn cells_in_csv_and_json() {
     let text = |t: &str| Cell::Text(t.to_owned());
     for (cell, csv, json) in [
