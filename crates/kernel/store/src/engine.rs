@@ -1,5 +1,6 @@
 //! The two engines behind one face: what the writer, the readers and the schema need of each.
 
+use crate::check::Damage;
 use crate::postgres::{Pg, Target};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::sqlite::Sqlite;
@@ -61,6 +62,13 @@ pub(crate) enum Kind {
     Int,
     Text,
     Blob,
+}
+
+impl Table {
+    /// Whether `column` holds integers.
+    pub(crate) fn is_int(&self, column: &str) -> bool {
+        self.columns.iter().any(|(name, kind)| name == column && *kind == Kind::Int)
+    }
 }
 
 impl Engine {
@@ -164,6 +172,34 @@ impl Engine {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(c) => c.batch("ANALYZE"),
+        }
+    }
+
+    /// What the engine's own whole check says. PostgreSQL has none but reading everything.
+    pub(crate) fn own_check(&mut self, lines: u32) -> Result<Vec<Damage>> {
+        match self {
+            Self::Sqlite(c) => c.check("integrity_check", lines),
+            Self::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The same, without comparing indexes with their tables.
+    pub(crate) fn quick_check(&mut self, lines: u32) -> Result<Vec<Damage>> {
+        match self {
+            Self::Sqlite(c) => c.check("quick_check", lines),
+            Self::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes everything, as it is now, to a new file.
+    pub(crate) fn write_to(&mut self, path: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => {
+                // The connection cannot write to this file in any case; to the new one it must.
+                c.batch("PRAGMA query_only=OFF")?;
+                c.run("VACUUM INTO ?1", &[path.into()]).map(drop)
+            }
+            Self::Postgres(_) => Err(Error::Stopped),
         }
     }
 

@@ -6,7 +6,9 @@
 
 pub mod accounts;
 pub mod audit;
+mod backup;
 pub mod cells;
+mod check;
 pub mod claims;
 pub mod claims_list;
 mod copy;
@@ -22,6 +24,8 @@ pub mod sql;
 mod sqlite;
 mod writer;
 
+pub use backup::{Backup, restore};
+pub use check::{Checked, Damage};
 pub use copy::Copied;
 use engine::{Engine, Place};
 use mach_access::{Decision, Scope};

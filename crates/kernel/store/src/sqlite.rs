@@ -1,6 +1,7 @@
 //! The SQLite engine: connections, their settings, the traits of `sql` upon them.
 
-use crate::sql::{Arg, Execute, Query, Row};
+use crate::check::Damage;
+use crate::sql::{Arg, Execute, Query, Row, first};
 use crate::{Error, Result};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
@@ -51,6 +52,43 @@ impl Sqlite {
 
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
+    }
+}
+
+impl Sqlite {
+    /// Runs `integrity_check` or `quick_check`; gives at most `lines` of what is wrong, with the table or index it is in.
+    pub(crate) fn check(&mut self, pragma: &str, lines: u32) -> Result<Vec<Damage>> {
+        let mut said = Vec::new();
+        let read = self.each(&format!("PRAGMA {pragma}({lines})"), &[], &mut |r| {
+            said.push(r.text(0)?.to_owned());
+            Ok(())
+        });
+        if let Err(e) = read {
+            said.push(e.to_string());
+        }
+        said.retain(|line| line != "ok");
+        // The first line may be a heading with several below it.
+        let lines = said.iter().flat_map(|s| s.lines()).filter(|l| !l.starts_with("***"));
+        lines.map(|line| self.damage(line)).collect()
+    }
+
+    fn damage(&mut self, line: &str) -> Result<Damage> {
+        let mut words = line.split_whitespace();
+        let tree = words.find(|w| w.eq_ignore_ascii_case("tree")).and_then(|_| {
+            let mut rest = words.filter(|w| *w != "page");
+            rest.next()?.trim_end_matches(':').parse::<i64>().ok()
+        });
+        let index = line.rsplit_once(" index ").map(|(_, name)| name);
+        let found = match (tree, index) {
+            (Some(root), _) => {
+                let sql = "SELECT name, type FROM sqlite_master WHERE rootpage = ?1";
+                first(self, sql, &[root.into()], |r| Ok((r.text(0)?.to_owned(), r.text(1)? == "index")))?
+            }
+            (None, Some(name)) => Some((name.to_owned(), true)),
+            (None, None) => None,
+        };
+        let (name, index) = found.unwrap_or_default();
+        Ok(Damage::Tree { name, index, said: line.to_owned() })
     }
 }
 
