@@ -101,7 +101,7 @@ fn view(options: &ViewOptions) -> Outcome {
                     rows.add(tree.root()).map_err(|e| at(&e))?;
                 }
             }
-            Err(Unread::Neither(problem)) => return Err(failed(file, &problem).into()),
+            Err(Unread::Neither(problem)) => return Err(failed(file, &problem)),
         }
     }
     rows.out.push_str(if rows.format == Format::Json { "]\n" } else { "" });

@@ -25,16 +25,6 @@ impl From<Refusal> for Wrong {
     }
 }
 
-impl Wrong {
-    /// A refusal either way.
-    pub fn refusal(self) -> Refusal {
-        match self {
-            Self::Unknown(text) => Refusal::invalid(text),
-            Self::Refused(refusal) => refusal,
-        }
-    }
-}
-
 type Made = Result<Clause, Wrong>;
 
 /// Reads parameters of one server.
