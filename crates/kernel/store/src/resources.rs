@@ -1,7 +1,7 @@
 //! Versioned resources: exact bytes, the rows that find them, every version kept.
 //!
 //! Every version is a row of its own with its own number `rid`; `seq` is the change that brought it, `until` the change that
-//! ended it (0: none yet). What was true after change S is therefore `seq <= S AND (until = 0 OR until > S)`, for a search as
+//! ended it (0: none yet; negative: the same change). What was true after change S is therefore `seq <= S AND (until = 0 OR until > S)`, for a search as
 //! for its later pages. The index rows of an ended version stay for `SEARCH_SNAPSHOT_SECONDS`, then later writes take them away.
 //!
 //! An id is unique within its type and facility (0: the province's own), so that one facility's choice of ids tells another

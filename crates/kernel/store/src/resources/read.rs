@@ -58,7 +58,8 @@ pub fn person_of(on: &mut dyn Query, scope: Scope, id: &str) -> Result<Option<i6
         "SELECT patient FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY facility",
         visible("r", scope)
     );
-    let found = sql::first(on, &sql, &[number(ResourceType::PATIENT), token_hash(id).into(), id.into()], |r| r.opt_int(0));
+    let found =
+        sql::first(on, &sql, &[number(ResourceType::PATIENT), token_hash(id).into(), id.into()], |r| r.opt_int(0));
     Ok(found?.flatten())
 }
 

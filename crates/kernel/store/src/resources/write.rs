@@ -225,7 +225,9 @@ impl Tx<'_> {
     /// Ends the current version; its index rows stay until no page can still need them.
     fn retire(&mut self, old: &Current, at: i64) -> Result<()> {
         let seq = self.seq();
-        self.run("UPDATE resource SET until = ?2 WHERE rid = ?1", &[old.rid.into(), seq.into()])?;
+        // A version ended by the change that brought it was never current: its own number keeps it apart from others.
+        let end = "UPDATE resource SET until = CASE WHEN seq = ?2 THEN -rid ELSE ?2 END WHERE rid = ?1";
+        self.run(end, &[old.rid.into(), seq.into()])?;
         if !old.deleted {
             self.run("INSERT INTO index_stale(at, rid) VALUES (?1, ?2)", &[at.into(), old.rid.into()])?;
         }
