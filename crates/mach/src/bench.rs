@@ -129,8 +129,8 @@ fn import_bench(dossiers: u64, work: &Path, from: &str, to: &str) -> Outcome {
         println!("last fifth / first fifth: {:.2}", last / first);
     }
     println!("peak memory: {} MB", memory("self", "VmHWM"));
+    let size = store.size_bytes(&console(Act::Administer)?).map_err(|e| e.to_string())?;
     drop(store);
-    let size = std::fs::metadata(work.join("data/mach.db")).map_or(0, |m| m.len());
     println!("database: {} MB, {:.1} KB a claim", size >> 20, size as f64 / 1024.0 / done.max(1) as f64);
     println!("accepted {}, refused {}", summary.claims.accepted, summary.claims.refused);
     Ok(ExitCode::SUCCESS)
@@ -266,6 +266,7 @@ fn cold_start(data: &Path) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|e| e.to_string())?;
     let started = Instant::now();
     let mut child = Process::new(own)
+        .envs(crate::STORE.get().and_then(Option::as_ref).map(|address| ("MACH_STORE", address)))
         .arg("--data")
         .arg(data)
         .args(["serve", "--listen", "127.0.0.1:0"])

@@ -4,10 +4,10 @@ mod accounts;
 mod bench;
 mod claims;
 mod demo;
-mod digest;
 mod fhir;
 mod output;
 mod serve;
+mod store;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +21,9 @@ struct Cli {
     /// Folder that holds all data; also MACH_DATA
     #[arg(long, global = true, env = "MACH_DATA", default_value = "data")]
     data: PathBuf,
+    /// Keep the store in PostgreSQL instead of the folder: postgres://user:password@host:port/database; also MACH_STORE
+    #[arg(long, global = true, env = "MACH_STORE", hide_env_values = true, value_name = "URL")]
+    store: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -31,7 +34,9 @@ const EXAMPLES: &str = "Examples:
   mach claims import inbox/ --json                 import them; exit code 0 all accepted, 2 some refused, 1 could not run
   mach account set lan --role leader               make an account (the password is read from standard input)
   mach key new --facility 46001 --name \"HIS\"       make an API key for POST /api/claims
-  mach serve --listen 127.0.0.1:8080               serve the data folder";
+  mach serve --listen 127.0.0.1:8080               serve the data folder
+  mach backup --to backup.db                       a backup of the data folder's store, while it is served
+  mach store copy --from data --to postgres:///mach  move to PostgreSQL";
 
 #[derive(Subcommand)]
 enum Command {
@@ -51,9 +56,13 @@ enum Command {
     /// Tokens of other systems for the FHIR interface
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// The store: a digest of what it holds
+    /// The store: a digest of what it holds, a check that it is whole, copies between engines
     #[command(subcommand)]
-    Store(digest::Command),
+    Store(store::Command),
+    /// Write the store, as it is now, to one file, while others work with it
+    Backup(store::Backup),
+    /// Put a backup into a data folder that has no store
+    Restore(store::Restore),
     /// FHIR files: evaluate a path
     #[command(subcommand)]
     Fhir(fhir::Command),
@@ -68,6 +77,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     mach_base::content::set_folder(cli.data.join("content"));
+    // Set once, before anything opens the store.
+    let _ = STORE.set(cli.store.filter(|address| !address.is_empty()));
     let outcome = match cli.command {
         Command::Serve(options) => serve::run(&cli.data, &options),
         Command::Demo(options) => demo::run(&cli.data, &options),
@@ -75,7 +86,9 @@ fn main() -> ExitCode {
         Command::Account(command) => accounts::account(&cli.data, command),
         Command::Key(command) => accounts::key(&cli.data, command),
         Command::Token(command) => token::run(&cli.data, command),
-        Command::Store(command) => digest::run(&cli.data, command),
+        Command::Store(command) => store::run(&cli.data, command),
+        Command::Backup(options) => store::backup(&cli.data, &options),
+        Command::Restore(options) => store::restore(&cli.data, &options),
         Command::Fhir(command) => fhir::run(command),
         Command::Bench(options) => bench::run(&cli.data, &options),
     };
@@ -96,6 +109,28 @@ fn console(act: mach_access::Act) -> Result<mach_access::Decision, String> {
     mach_access::decide(&mach_access::Actor::console(), act).map_err(|e| e.to_string())
 }
 
+/// The address given by `--store`, if any.
+static STORE: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+
+/// The store of this call: the address given by `--store`, else the data folder.
 fn open(data: &std::path::Path) -> Result<mach_store::Store, String> {
+    if let Some(Some(address)) = STORE.get() {
+        return open_at(address);
+    }
+    open_folder(data)
+}
+
+/// The store at a `postgres://…` address or in a folder.
+fn open_at(address: &str) -> Result<mach_store::Store, String> {
+    if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+        return mach_store::Store::connect(address).map_err(|e| format!("the store in PostgreSQL cannot be opened: {e}"));
+    }
+    if address.contains("://") {
+        return Err("the address of a store is a folder or begins with postgres://".to_owned());
+    }
+    open_folder(std::path::Path::new(address))
+}
+
+fn open_folder(data: &std::path::Path) -> Result<mach_store::Store, String> {
     mach_store::Store::open(data).map_err(|e| format!("`{}` cannot be opened: {e}", data.display()))
 }

@@ -1,6 +1,6 @@
 //! `mach serve`: the pages and the API on one address.
 
-use crate::{Outcome, open};
+use crate::{Outcome, console, open};
 use axum::routing::get;
 use clap::Args;
 use mach_house::{House, Settings};
@@ -21,10 +21,29 @@ pub struct Options {
 pub fn run(data: &Path, options: &Options) -> Outcome {
     refuse_public(options.listen)?;
     let store = open(data)?;
+    watch_over(&store)?;
     serve(House::new(store, Settings::default()), options.listen, &mut |address| {
         println!("listening on http://{address}");
         Ok(())
     })
+}
+
+/// Reads the whole database once beside the serving: a broken page is told when the program starts, not when somebody
+/// needs what lies on it.
+fn watch_over(store: &mach_store::Store) -> Result<(), String> {
+    let (store, decision) = (store.clone(), console(mach_access::Act::Administer)?);
+    let look = move || match store.quick_check(&decision) {
+        Ok(damages) if damages.is_empty() => {}
+        Ok(damages) => {
+            crate::store::print_damages(&damages);
+            eprintln!(
+                "mach: kho dữ liệu bị hỏng; xem: mach store check\nmach: the store is damaged; see: mach store check"
+            );
+        }
+        Err(e) => eprintln!("mach: the store could not be checked: {e}"),
+    };
+    std::thread::Builder::new().name("store-check".to_owned()).spawn(look).map_err(|e| e.to_string())?;
+    Ok(())
 }
 
 /// Passwords and records must not travel in clear: without TLS only this machine is served. A proxy with TLS in front

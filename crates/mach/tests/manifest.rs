@@ -9,6 +9,7 @@ use mach_cube::{By, Cube, Question};
 use mach_intake::files::{self, Input};
 use mach_intake::import::{self, Summary};
 use mach_store::Store;
+use mach_test_engines::{Home, on_both_engines};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -94,9 +95,11 @@ fn compare(what: &str, expected: &Cells, answered: &Cells) {
     );
 }
 
-#[test]
-fn every_cell_equals_the_manifest() {
-    let root = std::env::temp_dir().join(format!("mach-manifest-{}", std::process::id()));
+on_both_engines!(every_cell_equals_the_manifest);
+
+fn every_cell_equals_the_manifest(home: &Home) {
+    let engine = if home.url().is_some() { "postgres" } else { "sqlite" };
+    let root = std::env::temp_dir().join(format!("mach-manifest-{engine}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&root);
     let out = root.join("files");
     let (from, to) = ("2023-01-01", "2025-12-31");
@@ -110,7 +113,7 @@ fn every_cell_equals_the_manifest() {
         replace: 0.05,
     };
     let made = mach_synth::generate(&options, &mut |_| {}).unwrap();
-    let store = Store::open(&root.join("data")).unwrap();
+    let store = home.open();
     let first: Vec<PathBuf> = std::fs::read_dir(&out)
         .unwrap()
         .map(|e| e.unwrap().path())

@@ -1,0 +1,125 @@
+//! `mach store …`, `mach backup`, `mach restore`: what the store holds, whether it is whole, copies of it.
+
+use crate::{Outcome, console, open, open_at, output};
+use clap::{Args, Subcommand};
+use mach_access::Act;
+use mach_store::{Damage, Store, digest};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The store.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print one digest a table: equal stores print equal lines
+    Digest,
+    /// Read everything; name what is damaged. Exit code 0 all is well, 2 something is damaged, 1 could not run
+    Check,
+    /// Copy a whole store into an empty one: folders or postgres://… addresses
+    Copy(Copy),
+}
+
+/// From where to where.
+#[derive(Args)]
+pub struct Copy {
+    /// A data folder, or postgres://…
+    #[arg(long)]
+    from: String,
+    /// A data folder without a store, or postgres://… of an empty database
+    #[arg(long)]
+    to: String,
+}
+
+/// What to write.
+#[derive(Args)]
+pub struct Backup {
+    /// The file to write; FILE.sha256 is written beside it
+    #[arg(long)]
+    to: PathBuf,
+}
+
+/// What to read.
+#[derive(Args)]
+pub struct Restore {
+    /// A file that `mach backup` wrote
+    #[arg(long)]
+    from: PathBuf,
+}
+
+/// Runs `mach store`.
+pub fn run(data: &Path, command: Command) -> Outcome {
+    match command {
+        Command::Digest => {
+            for (name, rows, digest) in digests(&open(data)?)? {
+                println!("{name:<16} {rows:>10} {digest}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check => check(data),
+        Command::Copy(options) => copy(&options),
+    }
+}
+
+fn digests(store: &Store) -> Result<Vec<(&'static str, u64, String)>, String> {
+    let mut reader = store.read(&console(Act::Administer)?).map_err(|e| e.to_string())?;
+    digest::tables(&mut reader).map_err(|e| e.to_string())
+}
+
+fn check(data: &Path) -> Outcome {
+    let store = open(data)?;
+    let bar = output::bar(0, "dòng");
+    let damages = store
+        .check(&console(Act::Administer)?, &mut |c| {
+            bar.set_position(c.rows);
+            bar.set_message(c.table);
+        })
+        .map_err(|e| e.to_string())?;
+    bar.finish_and_clear();
+    if damages.is_empty() {
+        println!("Kho dữ liệu nguyên vẹn: {}\nThe store is whole.", store.shown());
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_damages(&damages);
+    println!("Kho dữ liệu bị hỏng: {} chỗ. Khôi phục từ bản sao lưu: mach restore.", damages.len());
+    println!("The store is damaged in {} places. Restore a backup: mach restore.", damages.len());
+    Ok(ExitCode::from(2))
+}
+
+/// Says what is damaged, one line each.
+pub fn print_damages(damages: &[Damage]) {
+    for damage in damages {
+        println!("HỎNG / DAMAGED  {damage}");
+    }
+}
+
+fn copy(options: &Copy) -> Outcome {
+    let (from, to) = (open_at(&options.from)?, open_at(&options.to)?);
+    let bar = output::bar(0, "dòng");
+    let rows = from
+        .copy_to(&to, &console(Act::Administer)?, &mut |c| {
+            bar.set_length(c.of);
+            bar.set_position(c.rows);
+            bar.set_message(c.table);
+        })
+        .map_err(|e| e.to_string())?;
+    bar.finish_and_clear();
+    let (there, here) = (digests(&from)?, digests(&to)?);
+    if there != here {
+        return Err(format!("the copy differs from `{}`: nothing may use it", from.shown()));
+    }
+    println!("{rows} dòng → {}; hai bên giống nhau / both digests are equal", to.shown());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `mach backup`.
+pub fn backup(data: &Path, options: &Backup) -> Outcome {
+    let made = open(data)?.backup(&console(Act::Administer)?, &options.to).map_err(|e| e.to_string())?;
+    println!("{}  {}  {} bytes", made.sha256, options.to.display(), made.bytes);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `mach restore`.
+pub fn restore(data: &Path, options: &Restore) -> Outcome {
+    let done = mach_store::restore(&options.from, data).map_err(|e| e.to_string())?;
+    println!("{}  {}  {} bytes", done.sha256, data.display(), done.bytes);
+    Ok(ExitCode::SUCCESS)
+}
