@@ -1,5 +1,4 @@
 //! The store as its users see it: versions, group commit, refusals, one state per reader.
-#![expect(clippy::unwrap_used, reason = "tests may panic on a broken expectation, also outside their own functions")]
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 use mach_access::{Act, Actor, Decision, decide};

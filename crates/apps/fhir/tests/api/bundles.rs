@@ -39,12 +39,15 @@ async fn references_become_ids_circles_included() {
     let b = json!({"resourceType": "Observation", "status": "final", "code": {"text": "y"}, "subject": subject,
         "hasMember": [{"reference": "urn:uuid:2"}], "encounter": {"reference": "Encounter?identifier=e|1"}});
     place.given(PROVINCE, r#"{"resourceType":"Encounter","id":"e","status":"planned","class":{"code":"AMB"},"identifier":[{"system":"e","value":"1"}]}"#).await;
-    let body = bundle("transaction", &[
-        entry("POST", "Observation", a, "urn:uuid:2"),
-        entry("POST", "Observation", b, "urn:uuid:3"),
-        entry("POST", "Patient", patient("1"), "urn:uuid:1"),
-        entry("GET", "Observation?patient.identifier=s|1&_summary=count", Value::Null, ""),
-    ]);
+    let body = bundle(
+        "transaction",
+        &[
+            entry("POST", "Observation", a, "urn:uuid:2"),
+            entry("POST", "Observation", b, "urn:uuid:3"),
+            entry("POST", "Patient", patient("1"), "urn:uuid:1"),
+            entry("GET", "Observation?patient.identifier=s|1&_summary=count", Value::Null, ""),
+        ],
+    );
     let answer = place.post(PROVINCE, "/fhir", &body).await;
     assert_eq!(statuses(&answer), ["201", "201", "201", "200"]);
     assert_eq!(answer.json()["entry"][3]["resource"]["total"], 2, "reads see the writes before them");
@@ -62,11 +65,14 @@ async fn nothing_of_a_failed_transaction_stays() {
     let check = |what: &'static str, bad: Value, status: u16| {
         let place = &place;
         async move {
-            let body = bundle("transaction", &[
-                entry("POST", "Patient", patient("1"), "urn:uuid:1"),
-                entry("PUT", "Patient/fixed", json!({"resourceType": "Patient", "id": "fixed"}), ""),
-                bad,
-            ]);
+            let body = bundle(
+                "transaction",
+                &[
+                    entry("POST", "Patient", patient("1"), "urn:uuid:1"),
+                    entry("PUT", "Patient/fixed", json!({"resourceType": "Patient", "id": "fixed"}), ""),
+                    bad,
+                ],
+            );
             let answer = place.post(PROVINCE, "/fhir", &body).await;
             answer.refused(status);
             let place_of = answer.json()["issue"][0]["expression"][0].as_str().unwrap_or_default().to_owned();
@@ -103,20 +109,26 @@ async fn conditions_of_entries_are_asked_once_for_all() {
     create["request"]["ifNoneExist"] = json!("identifier=s|1");
     let observation = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
         "subject": {"reference": "urn:uuid:1"}});
-    let body = bundle("transaction", &[
-        entry("POST", "Observation", observation, ""),
-        create.clone(),
-        entry("PUT", "Patient?identifier=s|2", patient("2"), ""),
-    ]);
+    let body = bundle(
+        "transaction",
+        &[
+            entry("POST", "Observation", observation, ""),
+            create.clone(),
+            entry("PUT", "Patient?identifier=s|2", patient("2"), ""),
+        ],
+    );
     assert_eq!(statuses(&place.post(PROVINCE, "/fhir", &body).await), ["201", "201", "201"]);
     assert_eq!(statuses(&place.post(PROVINCE, "/fhir", &body).await), ["201", "200", "200"]);
     assert_eq!(place.all(PROVINCE, "/fhir/Patient").await.len(), 2);
     assert_eq!(place.all(PROVINCE, "/fhir/Observation?subject.identifier=s|1").await.len(), 2);
     // Two entries with one identity, known only when asked.
-    let twice = bundle("transaction", &[
-        entry("PUT", "Patient?identifier=s|1", patient("1"), ""),
-        entry("PUT", "Patient?identifier=s|1", patient("1"), ""),
-    ]);
+    let twice = bundle(
+        "transaction",
+        &[
+            entry("PUT", "Patient?identifier=s|1", patient("1"), ""),
+            entry("PUT", "Patient?identifier=s|1", patient("1"), ""),
+        ],
+    );
     place.post(PROVINCE, "/fhir", &twice).await.refused(400);
 }
 
@@ -127,21 +139,25 @@ async fn a_batch_answers_each_for_itself() {
     use base64::Engine;
     let patch = base64::engine::general_purpose::STANDARD.encode(r#"[{"op":"add","path":"/active","value":true}]"#);
     let binary = json!({"resourceType": "Binary", "contentType": "application/json-patch+json", "data": patch});
-    let body = bundle("batch", &[
-        entry("GET", "Patient/p", Value::Null, ""),
-        entry("GET", "Patient/none", Value::Null, ""),
-        entry("POST", "Patient", patient("1"), ""),
-        entry("POST", "Patient", json!({"resourceType": "Group"}), ""),
-        entry("PATCH", "Patient/p", binary, ""),
-        entry("GET", "Patient?active=true", Value::Null, ""),
-        entry("DELETE", "Patient/p", Value::Null, ""),
-        json!({"resource": patient("9")}),
-    ]);
+    let body = bundle(
+        "batch",
+        &[
+            entry("GET", "Patient/p", Value::Null, ""),
+            entry("GET", "Patient/none", Value::Null, ""),
+            entry("POST", "Patient", patient("1"), ""),
+            entry("POST", "Patient", json!({"resourceType": "Group"}), ""),
+            entry("PATCH", "Patient/p", binary, ""),
+            entry("GET", "Patient?active=true", Value::Null, ""),
+            entry("DELETE", "Patient/p", Value::Null, ""),
+            json!({"resource": patient("9")}),
+        ],
+    );
     let answer = place.post(PROVINCE, "/fhir", &body).await;
     assert_eq!(statuses(&answer), ["200", "404", "201", "400", "200", "200", "204", "400"]);
     assert_eq!(answer.json()["entry"][5]["resource"]["total"], 1);
     assert_eq!(answer.json()["type"], "batch-response");
-    let read = bundle("batch", &[entry("GET", "Patient", Value::Null, ""), entry("GET", "metadata/x/y/z", Value::Null, "")]);
+    let read =
+        bundle("batch", &[entry("GET", "Patient", Value::Null, ""), entry("GET", "metadata/x/y/z", Value::Null, "")]);
     assert_eq!(statuses(&place.post(READER, "/fhir", &read).await), ["200", "404"]);
     place.post(READER, "/fhir", &body).await.refused(403);
     let kind = place.post(PROVINCE, "/fhir", &bundle("collection", &[])).await;
@@ -165,7 +181,8 @@ async fn patients_of_synthea_are_taken_whole() {
     let everything = place.get(PROVINCE, &format!("/fhir/Patient/{}/$everything", patients[0])).await;
     let found = everything.matches().len() + everything.ids("include").len();
     assert_eq!(found, count, "all of it hangs on its patient: {}", everything.status);
-    let observations = place.all(PROVINCE, &format!("/fhir/Observation?patient={}&_sort=-date&_count=7", patients[0])).await;
+    let observations =
+        place.all(PROVINCE, &format!("/fhir/Observation?patient={}&_sort=-date&_count=7", patients[0])).await;
     assert_eq!(observations.len(), text.matches(r#""resourceType":"Observation""#).count());
 }
 

@@ -85,7 +85,9 @@ async fn paged_under_writes(query: &str, name: &str) {
                 let n = (i * 7_919) % 10_000;
                 let path = format!("/fhir/Observation/o{n:05}");
                 let body = |id: String, code: &str| {
-                    format!(r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"code":"{code}"}}]}},"effectiveDateTime":"1999-01-01"}}"#)
+                    format!(
+                        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"code":"{code}"}}]}},"effectiveDateTime":"1999-01-01"}}"#
+                    )
                 };
                 let answer = match i % 4 {
                     0 => place.put(PROVINCE, &path, &body(format!("o{n:05}"), "other")).await,

@@ -1,4 +1,5 @@
 //! The interface as other systems see it: the real router upon a real store.
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 mod bundles;
 mod concurrent;

@@ -7,7 +7,9 @@ use axum::http::StatusCode;
 async fn two(name: &str) -> Place {
     let place = Place::new(name);
     let patient = |id: &str, family: &str| {
-        format!(r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}],"identifier":[{{"value":"1"}}]}}"#)
+        format!(
+            r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}],"identifier":[{{"value":"1"}}]}}"#
+        )
     };
     place.given(PROVINCE, r#"{"resourceType":"Organization","id":"o","name":"Sở Y tế"}"#).await;
     place.given(PROVINCE, r#"{"resourceType":"Observation","id":"nobody","status":"final","code":{"text":"x"}}"#).await;
@@ -76,8 +78,12 @@ async fn what_is_hidden_answers_as_what_is_not_there() {
                 place.send(A, method, path, &[("content-type", kind)], &body).await
             };
             let last = |path: &str| path.split('/').nth(3).unwrap_or_default().to_owned();
-            let (x, y) = (ask(hidden, body.replace("ID", &last(hidden))).await, ask(none, body.replace("ID", &last(none))).await);
-            let words = |a: &Answer, id: &str| a.text.replace(&format!("/{id}"), "/ID").replace(&format!("\"{id}\""), "\"ID\"");
+            let (x, y) = (
+                ask(hidden, body.replace("ID", &last(hidden))).await,
+                ask(none, body.replace("ID", &last(none))).await,
+            );
+            let words =
+                |a: &Answer, id: &str| a.text.replace(&format!("/{id}"), "/ID").replace(&format!("\"{id}\""), "\"ID\"");
             assert_eq!(x.status, y.status, "{method} {hidden}: {}", x.text);
             let cut = |t: String| t.split("lastUpdated").next().unwrap_or_default().to_owned();
             assert_eq!(cut(words(&x, &last(hidden))), cut(words(&y, &last(none))), "{method} {hidden}");

@@ -12,7 +12,6 @@ use tower::ServiceExt;
 
 /// A place with a store and the interface upon it.
 pub struct Place {
-    pub store: Store,
     pub app: Router,
     path: PathBuf,
 }
@@ -46,7 +45,7 @@ impl Place {
             .unwrap();
         let house = House::new(store.clone(), Settings::default());
         let routes = mach_fhir_api::router(&store).with_state(house);
-        Self { store, app: mach_ui::http::serve(routes), path }
+        Self { app: mach_ui::http::serve(routes), path }
     }
 
     /// Sends one request as `who`.
