@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Decision, Scope};
+use mach_fhir::{Tree, definitions, xml};
 use mach_house::{House, Session};
 
 /// What a write answers with. `Prefer: return=…`
@@ -39,13 +40,40 @@ pub struct Caller {
     pub asynchronous: bool,
     /// Indented.
     pub pretty: bool,
+    /// In which of the two formats.
+    pub format: Format,
+}
+
+/// A format of FHIR.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `application/fhir+json`.
+    #[default]
+    Json,
+    /// `application/fhir+xml`.
+    Xml,
+}
+
+/// The media type of XML.
+pub const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
+
+/// A JSON body in XML.
+///
+/// # Errors
+/// 406 where a stored resource holds what XML cannot say: members that R4 does not define.
+pub fn as_xml(body: &str) -> Result<String, Refusal> {
+    let tree = Tree::parse(body).map_err(Refusal::internal)?;
+    xml::from_tree(&tree, definitions::r4()).map_err(|e| {
+        let text = format!("the answer cannot be written as XML ({e}); ask for `application/fhir+json`");
+        Refusal::new(StatusCode::NOT_ACCEPTABLE, "not-supported", text)
+    })
 }
 
 impl FromRequestParts<House> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Refusal> {
-        acceptable(parts)?;
+        let format = format(parts.uri.query(), &parts.headers)?;
         let base = base(&parts.headers);
         let session = Session::from_request_parts(parts, house).await?;
         let mut caller = Self {
@@ -56,6 +84,7 @@ impl FromRequestParts<House> for Caller {
             returned: None,
             asynchronous: false,
             pretty: parts.uri.query().is_some_and(|q| q.split('&').any(|p| p == "_pretty=true")),
+            format,
         };
         for value in parts.headers.get_all("prefer").iter().filter_map(|v| v.to_str().ok()) {
             caller.prefer(value);
@@ -72,29 +101,40 @@ pub fn base(headers: &HeaderMap) -> String {
     format!("{scheme}://{host}/fhir")
 }
 
-/// Only JSON is written; who takes nothing else is told so.
-fn acceptable(parts: &Parts) -> Result<(), Refusal> {
-    let asked = parts.uri.query().into_iter().flat_map(|q| q.split('&')).find_map(|p| p.strip_prefix("_format="));
+/// The format that an answer is wanted in: `_format` before `Accept`.
+///
+/// # Errors
+/// 406 where it is neither of the two.
+pub fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Format, Refusal> {
     let refused = |what: &str| {
-        let text = format!("`{what}` is not written here; ask for `application/fhir+json`");
+        let text = format!("`{what}` is not written here; ask for `application/fhir+json` or `application/fhir+xml`");
         Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "not-supported", text))
     };
+    let asked = query.into_iter().flat_map(|q| q.split('&')).find_map(|p| p.strip_prefix("_format="));
     if let Some(format) = asked {
         let format = crate::query::decode(format)?;
         let plain = format.split(';').next().unwrap_or_default().trim().replace(' ', "+");
-        let known = matches!(plain.as_str(), "" | "json" | "text/json" | "application/json" | "application/fhir+json");
-        return if known { Ok(()) } else { refused(&plain) };
+        return match plain.as_str() {
+            "" | "json" | "text/json" | "application/json" | "application/fhir+json" => Ok(Format::Json),
+            "xml" | "text/xml" | "application/xml" | "application/fhir+xml" => Ok(Format::Xml),
+            other => refused(other),
+        };
     }
-    let Some(accept) = parts.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return Ok(()) };
-    let mut kinds = accept.split(',').map(|k| k.split(';').next().unwrap_or_default().trim());
-    if kinds.any(|k| {
-        k.is_empty()
-            || k.contains("json")
-            || matches!(k, "*/*" | "application/*" | "text/html" | "application/octet-stream")
-    }) {
-        return Ok(());
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return Ok(Format::Json) };
+    let kinds: Vec<&str> = accept.split(',').map(|k| k.split(';').next().unwrap_or_default().trim()).collect();
+    let first = kinds.iter().find_map(|kind| match *kind {
+        "application/fhir+xml" | "application/xml" | "text/xml" => Some(Format::Xml),
+        "" | "*/*" | "application/*" | "text/html" | "application/octet-stream" | "application/fhir+ndjson" => {
+            Some(Format::Json)
+        }
+        kind if kind.contains("json") => Some(Format::Json),
+        _ => None,
+    });
+    // A browser names pages before XML: it gets what a person can read.
+    if kinds.contains(&"text/html") {
+        return Ok(Format::Json);
     }
-    refused(accept)
+    first.map_or_else(|| refused(accept), Ok)
 }
 
 impl Caller {
@@ -130,6 +170,9 @@ impl Caller {
     /// # Errors
     /// 500 where the body is no JSON and must be indented.
     pub fn answer(&self, status: StatusCode, body: String, pretty: bool) -> Result<Response, Refusal> {
+        if self.format == Format::Xml {
+            return Ok((status, [(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response());
+        }
         let body = if pretty || self.pretty { render::pretty(&body)? } else { body };
         Ok((status, [(header::CONTENT_TYPE, FHIR_JSON)], body).into_response())
     }

@@ -1,7 +1,8 @@
 //! The CapabilityStatement: written from the definitions and from what the handler does, so that it stays true.
 
-use crate::refusal::FHIR_JSON;
-use axum::http::{HeaderMap, header};
+use crate::caller::{FHIR_XML, Format, as_xml, format};
+use crate::refusal::{FHIR_JSON, Refusal};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use mach_fhir::ResourceType;
 use mach_fhir::definitions::{self, ParamKind, SearchParam};
@@ -12,11 +13,14 @@ use std::sync::LazyLock;
 const BASE: &str = "\u{1}base";
 
 /// `GET /fhir/metadata`; open to everyone, it says nothing of what is stored.
-pub async fn metadata(headers: HeaderMap) -> Response {
+pub async fn metadata(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
     static TEXT: LazyLock<String> = LazyLock::new(statement);
     let escaped = BASE.replace('\u{1}', "\\u0001");
     let body = TEXT.replace(&escaped, &crate::caller::base(&headers));
-    ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response()
+    Ok(match format(uri.query(), &headers)? {
+        Format::Json => ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response(),
+        Format::Xml => ([(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response(),
+    })
 }
 
 /// Operations on all types.
@@ -45,7 +49,7 @@ fn statement() -> String {
             w.text("description", "Hồ sơ sức khỏe của tỉnh (the province's health record)").text("url", BASE);
         });
         w.list("format", |l| {
-            l.item_text("application/fhir+json").item_text("json");
+            l.item_text("application/fhir+json").item_text("application/fhir+xml").item_text("json").item_text("xml");
         });
         w.list("patchFormat", |l| {
             l.item_text("application/json-patch+json");

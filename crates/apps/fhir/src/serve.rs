@@ -1,6 +1,6 @@
 //! The one handler: an address and a method are one interaction.
 
-use crate::caller::{Caller, Return, version_of, with_header};
+use crate::caller::{Caller, FHIR_XML, Format, Return, as_xml, version_of, with_header};
 use crate::clauses::Reading;
 use crate::patch::Patch;
 use crate::query::{self, Pair};
@@ -13,10 +13,10 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Decision};
-use mach_fhir::ResourceType;
+use mach_fhir::{ResourceType, definitions, xml};
 use mach_house::House;
 use mach_store::resources::Of;
 use mach_store::{Reader, Store};
@@ -51,11 +51,46 @@ pub async fn any(
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
+    let format = caller.format;
+    taken(house, state, (method, uri), caller, body).await.or_else(|refusal| match format {
+        Format::Json => Err(refusal),
+        Format::Xml => {
+            let xml = as_xml(&refusal.outcome())?;
+            let mut response = refusal.into_response();
+            with_header(&mut response, header::CONTENT_TYPE, FHIR_XML);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            *response.body_mut() = xml.into();
+            Ok(response)
+        }
+    })
+}
+
+/// XML of a body as JSON; everything within is JSON.
+fn read_xml(caller: &mut Caller, body: Bytes) -> Result<Bytes, Refusal> {
+    let kind = caller.header("content-type").unwrap_or_default();
+    if !kind.contains("xml") || kind.contains("patch") {
+        return Ok(body);
+    }
+    let text = std::str::from_utf8(&body).map_err(|_| Refusal::invalid("the body is not UTF-8"))?;
+    let tree =
+        xml::parse(text, definitions::r4()).map_err(|e| Refusal::invalid(format!("the body is no FHIR XML: {e}")))?;
+    caller.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/fhir+json"));
+    Ok(Bytes::from(tree.source().to_owned()))
+}
+
+async fn taken(
+    house: House,
+    state: State,
+    (method, uri): (Method, Uri),
+    mut caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
     let body = body.map_err(|e| {
         let status = e.into_response().status();
         let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-long" } else { "invalid" };
         Refusal::new(status, code, "the body could not be taken")
     })?;
+    let body = read_xml(&mut caller, body)?;
     let path = uri.path().trim_start_matches("/fhir").trim_matches('/');
     let segments = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
     let query = uri.query().unwrap_or_default().to_owned();
@@ -318,7 +353,7 @@ impl Asked {
         if matches!(kind, "" | "application/json" | "application/fhir+json" | "text/json") {
             return self.text();
         }
-        let text = format!("`{kind}` is not read here; send `application/fhir+json`");
+        let text = format!("`{kind}` is not read here; send `application/fhir+json` or `application/fhir+xml`");
         Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text))
     }
 

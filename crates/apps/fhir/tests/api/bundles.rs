@@ -32,7 +32,7 @@ fn statuses(answer: &Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn references_become_ids_circles_included() {
-    let place = Place::new("references");
+    let place = Place::new();
     let subject = json!({"reference": "urn:uuid:1"});
     let a = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": subject,
         "hasMember": [{"reference": "urn:uuid:3"}]});
@@ -61,7 +61,7 @@ async fn references_become_ids_circles_included() {
 
 #[tokio::test]
 async fn nothing_of_a_failed_transaction_stays() {
-    let place = Place::new("nothing");
+    let place = Place::new();
     let check = |what: &'static str, bad: Value, status: u16| {
         let place = &place;
         async move {
@@ -104,7 +104,7 @@ async fn nothing_of_a_failed_transaction_stays() {
 
 #[tokio::test]
 async fn conditions_of_entries_are_asked_once_for_all() {
-    let place = Place::new("entries");
+    let place = Place::new();
     let mut create = entry("POST", "Patient", patient("1"), "urn:uuid:1");
     create["request"]["ifNoneExist"] = json!("identifier=s|1");
     let observation = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
@@ -134,7 +134,7 @@ async fn conditions_of_entries_are_asked_once_for_all() {
 
 #[tokio::test]
 async fn a_batch_answers_each_for_itself() {
-    let place = Place::new("batch");
+    let place = Place::new();
     place.given(PROVINCE, r#"{"resourceType":"Patient","id":"p"}"#).await;
     use base64::Engine;
     let patch = base64::engine::general_purpose::STANDARD.encode(r#"[{"op":"add","path":"/active","value":true}]"#);
@@ -171,7 +171,7 @@ async fn patients_of_synthea_are_taken_whole() {
         eprintln!("SKIPPED: {} is not here", folder.display());
         return;
     };
-    let place = Place::new("synthea");
+    let place = Place::new();
     let count = serde_json::from_str::<Value>(&text).unwrap()["entry"].as_array().unwrap().len();
     let answer = place.post(PROVINCE, "/fhir", &text).await;
     let statuses = statuses(&answer);
@@ -188,7 +188,7 @@ async fn patients_of_synthea_are_taken_whole() {
 
 #[tokio::test]
 async fn too_many_entries_are_too_many() {
-    let place = Place::new("many");
+    let place = Place::new();
     let limit = mach_base::limits::FHIR_BUNDLE;
     let entries = |n: usize| {
         let one = r#"{"request":{"method":"GET","url":"Patient/none"}}"#;

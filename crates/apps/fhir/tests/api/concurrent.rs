@@ -9,7 +9,7 @@ const JSON: (&str, &str) = ("content-type", "application/fhir+json");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn twenty_identical_conditional_creates_are_one_resource() {
-    let place = Arc::new(Place::new("twenty"));
+    let place = Arc::new(Place::new());
     let mut asked = Vec::new();
     for _ in 0..20 {
         let place = Arc::clone(&place);
@@ -31,7 +31,7 @@ async fn twenty_identical_conditional_creates_are_one_resource() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_updates_of_one_version_one_wins() {
-    let place = Arc::new(Place::new("wins"));
+    let place = Arc::new(Place::new());
     place.given(PROVINCE, r#"{"resourceType":"Patient","id":"p"}"#).await;
     for round in 1..=5 {
         let mut asked = Vec::new();
@@ -75,8 +75,8 @@ async fn many(place: &Place, count: usize) {
 }
 
 /// Pages through while others change what is paged: out of the search, to another place in its order, away, and in.
-async fn paged_under_writes(query: &str, name: &str) {
-    let place = Arc::new(Place::new(name));
+async fn paged_under_writes(query: &str) {
+    let place = Arc::new(Place::new());
     many(&place, 10_000).await;
     let writer = {
         let place = Arc::clone(&place);
@@ -118,10 +118,10 @@ async fn paged_under_writes(query: &str, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_thousand_hits_paged_under_a_thousand_updates() {
-    paged_under_writes("", "paged").await;
+    paged_under_writes("").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sorted_pages_are_as_stable() {
-    paged_under_writes("&_sort=-date", "sorted").await;
+    paged_under_writes("&_sort=-date").await;
 }

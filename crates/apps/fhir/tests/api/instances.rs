@@ -7,7 +7,7 @@ const PATIENT: &str = r#"{"resourceType":"Patient","id":"p","name":[{"family":"N
 
 #[tokio::test]
 async fn a_resource_goes_through_its_life() {
-    let place = Place::new("life");
+    let place = Place::new();
     let made = place.post(PROVINCE, "/fhir/Patient", &PATIENT.replace(r#""id":"p","#, "")).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let id = made.json()["id"].as_str().unwrap().to_owned();
@@ -60,7 +60,7 @@ async fn a_resource_goes_through_its_life() {
 
 #[tokio::test]
 async fn conditions_are_asked() {
-    let place = Place::new("conditions");
+    let place = Place::new();
     place.given(PROVINCE, PATIENT).await;
     let path = "/fhir/Patient/p";
     let json = ("content-type", "application/fhir+json");
@@ -115,7 +115,7 @@ async fn conditions_are_asked() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said() {
-    let place = Place::new("wrong");
+    let place = Place::new();
     let check = |method: &'static str, path: &'static str, body: &'static str, status: u16| {
         let place = &place;
         async move {
@@ -139,9 +139,9 @@ async fn what_is_wrong_is_said() {
     check("DELETE", "/fhir/_history", "", 405).await;
     check("GET", "/fhir/Patient/%zz", "", 400).await;
     check("POST", "/fhir", r#"{"resourceType":"Patient"}"#, 400).await;
-    let xml = [("content-type", "application/fhir+xml")];
-    place.send(PROVINCE, "POST", "/fhir/Patient", &xml, "<Patient/>").await.refused(415);
-    place.send(PROVINCE, "GET", "/fhir/Patient/none?_format=xml", &[], "").await.refused(406);
+    let turtle = [("content-type", "text/turtle")];
+    place.send(PROVINCE, "POST", "/fhir/Patient", &turtle, "x").await.refused(415);
+    place.send(PROVINCE, "GET", "/fhir/Patient/none?_format=turtle", &[], "").await.refused(406);
     place.send("", "GET", "/fhir/Patient", &[], "").await.refused(401);
     place.send("wrong", "GET", "/fhir/Patient", &[], "").await.refused(401);
     place.post(READER, "/fhir/Patient", PATIENT).await.refused(403);
@@ -150,7 +150,7 @@ async fn what_is_wrong_is_said() {
 
 #[tokio::test]
 async fn answers_are_shaped_as_asked() {
-    let place = Place::new("shapes");
+    let place = Place::new();
     let json = ("content-type", "application/fhir+json");
     let minimal = place.send(PROVINCE, "PUT", "/fhir/Patient/p", &[json, ("prefer", "return=minimal")], PATIENT).await;
     assert_eq!((minimal.status, minimal.text.as_str()), (StatusCode::CREATED, ""));
@@ -176,7 +176,7 @@ async fn answers_are_shaped_as_asked() {
 
 #[tokio::test]
 async fn the_statement_is_open_and_true() {
-    let place = Place::new("statement");
+    let place = Place::new();
     let statement = place.get("", "/fhir/metadata").await;
     assert_eq!(statement.status, StatusCode::OK);
     let json = statement.json();
@@ -206,7 +206,7 @@ async fn the_statement_is_open_and_true() {
 
 #[tokio::test]
 async fn histories_are_paged() {
-    let place = Place::new("histories");
+    let place = Place::new();
     for n in 0..7 {
         place.given(PROVINCE, &format!(r#"{{"resourceType":"Patient","id":"p{n}"}}"#)).await;
         place
@@ -244,4 +244,37 @@ async fn histories_are_paged() {
         .unwrap();
     let strict = [("prefer", "handling=strict")];
     place.send(PROVINCE, "GET", "/fhir/_history?x=1", &strict, "").await.refused(400);
+}
+
+#[tokio::test]
+async fn xml_is_read_and_written() {
+    let place = Place::new();
+    let xml = ("content-type", "application/fhir+xml");
+    let body = r#"<Patient xmlns="http://hl7.org/fhir"><id value="p"/><extension url="urn:x"><valueDecimal value="1.00"/></extension><name><family value="Nguyễn"/></name></Patient>"#;
+    let made = place.send(PROVINCE, "PUT", "/fhir/Patient/p", &[xml, ("accept", "application/fhir+xml")], body).await;
+    assert_eq!(
+        (made.status, made.header("content-type")),
+        (StatusCode::CREATED, "application/fhir+xml; charset=utf-8")
+    );
+    assert!(
+        made.text.contains(r#"<versionId value="1"/>"#) && made.text.contains(r#"<valueDecimal value="1.00"/>"#),
+        "{}",
+        made.text
+    );
+    let json = place.get(PROVINCE, "/fhir/Patient/p").await;
+    assert!(json.text.contains(r#""valueDecimal":1.00"#), "{}", json.text);
+    let found = place.get(PROVINCE, "/fhir/Patient?family=nguyen&_format=xml").await;
+    assert!(found.text.starts_with("<Bundle") || found.text.contains("<Bundle"), "{}", found.text);
+    let missing = place.get(PROVINCE, "/fhir/Patient/none?_format=xml").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert!(missing.text.contains("<OperationOutcome"), "{}", missing.text);
+    let statement = place.get("", "/fhir/metadata?_format=xml").await;
+    assert!(statement.text.contains("<CapabilityStatement"), "{}", &statement.text[..200]);
+    for bad in [
+        "<Patient",
+        "<Nothing xmlns=\"http://hl7.org/fhir\"/>",
+        "<Patient xmlns=\"http://hl7.org/fhir\"><nam value=\"x\"/></Patient>",
+    ] {
+        place.send(PROVINCE, "POST", "/fhir/Patient", &[xml], bad).await.refused(400);
+    }
 }

@@ -4,8 +4,8 @@ use crate::support::{A, Answer, B, PROVINCE, Place};
 use axum::http::StatusCode;
 
 /// Both facilities have a patient `same`; B also has one of its own, and what hangs on it.
-async fn two(name: &str) -> Place {
-    let place = Place::new(name);
+async fn two() -> Place {
+    let place = Place::new();
     let patient = |id: &str, family: &str| {
         format!(
             r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}],"identifier":[{{"value":"1"}}]}}"#
@@ -24,7 +24,7 @@ async fn two(name: &str) -> Place {
 
 #[tokio::test]
 async fn one_facility_finds_nothing_of_the_other() {
-    let place = two("scope").await;
+    let place = two().await;
     let check = |query: &'static str, expect: &'static str| {
         let place = &place;
         async move {
@@ -69,7 +69,7 @@ async fn one_facility_finds_nothing_of_the_other() {
 
 #[tokio::test]
 async fn what_is_hidden_answers_as_what_is_not_there() {
-    let place = two("words").await;
+    let place = two().await;
     let same = |method: &'static str, hidden: &'static str, none: &'static str, body: &'static str| {
         let place = &place;
         async move {
@@ -110,7 +110,7 @@ async fn what_is_hidden_answers_as_what_is_not_there() {
 
 #[tokio::test]
 async fn the_province_keeps_its_own() {
-    let place = two("province").await;
+    let place = two().await;
     let organization = r#"{"resourceType":"Organization","id":"o","name":"Khác"}"#;
     place.put(A, "/fhir/Organization/o", organization).await.refused(403);
     place.send(A, "DELETE", "/fhir/Organization/o", &[], "").await.refused(403);

@@ -4,8 +4,8 @@ use crate::support::{PROVINCE, Place};
 use axum::http::StatusCode;
 
 /// A small hospital: three patients, their observations and what hangs on them.
-async fn hospital(name: &str) -> Place {
-    let place = Place::new(name);
+async fn hospital() -> Place {
+    let place = Place::new();
     for body in [
         r#"{"resourceType":"Organization","id":"o1","name":"Bệnh viện Huế"}"#,
         r#"{"resourceType":"Organization","id":"o2","name":"Trạm y tế","partOf":{"reference":"Organization/o1"}}"#,
@@ -30,7 +30,7 @@ async fn hospital(name: &str) -> Place {
 
 #[tokio::test]
 async fn queries_find_what_they_ask() {
-    let place = hospital("queries").await;
+    let place = hospital().await;
     let check = |query: &'static str, expect: &'static str| {
         let place = &place;
         async move {
@@ -157,7 +157,7 @@ async fn queries_find_what_they_ask() {
 
 #[tokio::test]
 async fn bad_queries_are_refused_never_guessed() {
-    let place = hospital("bad").await;
+    let place = hospital().await;
     for query in [
         "Patient?birthdate=yesterday",
         "Patient?birthdate=2026-13",
@@ -213,7 +213,7 @@ async fn bad_queries_are_refused_never_guessed() {
 
 #[tokio::test]
 async fn unknown_parameters_are_left_out_or_refused() {
-    let place = hospital("unknown").await;
+    let place = hospital().await;
     let path = "/fhir/Patient?nmae=x&gender=male&_sort=nothing&_include=Patient:nothing";
     let lenient = place.get(PROVINCE, path).await;
     assert_eq!(lenient.matches(), ["p1"]);
@@ -226,7 +226,7 @@ async fn unknown_parameters_are_left_out_or_refused() {
 
 #[tokio::test]
 async fn totals_agree() {
-    let place = hospital("totals").await;
+    let place = hospital().await;
     for query in ["Patient", "Patient?gender=male", "Observation?patient=p1", "Patient?_text=dai"] {
         let mark = if query.contains('?') { '&' } else { '?' };
         let all = place.all(PROVINCE, &format!("/fhir/{query}{mark}_count=1&_total=accurate")).await.len();
@@ -240,7 +240,7 @@ async fn totals_agree() {
 
 #[tokio::test]
 async fn posted_searches_are_the_same() {
-    let place = hospital("posted").await;
+    let place = hospital().await;
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let posted = place.send(PROVINCE, "POST", "/fhir/Patient/_search?gender=male", &form, "name=nguyen").await;
     assert_eq!(posted.matches(), ["p1"]);
@@ -254,7 +254,7 @@ async fn posted_searches_are_the_same() {
 
 #[tokio::test]
 async fn what_comes_along() {
-    let place = hospital("along").await;
+    let place = hospital().await;
     let check = |query: &'static str, matches: &'static str, included: &'static str| {
         let place = &place;
         async move {
@@ -295,7 +295,7 @@ async fn what_comes_along() {
 
 #[tokio::test]
 async fn what_was_written_is_found_and_what_was_changed_is_not() {
-    let place = hospital("follows").await;
+    let place = hospital().await;
     place.given(PROVINCE, r#"{"resourceType":"Patient","id":"p1","gender":"other","name":[{"family":"Mới"}]}"#).await;
     assert!(place.all(PROVINCE, "/fhir/Patient?gender=male").await.is_empty());
     assert!(place.all(PROVINCE, "/fhir/Observation?patient.name=nguyen").await.is_empty());
@@ -305,4 +305,33 @@ async fn what_was_written_is_found_and_what_was_changed_is_not() {
     assert!(place.all(PROVINCE, "/fhir/Observation?patient.name=moi").await.is_empty());
     let answer = place.get(PROVINCE, "/fhir/Observation?_id=b1&_include=Observation:subject").await;
     assert!(answer.ids("include").is_empty());
+}
+
+#[tokio::test]
+async fn what_an_import_wrote_is_indexed_before_it_is_counted() {
+    use mach_access::{Act, Actor, decide};
+    use mach_fhir::ResourceType;
+    use mach_store::resources::{Put, pending};
+    let place = Place::new();
+    let decision = decide(&Actor::console(), Act::SendClaims).unwrap();
+    let put = |n: usize| Put {
+        kind: ResourceType::OBSERVATION,
+        id: format!("c1-{n}"),
+        body: format!(r#"{{"resourceType":"Observation","id":"c1-{n}","status":"final","code":{{"text":"x"}}}}"#),
+        patient: None,
+        date: None,
+        facility: None,
+        index: Vec::new(),
+    };
+    let puts: Vec<Put> = (0..1_200).map(put).collect();
+    place.store.write(&decision, move |tx| tx.put(&puts)).unwrap();
+    let waiting = || pending(&mut place.store.read(&decision).unwrap(), Some(ResourceType::OBSERVATION)).unwrap();
+    assert_eq!(waiting(), 1_000, "counted to a thousand");
+    assert_eq!(place.all(PROVINCE, "/fhir/Observation?_id=c1-7").await, ["c1-7"], "an id needs no index");
+    assert_eq!(waiting(), 1_000);
+    let count = place.get(PROVINCE, "/fhir/Observation?status=final&_summary=count").await;
+    assert_eq!((count.json()["total"].as_i64(), waiting()), (Some(1_200), 0));
+    assert_eq!(mach_fhir_api::reindex(&place.store, false, &mut |_| {}), Ok(0));
+    assert_eq!(mach_fhir_api::reindex(&place.store, true, &mut |_| {}), Ok(1_200));
+    assert_eq!(place.all(PROVINCE, "/fhir/Observation?status=final&_count=500").await.len(), 1_200);
 }

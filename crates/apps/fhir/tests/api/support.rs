@@ -6,14 +6,15 @@ use axum::http::{Request, StatusCode, header};
 use mach_access::{Act, Actor, Role, decide, secret};
 use mach_house::{House, Settings};
 use mach_store::{Store, schema};
+use mach_test_engines::Home;
 use serde_json::Value;
-use std::path::PathBuf;
 use tower::ServiceExt;
 
 /// A place with a store and the interface upon it.
 pub struct Place {
+    pub store: Store,
     pub app: Router,
-    path: PathBuf,
+    _home: Home,
 }
 
 /// Tokens: the province, two facilities, one that only reads.
@@ -23,10 +24,9 @@ pub const B: &str = "facility-b";
 pub const READER: &str = "reader";
 
 impl Place {
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("mach-fhir-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        let store = Store::open(&path).unwrap();
+    pub fn new() -> Self {
+        let home = mach_test_engines::home!();
+        let store = home.open();
         let decision = decide(&Actor::console(), Act::Administer).unwrap();
         store
             .write(&decision, |tx| {
@@ -45,7 +45,7 @@ impl Place {
             .unwrap();
         let house = House::new(store.clone(), Settings::default());
         let routes = mach_fhir_api::router(&store).with_state(house);
-        Self { app: mach_ui::http::serve(routes), path }
+        Self { store, app: mach_ui::http::serve(routes), _home: home }
     }
 
     /// Sends one request as `who`.
@@ -110,12 +110,6 @@ impl Place {
             assert_eq!(total, found.len() as i64, "total = entries over all pages: {path}");
         }
         found
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 

@@ -80,7 +80,7 @@ impl Asked {
     fn explain(&self, response: Response) -> Response {
         let known = response.extensions().get::<Problem>().cloned();
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        if known.is_none() && (kind.starts_with("text/html") || kind.contains("json")) {
+        if known.is_none() && (kind.starts_with("text/html") || kind.contains("json") || kind.contains("xml")) {
             return response;
         }
         let problem = known.unwrap_or_else(|| Problem::of_status(response.status()));
