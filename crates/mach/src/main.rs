@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Command::Store(command) => store::run(&cli.data, command),
         Command::Backup(options) => store::backup(&cli.data, &options),
         Command::Restore(options) => store::restore(&cli.data, &options),
-        Command::Fhir(command) => fhir::run(command),
+        Command::Fhir(command) => fhir::run(&cli.data, command),
         Command::Bench(options) => bench::run(&cli.data, &options),
     };
     match outcome {
@@ -123,7 +123,8 @@ fn open(data: &std::path::Path) -> Result<mach_store::Store, String> {
 /// The store at a `postgres://…` address or in a folder.
 fn open_at(address: &str) -> Result<mach_store::Store, String> {
     if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-        return mach_store::Store::connect(address).map_err(|e| format!("the store in PostgreSQL cannot be opened: {e}"));
+        return mach_store::Store::connect(address)
+            .map_err(|e| format!("the store in PostgreSQL cannot be opened: {e}"));
     }
     if address.contains("://") {
         return Err("the address of a store is a folder or begins with postgres://".to_owned());

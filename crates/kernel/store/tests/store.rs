@@ -6,10 +6,11 @@ use mach_fhir::index::Param;
 use mach_fhir::{IndexValue, ResourceType};
 use mach_store::resources::{self, Put, Written};
 use mach_store::sql::Execute;
-use mach_store::{Error, Tx, accounts, schema};
-use mach_test_engines::{Home, on_both_engines};
+use mach_store::{Error, Store, Tx, accounts, schema};
+use mach_test_engines::{Home, Server, on_both_engines};
 
 on_both_engines!(
+    nothing_of_a_sender_comes_after_what_was_lost,
     versions_are_kept_and_index_follows,
     a_failed_work_leaves_nothing_and_harms_no_other,
     a_reader_sees_one_state,
@@ -134,4 +135,52 @@ fn a_newer_store_is_left_alone(home: &Home) {
     store.write(&console(), later).unwrap();
     drop(store);
     assert!(matches!(home.try_open(), Err(Error::Newer { found: 99, .. })));
+}
+
+fn nothing_of_a_sender_comes_after_what_was_lost(home: &Home) {
+    let store = home.open();
+    let put = |tx: &mut Tx<'_>, id: &str| tx.put(&[observation(id, "v", 1, "c")]);
+    let lost = store.begin_write(&console(), move |tx| {
+        put(tx, "a")?;
+        tx.run("INSERT INTO no_such_table(x) VALUES (1)", &[])
+    });
+    let after = store.begin_write(&console(), move |tx| put(tx, "b")).unwrap();
+    let other = std::thread::scope(|s| s.spawn(|| store.write(&console(), move |tx| put(tx, "c"))).join().unwrap());
+    assert!(other.is_ok(), "another sender is not concerned");
+    assert!(matches!(lost.unwrap().wait(), Err(Error::Engine(_) | Error::Postgres(_))));
+    assert!(matches!(after.wait(), Err(Error::Refused(_))), "handed in before the loss was heard of");
+    store.write(&console(), move |tx| put(tx, "d")).unwrap();
+    let mut reader = store.read(&console()).unwrap();
+    let kept = resources::of_patient(&mut reader, 7, ResourceType::OBSERVATION, None, 10).unwrap();
+    let mut ids: Vec<&str> = kept.iter().map(|r| r.id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["c", "d"]);
+}
+
+#[test]
+fn a_server_that_comes_back_is_found_again() {
+    let Some(server) = Server::start(true) else { return };
+    let store = Store::connect(&server.database()).unwrap();
+    let put = |id: &'static str| store.write(&console(), move |tx| tx.put(&[observation(id, "v", 1, "c")]));
+    let count = || {
+        let mut reader = store.read(&console()).unwrap();
+        resources::of_patient(&mut reader, 7, ResourceType::OBSERVATION, None, 10).map(|found| found.len())
+    };
+    put("a").unwrap();
+    assert_eq!(count().unwrap(), 1);
+    let mut cut = store.read(&console()).unwrap();
+    assert_eq!(resources::of_patient(&mut cut, 7, ResourceType::OBSERVATION, None, 10).unwrap().len(), 1);
+    server.kill();
+    server.wait_until_ready();
+    // What was being read is over, and says so; whoever begins after it notices nothing.
+    let late = resources::of_patient(&mut cut, 7, ResourceType::OBSERVATION, None, 10);
+    assert!(matches!(late, Err(Error::Lost(_))), "{late:?}");
+    drop(cut);
+    assert_eq!(count().unwrap(), 1);
+    put("b").unwrap();
+    assert_eq!(count().unwrap(), 2);
+    server.stop_at_once();
+    server.wait_until_ready();
+    put("c").unwrap();
+    assert_eq!(count().unwrap(), 3);
 }
