@@ -17,6 +17,12 @@ pub enum Command {
     Path(PathOptions),
     /// Make the rows of a SQL on FHIR view from resources
     View(ViewOptions),
+    /// Make resources that came by import findable by every FHIR search parameter
+    Reindex {
+        /// Also those that are: after new search parameters
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 /// What to evaluate on what.
@@ -57,11 +63,24 @@ pub enum Format {
 }
 
 /// Runs `mach fhir`.
-pub fn run(command: Command) -> Outcome {
+pub fn run(data: &Path, command: Command) -> Outcome {
     match command {
+        Command::Reindex { all } => reindex(data, all),
         Command::Path(options) => evaluate(&options),
         Command::View(options) => view(&options),
     }
+}
+
+fn reindex(data: &Path, all: bool) -> Outcome {
+    let store = crate::open(data)?;
+    let bar = indicatif::ProgressBar::new_spinner();
+    let done = mach_fhir_api::reindex(&store, all, &mut |count| {
+        bar.set_position(count as u64);
+        bar.set_message(format!("{count} resources"));
+    })?;
+    bar.finish_and_clear();
+    println!("{done}");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn evaluate(options: &PathOptions) -> Outcome {

@@ -1,11 +1,11 @@
 //! Batches and transactions. R4 §3.1.0.11.
 
-use crate::caller::{Return, version_of};
+use crate::caller::Return;
 use crate::clauses::Reading;
+use crate::entry::{Entry, Verb, at, known_id, parse};
 use crate::found;
 use crate::links::{self, Links};
 use crate::moment;
-use crate::patch::Patch;
 use crate::query;
 use crate::read;
 use crate::refusal::Refusal;
@@ -16,39 +16,12 @@ use crate::write::{self, Action, Deciding, Done, Op, Planned, Target};
 use axum::http::StatusCode;
 use axum::response::Response;
 use mach_access::{Act, Scope};
-use mach_base::limits;
+use mach_fhir::ResourceType;
 use mach_fhir::json::quote;
-use mach_fhir::tree::Value;
-use mach_fhir::{ResourceType, Tree};
 use mach_store::resources::Resource;
 use mach_store::sql::Query;
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// What an entry asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verb {
-    // In the order in which a transaction is carried out.
-    Delete,
-    Post,
-    Put,
-    Patch,
-    Get,
-}
-
-/// An entry, read.
-#[derive(Clone, Debug)]
-struct Entry {
-    full_url: Option<String>,
-    verb: Verb,
-    /// Address below the base, without a query.
-    path: Vec<String>,
-    query: String,
-    resource: Option<String>,
-    if_match: Option<i64>,
-    if_none_match: bool,
-    if_none_exist: Option<String>,
-}
 
 /// What one entry was answered with.
 enum Answer {
@@ -115,108 +88,6 @@ pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
         asked.caller.answer(StatusCode::OK, body, false)
     })
     .await
-}
-
-type Entries = Vec<Result<Entry, Refusal>>;
-
-fn parse(text: &str, base: &str) -> Result<(&'static str, Entries), Refusal> {
-    let tree = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
-    let root = tree.root();
-    if root.get_text("resourceType").as_deref() != Some("Bundle") {
-        return Err(Refusal::invalid("only a Bundle is posted to the base; a resource goes to its type").at("Bundle"));
-    }
-    let kind = match root.get_text("type").as_deref() {
-        Some("batch") => "batch",
-        Some("transaction") => "transaction",
-        other => {
-            let text =
-                format!("a Bundle posted here is a `batch` or a `transaction`, not `{}`", other.unwrap_or("none"));
-            return Err(Refusal::invalid(text).at("Bundle.type"));
-        }
-    };
-    let items: Vec<Value<'_>> = root.get("entry").into_iter().flat_map(Value::items).collect();
-    if items.len() > limits::FHIR_BUNDLE {
-        let text = format!("{} entries; at most {} in one Bundle", items.len(), limits::FHIR_BUNDLE);
-        return Err(Refusal::too_costly(text).at("Bundle.entry"));
-    }
-    let entries = items.into_iter().enumerate().map(|(n, item)| entry(item, base).map_err(|r| at(r, n))).collect();
-    Ok((kind, entries))
-}
-
-fn at(refusal: Refusal, n: usize) -> Refusal {
-    let place = format!("Bundle.entry[{n}]");
-    if refusal.expression.starts_with("Bundle.entry") {
-        return refusal;
-    }
-    let expression = if refusal.expression.is_empty() { place } else { format!("{place}: {}", refusal.expression) };
-    refusal.at(expression)
-}
-
-fn entry(item: Value<'_>, base: &str) -> Result<Entry, Refusal> {
-    let request = item.get("request").ok_or_else(|| Refusal::invalid("an entry has no `request`"))?;
-    let text = |name: &str| request.get_text(name).map(|t| t.into_owned());
-    let verb = match text("method").as_deref() {
-        Some("GET" | "HEAD") => Verb::Get,
-        Some("POST") => Verb::Post,
-        Some("PUT") => Verb::Put,
-        Some("PATCH") => Verb::Patch,
-        Some("DELETE") => Verb::Delete,
-        other => return Err(Refusal::invalid(format!("`{}` is no method of an entry", other.unwrap_or("none")))),
-    };
-    let url = text("url").ok_or_else(|| Refusal::invalid("an entry's request has no `url`"))?;
-    let below = url.strip_prefix(base).unwrap_or(&url).trim_start_matches('/');
-    if below.contains("://") {
-        return Err(Refusal::invalid(format!("`{url}` is not an address of this server")));
-    }
-    let (path, query) = below.split_once('?').unwrap_or((below, ""));
-    let path = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
-    Ok(Entry {
-        full_url: item.get_text("fullUrl").map(|t| t.into_owned()),
-        verb,
-        path,
-        query: query.to_owned(),
-        resource: item.get("resource").map(|r| r.raw().to_owned()),
-        if_match: text("ifMatch").map(|t| version_of(&t)).transpose()?,
-        if_none_match: text("ifNoneMatch").as_deref() == Some("*"),
-        if_none_exist: text("ifNoneExist").map(|t| t.trim_start_matches('?').to_owned()),
-    })
-}
-
-impl Entry {
-    fn kind(&self) -> Result<ResourceType, Refusal> {
-        if let Some(op) = self.path.iter().find(|s| s.starts_with('$')) {
-            return Err(Refusal::unsupported(format!("`{op}`: operations are not run within a Bundle")));
-        }
-        type_of(self.path.first().map_or("", String::as_str))
-    }
-
-    fn target(&self) -> Result<Target, Refusal> {
-        match self.path.as_slice() {
-            [_, id] if write::is_id(id) => Ok(Target::Id(id.clone())),
-            [_] if !self.query.is_empty() => Ok(Target::Query(self.query.clone())),
-            _ => Err(Refusal::invalid(format!("`{}` names no resource to write", self.path.join("/")))),
-        }
-    }
-
-    fn body(&self) -> Result<&str, Refusal> {
-        self.resource.as_deref().ok_or_else(|| Refusal::invalid("the entry has no `resource`"))
-    }
-
-    /// The patch of a PATCH: a Binary that holds a JSON Patch.
-    fn patch(&self) -> Result<Patch, Refusal> {
-        use base64::Engine;
-        let tree = Tree::parse(self.body()?).map_err(|e| Refusal::invalid(e.to_string()))?;
-        let root = tree.root();
-        let wrong = || Refusal::unsupported("a PATCH entry carries a Binary of `application/json-patch+json`");
-        if root.get_text("resourceType").as_deref() != Some("Binary")
-            || root.get_text("contentType").as_deref() != Some("application/json-patch+json")
-        {
-            return Err(wrong());
-        }
-        let data = root.get_text("data").ok_or_else(wrong)?;
-        let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_bytes()).map_err(|_| wrong())?;
-        Patch::json(&String::from_utf8(bytes).map_err(|_| wrong())?)
-    }
 }
 
 /// A transaction's entries and the ids that its new resources get.
@@ -387,20 +258,6 @@ impl Job {
         self.ids[n] = Some(id);
         Ok(found.filter(|_| is_post).map(Planned::found))
     }
-}
-
-/// The id of an entry's resource as far as it is known before asking.
-fn known_id(entry: &Entry) -> Result<Option<String>, Refusal> {
-    Ok(match (entry.verb, entry.path.as_slice()) {
-        (Verb::Get, _) => None,
-        (Verb::Post, [_]) => Some(write::new_id()?),
-        (_, [_, id]) if write::is_id(id) => Some(id.clone()),
-        (Verb::Post, _) => return Err(Refusal::invalid("a POST entry goes to a type")),
-        _ => {
-            entry.target()?;
-            None
-        }
-    })
 }
 
 fn one_of_batch(

@@ -15,6 +15,7 @@ mod bundle;
 mod caller;
 mod capability;
 mod clauses;
+mod entry;
 mod extract;
 mod filter;
 mod found;
