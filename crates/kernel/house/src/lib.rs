@@ -115,7 +115,7 @@ pub struct Failure(pub Problem);
 impl From<mach_store::Error> for Failure {
     fn from(error: mach_store::Error) -> Self {
         Self(match error {
-            mach_store::Error::Full | mach_store::Error::Stopped => Problem::Unavailable,
+            mach_store::Error::Full | mach_store::Error::Stopped | mach_store::Error::Lost(_) => Problem::Unavailable,
             other => Problem::internal(other),
         })
     }
