@@ -7,6 +7,7 @@ pub mod json;
 pub mod limits;
 pub mod path;
 pub mod search;
+pub mod terminology;
 pub mod tree;
 pub mod types;
 pub mod view;
