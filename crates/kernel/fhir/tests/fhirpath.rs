@@ -158,6 +158,34 @@ fn paths_and_strictness() {
 }
 
 #[test]
+fn variables_defined_on_the_way() {
+    check_all(&[
+        ("defineVariable('v', 'one').select(%v)", "one"),
+        ("defineVariable('v').select(%v.id)", "p"),
+        ("defineVariable('n', name.first()).active", "true"),
+        ("name.defineVariable('n', first()).select(%n.given.count()).distinct()", "2"),
+        ("name.select(defineVariable('f', family).given.select($this & ' ' & %f).first()).first()", "Peter Chalmers"),
+        ("defineVariable('n', name.first()).select(%n.family) | defineVariable('n', 'x').select(%n)", "Chalmers, x"),
+        // Ends with the operand, the argument, the item.
+        ("defineVariable('n', name.first()).active | active.select(%n)", "!"),
+        ("select(defineVariable('n', 1).id) & %n", "!"),
+        ("name.where(false).select(%n) | defineVariable('n', 1).select(%n)", "!"),
+        (
+            "defineVariable('r', 'r-').select(defineVariable('a', 'x').defineVariable('b', 'y').select(%a | %b)).select(%r & $this)",
+            "r-x, r-y",
+        ),
+        ("'aaa'.replace(defineVariable('p', 'aaa').select(%p), defineVariable('p', 'bbb').select(%p))", "bbb"),
+        ("defineVariable(defineVariable('p', 'q').select(%p), 7).select(%q)", "7"),
+        ("defineVariable('v', 1).defineVariable('v', 2)", "!"),
+        ("defineVariable('v', 1).select(defineVariable('v', 2))", "!"),
+        ("defineVariable('context', 1)", "!"),
+        ("defineVariable('loinc')", "!"),
+        ("defineVariable('')", "!"),
+        ("defineVariable()", "!"),
+    ]);
+}
+
+#[test]
 fn types() {
     check_all(&[
         ("active.type().name & ' ' & active.type().namespace", "boolean FHIR"),

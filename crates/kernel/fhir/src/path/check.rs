@@ -8,10 +8,14 @@ use super::functions::Function as F;
 use super::item::{System, TypeRef};
 use super::{PathError, Result};
 use crate::definitions::{Definitions, TypeId, TypeKind};
+use std::cell::RefCell;
 
 /// Refuses what cannot be meant.
 pub(super) fn check(root: &Expr, definitions: &Definitions, context: TypeId) -> Result<()> {
-    let checker = Checker { definitions, context: Shape::of(context) };
+    let mut defined = Vec::new();
+    names_defined(root, &mut defined);
+    let (context, variables) = (Shape::of(context), RefCell::default());
+    let checker = Checker { definitions, context, defined, variables };
     checker.shape(root, &checker.context).map(|_| ())
 }
 
@@ -63,6 +67,35 @@ impl Shape {
 struct Checker<'d> {
     definitions: &'d Definitions,
     context: Shape,
+    /// Names that the expression defines by `defineVariable` somewhere.
+    defined: Vec<Box<str>>,
+    /// Those in scope, with what they are.
+    variables: RefCell<Vec<(Box<str>, Shape)>>,
+}
+
+/// The names that `defineVariable` is given as literals anywhere in an expression.
+fn names_defined(expr: &Expr, into: &mut Vec<Box<str>>) {
+    let mut parts: Vec<&Expr> = Vec::new();
+    match expr {
+        Expr::Empty | Expr::Literal(_) | Expr::This | Expr::Index | Expr::Total | Expr::Variable(_) => {}
+        Expr::Member { of, .. } => parts.extend(of.as_deref()),
+        Expr::Call(call) => {
+            into.extend(defined_by(call).map(Into::into));
+            parts.extend(call.of.iter().chain(&call.args));
+        }
+        Expr::At { of, index } => parts.extend([&**of, &**index]),
+        Expr::Negate(of) | Expr::Plus(of) | Expr::Is { of, .. } | Expr::As { of, .. } => parts.push(of),
+        Expr::Binary { left, right, .. } => parts.extend([&**left, &**right]),
+    }
+    parts.into_iter().for_each(|part| names_defined(part, into));
+}
+
+/// The name a call of `defineVariable` defines, where it is written out.
+fn defined_by(call: &Call) -> Option<&str> {
+    match (call.function, call.args.first()) {
+        (F::DefineVariable, Some(Expr::Literal(Literal::Text(name)))) => Some(name),
+        _ => None,
+    }
 }
 
 fn semantic<T>(message: String) -> Result<T> {
@@ -80,7 +113,13 @@ impl Checker<'_> {
             Expr::Variable(name) => Ok(match &**name {
                 "context" | "resource" | "rootResource" => self.context.clone(),
                 "ucum" | "sct" | "loinc" => Shape::system(System::String),
-                _ => Shape::open(),
+                _ => match self.variables.borrow().iter().find(|(n, _)| n == name) {
+                    Some((_, shape)) => shape.clone(),
+                    None if self.defined.contains(name) => {
+                        return semantic(format!("the variable `%{name}` is not defined here"));
+                    }
+                    None => Shape::open(),
+                },
             }),
             Expr::Member { of: None, name, head } => self.start(name, *head, this),
             Expr::Member { of: Some(of), name, .. } => {
@@ -90,7 +129,7 @@ impl Checker<'_> {
             Expr::Call(call) => self.call(call, this),
             Expr::At { of, index } => {
                 let of = self.shape(of, this)?;
-                self.shape(index, this)?;
+                self.scoped(index, this)?;
                 self.needs_order(&of, "an index")?;
                 Ok(of)
             }
@@ -107,8 +146,16 @@ impl Checker<'_> {
         }
     }
 
+    /// The shape of a part whose variables end with it.
+    fn scoped(&self, expr: &Expr, this: &Shape) -> Result<Shape> {
+        let before = self.variables.borrow().len();
+        let shape = self.shape(expr, this);
+        self.variables.borrow_mut().truncate(before);
+        shape
+    }
+
     fn binary(&self, op: Op, left: &Expr, right: &Expr, this: &Shape) -> Result<Shape> {
-        let (left, right) = (self.shape(left, this)?, self.shape(right, this)?);
+        let (left, right) = (self.scoped(left, this)?, self.scoped(right, this)?);
         Ok(match op {
             // `(1 | 2).take(1)` is asked for by the official suite: a union keeps the order of its operands.
             Op::Union => left.joined(right),
@@ -200,6 +247,7 @@ impl Checker<'_> {
         // Criteria and projections see one item; other arguments see what stands around the call.
         let inner = match call.function {
             F::Where | F::Select | F::All | F::Exists | F::Repeat | F::RepeatAll | F::Sort | F::Trace | F::Iif => &of,
+            F::DefineVariable => &of,
             F::Aggregate => &of,
             _ => this,
         };
@@ -210,11 +258,18 @@ impl Checker<'_> {
             let repeats = matches!(call.function, F::Repeat | F::RepeatAll);
             let named = call.function == F::GetReferenceKey;
             let seen = if named { &open } else { inner };
-            let shape = self.shape(arg, seen)?;
+            let shape = self.scoped(arg, seen)?;
             if repeats {
-                self.shape(arg, &shape.clone().joined(of.clone()))?;
+                self.scoped(arg, &shape.clone().joined(of.clone()))?;
             }
             args.push(shape);
+        }
+        if let Some(name) = defined_by(call) {
+            if self.variables.borrow().iter().any(|(n, _)| **n == *name) {
+                return semantic(format!("the variable `%{name}` is already defined"));
+            }
+            let shape = args.get(1).unwrap_or(&of).clone();
+            self.variables.borrow_mut().push((name.into(), shape));
         }
         self.criterion(call, &args)?;
         self.text_input(call, &of)?;
@@ -262,6 +317,7 @@ impl Checker<'_> {
             | F::Skip
             | F::Take
             | F::Trace
+            | F::DefineVariable
             | F::Intersect
             | F::Exclude
             | F::Distinct

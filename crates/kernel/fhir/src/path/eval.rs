@@ -8,7 +8,7 @@ use super::{PathError, Result, operators};
 use crate::definitions::{Definitions, TypeId, TypeKind};
 use crate::limits;
 use crate::tree::Value;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// What an expression asks of the world outside its resource.
 pub trait Host<'t> {
@@ -80,6 +80,8 @@ pub(super) struct Evaluation<'e, 't> {
     pub host: &'e dyn Host<'t>,
     steps: Cell<u64>,
     depth: Cell<usize>,
+    /// What `defineVariable` has defined and is still in scope, oldest first.
+    defined: RefCell<Vec<(String, Items<'t>)>>,
 }
 
 /// What `$this`, `$index` and `$total` are.
@@ -91,7 +93,8 @@ pub(super) struct Frame<'f, 't> {
 }
 
 pub(super) fn evaluate<'t>(root: &Expr, env: &Environment<'t>, host: &dyn Host<'t>) -> Result<Items<'t>> {
-    let evaluation = Evaluation { env, host, steps: Cell::new(env.steps), depth: Cell::new(0) };
+    let (steps, depth, defined) = (Cell::new(env.steps), Cell::new(0), RefCell::default());
+    let evaluation = Evaluation { env, host, steps, depth, defined };
     evaluation.eval(root, Frame { this: &env.context, index: None, total: None })
 }
 
@@ -136,6 +139,24 @@ impl<'e, 't> Evaluation<'e, 't> {
         items
     }
 
+    /// Evaluates a part whose variables end with it: an argument, an operand.
+    pub(super) fn scoped(&self, expr: &Expr, frame: Frame<'_, 't>) -> Result<Items<'t>> {
+        let before = self.defined.borrow().len();
+        let items = self.eval(expr, frame);
+        self.defined.borrow_mut().truncate(before);
+        items
+    }
+
+    /// `defineVariable`: `%name` is `items` for the rest of the path and what stands inside it.
+    pub(super) fn define(&self, name: &str, items: Items<'t>) -> Result<()> {
+        if self.known(name).is_some() {
+            return execution(format!("the variable `%{name}` is already defined"));
+        }
+        self.spend(items.len())?;
+        self.defined.borrow_mut().push((name.to_owned(), items));
+        Ok(())
+    }
+
     fn eval_inner(&self, expr: &Expr, frame: Frame<'_, 't>) -> Result<Items<'t>> {
         match expr {
             Expr::Empty => Ok(Vec::new()),
@@ -149,7 +170,7 @@ impl<'e, 't> Evaluation<'e, 't> {
             Expr::Call(call) => self.call(call, frame),
             Expr::At { of, index } => {
                 let items = self.eval(of, frame)?;
-                let index = self.eval(index, frame)?;
+                let index = self.scoped(index, frame)?;
                 let Some(index) = self.integer(&index, "an index")? else { return Ok(Vec::new()) };
                 Ok(usize::try_from(index).ok().and_then(|n| items.into_iter().nth(n)).into_iter().collect())
             }
@@ -180,41 +201,44 @@ impl<'e, 't> Evaluation<'e, 't> {
     }
 
     fn binary(&self, op: Op, left: &Expr, right: &Expr, frame: Frame<'_, 't>) -> Result<Items<'t>> {
-        let a = self.eval(left, frame)?;
+        let a = self.scoped(left, frame)?;
         // What is already decided is not evaluated (N1 §6.5 leaves the order open).
         if matches!(op, Op::And | Op::Or | Op::Implies) {
             let a = self.boolean(&a)?;
             if let (Op::And, Some(false)) | (Op::Or, Some(true)) | (Op::Implies, Some(false)) = (op, a) {
                 return Ok(vec![Item::Boolean(op != Op::And)]);
             }
-            let b = self.boolean(&self.eval(right, frame)?)?;
+            let b = self.boolean(&self.scoped(right, frame)?)?;
             return Ok(operators::logic(op, a, b).map(Item::Boolean).into_iter().collect());
         }
-        let b = self.eval(right, frame)?;
+        let b = self.scoped(right, frame)?;
         self.spend(a.len() + b.len())?;
         operators::binary(self, op, a, b)
     }
 
     fn variable(&self, name: &str) -> Result<Items<'t>> {
-        let text = |t: &str| Ok(vec![Item::text(t)]);
+        self.known(name).ok_or_else(|| PathError::Execution(format!("the variable `%{name}` is not defined")))
+    }
+
+    fn known(&self, name: &str) -> Option<Items<'t>> {
+        let text = |t: &str| Some(vec![Item::text(t)]);
         match name {
-            "context" => Ok(self.env.context.clone()),
-            "resource" => Ok(self.env.resource.clone().into_iter().collect()),
-            "rootResource" => Ok(self.env.root_resource.clone().into_iter().collect()),
+            "context" => Some(self.env.context.clone()),
+            "resource" => Some(self.env.resource.clone().into_iter().collect()),
+            "rootResource" => Some(self.env.root_resource.clone().into_iter().collect()),
             "ucum" => text("http://unitsofmeasure.org"),
             "sct" => text("http://snomed.info/sct"),
             "loinc" => text("http://loinc.org"),
             _ => {
-                if let Some(items) = self.host.variable(name) {
-                    return Ok(items);
-                }
-                if let Some(set) = name.strip_prefix("vs-") {
-                    return text(&format!("http://hl7.org/fhir/ValueSet/{set}"));
-                }
-                if let Some(extension) = name.strip_prefix("ext-") {
-                    return text(&format!("http://hl7.org/fhir/StructureDefinition/{extension}"));
-                }
-                Err(PathError::Execution(format!("the variable `%{name}` is not defined")))
+                let defined = self.defined.borrow().iter().find(|(n, _)| n == name).map(|(_, items)| items.clone());
+                defined.or_else(|| self.host.variable(name)).or_else(|| {
+                    let (kind, rest) = name.split_once('-')?;
+                    match kind {
+                        "vs" => text(&format!("http://hl7.org/fhir/ValueSet/{rest}")),
+                        "ext" => text(&format!("http://hl7.org/fhir/StructureDefinition/{rest}")),
+                        _ => None,
+                    }
+                })
             }
         }
     }

@@ -158,7 +158,7 @@ fn iif<'t>(eval: &Evaluation<'_, 't>, call: &Call, input: Items<'t>, frame: Fram
         return execution("`iif` takes at most one item, several are given");
     }
     let inner = Frame { this: &input, index: frame.index, total: frame.total };
-    let criterion = eval.eval(&call.args[0], inner)?;
+    let criterion = eval.scoped(&call.args[0], inner)?;
     let holds = match criterion.as_slice() {
         [] => false,
         [one] => match one.plain(eval.definitions()) {
@@ -168,7 +168,7 @@ fn iif<'t>(eval: &Evaluation<'_, 't>, call: &Call, input: Items<'t>, frame: Fram
         _ => return execution("the criterion of `iif` is one boolean, several items are given"),
     };
     match call.args.get(if holds { 1 } else { 2 }) {
-        Some(arg) => eval.eval(arg, inner),
+        Some(arg) => eval.scoped(arg, inner),
         None => Ok(Vec::new()),
     }
 }
@@ -177,7 +177,7 @@ fn aggregate<'t>(eval: &Evaluation<'_, 't>, call: &Call, input: Items<'t>, frame
     let mut total = eval.arg(call, 1, frame)?;
     for (n, item) in input.iter().enumerate() {
         let this = std::slice::from_ref(item);
-        total = eval.eval(&call.args[0], Frame { this, index: Some(n), total: Some(&total) })?;
+        total = eval.scoped(&call.args[0], Frame { this, index: Some(n), total: Some(&total) })?;
     }
     Ok(total)
 }

@@ -28,6 +28,7 @@ pub(super) fn call<'t>(
         }
         F::Descendants => descendants(eval, input),
         F::Trace => trace(eval, call, input, frame),
+        F::DefineVariable => define_variable(eval, call, input, frame),
         F::Now => Ok(vec![Item::Moment(eval.env.now)]),
         F::Today => Ok(vec![Item::Moment(eval.env.now.date())]),
         F::TimeOfDay => Ok(vec![Item::Moment(eval.env.now.time())]),
@@ -86,6 +87,23 @@ fn descendants<'t>(eval: &Evaluation<'_, 't>, input: Items<'t>) -> Result<Items<
         round = next;
     }
     Ok(out)
+}
+
+/// `defineVariable(name [, expression])`: the value is that of the expression on the whole input, or the input itself.
+fn define_variable<'t>(
+    eval: &Evaluation<'_, 't>,
+    call: &Call,
+    input: Items<'t>,
+    frame: Frame<'_, 't>,
+) -> Result<Items<'t>> {
+    let name = eval.text(&eval.arg(call, 0, frame)?, "the name of a variable")?;
+    let Some(name) = name.filter(|n| !n.is_empty()) else { return execution("a variable needs a name") };
+    let items = match call.args.get(1) {
+        Some(expression) => eval.scoped(expression, Frame { this: &input, ..frame })?,
+        None => input.clone(),
+    };
+    eval.define(&name, items)?;
+    Ok(input)
 }
 
 fn trace<'t>(eval: &Evaluation<'_, 't>, call: &Call, input: Items<'t>, frame: Frame<'_, 't>) -> Result<Items<'t>> {

@@ -63,7 +63,7 @@ functions! {
     HighBoundary "highBoundary" 0 1, Precision "precision" 0 0, Comparable "comparable" 1 1,
     Extension "extension" 1 1, HasValue "hasValue" 0 0, GetValue "getValue" 0 0, Resolve "resolve" 0 0,
     MemberOf "memberOf" 1 1, ConformsTo "conformsTo" 1 1, ElementDefinition "elementDefinition" 0 0,
-    Slice "slice" 2 2, CheckModifiers "checkModifiers" 0 32, HtmlChecks "htmlChecks" 0 0, Subsumes "subsumes" 1 1,
+    Slice "slice" 2 2, DefineVariable "defineVariable" 1 2, CheckModifiers "checkModifiers" 0 32, HtmlChecks "htmlChecks" 0 0, Subsumes "subsumes" 1 1,
     SubsumedBy "subsumedBy" 1 1, YearOf "yearOf" 0 0, MonthOf "monthOf" 0 0, DayOf "dayOf" 0 0, HourOf "hourOf" 0 0,
     MinuteOf "minuteOf" 0 0, SecondOf "secondOf" 0 0, MillisecondOf "millisecondOf" 0 0,
     TimezoneOffsetOf "timezoneOffsetOf" 0 0, DateOf "dateOf" 0 0, TimeOf "timeOf" 0 0,
@@ -215,13 +215,13 @@ impl<'t> Evaluation<'_, 't> {
 
     /// The argument at `n`, evaluated where the call stands; empty where it is not given.
     pub(super) fn arg(&self, call: &Call, n: usize, frame: Frame<'_, 't>) -> Result<Items<'t>> {
-        call.args.get(n).map_or(Ok(Vec::new()), |arg| self.eval(arg, frame))
+        call.args.get(n).map_or(Ok(Vec::new()), |arg| self.scoped(arg, frame))
     }
 
     /// An expression evaluated with one item as `$this`.
     pub(super) fn each(&self, arg: &Expr, item: &Item<'t>, index: usize, frame: Frame<'_, 't>) -> Result<Items<'t>> {
         let this = std::slice::from_ref(item);
-        self.eval(arg, Frame { this, index: Some(index), total: frame.total })
+        self.scoped(arg, Frame { this, index: Some(index), total: frame.total })
     }
 
     /// A criterion evaluated on one item: whether it is true. It must be a boolean or empty.
