@@ -3,9 +3,10 @@
 use mach_house_tests::{Crate, crates, root};
 
 /// The kernel from the ground up: a crate may know only those before it, and not all of them.
-const KERNEL: [(&str, &[&str]); 10] = [
+const KERNEL: [(&str, &[&str]); 11] = [
     ("mach-base", &[]),
     ("mach-access", &["mach-base"]),
+    ("mach-tlog", &[]),
     ("mach-fhir", &["mach-base"]),
     ("mach-terms", &["mach-base"]),
     ("mach-places", &["mach-base"]),
