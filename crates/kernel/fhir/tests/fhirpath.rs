@@ -151,6 +151,7 @@ fn paths_and_strictness() {
         ("%unknown", "!"),
         ("%`vs-administrative-gender`", "http://hl7.org/fhir/ValueSet/administrative-gender"),
         ("gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "true"),
+        ("gender.memberOf('http://hl7.org/fhir/ValueSet/all-languages')", "false"),
         ("conformsTo('http://hl7.org/fhir/StructureDefinition/Person')", "false"),
         ("nofunction()", "!"),
         ("name.exists(1, 2)", "!"),

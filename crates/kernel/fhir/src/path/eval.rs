@@ -7,6 +7,7 @@ use super::moment::Moment;
 use super::{PathError, Result, operators};
 use crate::definitions::{Definitions, TypeId, TypeKind};
 use crate::limits;
+use crate::terminology::{Membership, Subsumption, Terminology};
 use crate::tree::Value;
 use std::cell::{Cell, RefCell};
 
@@ -24,6 +25,10 @@ pub trait Host<'t> {
     fn member_of(&self, _value_set: &str, _system: Option<&str>, _code: &str) -> Option<bool> {
         None
     }
+    /// Whether a code of a system is another or stands above it; `None` where nobody knows.
+    fn subsumes(&self, _system: &str, _above: &str, _below: &str) -> Option<bool> {
+        None
+    }
     /// Whether an element conforms to a profile; `None` where the profile is not known. Asked for what is no base type.
     fn conforms_to(&self, _node: &Node<'t>, _profile: &str) -> Option<bool> {
         None
@@ -39,6 +44,22 @@ pub trait Host<'t> {
 /// A host that knows nothing.
 pub struct NoHost;
 impl Host<'_> for NoHost {}
+
+/// A host that knows codes and nothing else.
+pub struct Codes<'a>(pub &'a dyn Terminology);
+impl Host<'_> for Codes<'_> {
+    fn member_of(&self, value_set: &str, system: Option<&str>, code: &str) -> Option<bool> {
+        match self.0.in_value_set(value_set, system, code) {
+            Membership::In => Some(true),
+            Membership::Out => Some(false),
+            Membership::Unknown => None,
+        }
+    }
+    fn subsumes(&self, system: &str, above: &str, below: &str) -> Option<bool> {
+        let found = self.0.subsumes(system, above, below)?;
+        Some(matches!(found, Subsumption::Equivalent | Subsumption::Subsumes))
+    }
+}
 
 /// What an evaluation starts from.
 #[derive(Clone)]

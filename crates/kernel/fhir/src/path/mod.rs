@@ -19,7 +19,7 @@ pub mod quantity;
 use crate::definitions::{Definitions, TypeId};
 use crate::tree::Tree;
 
-pub use eval::{Environment, Host, NoHost};
+pub use eval::{Codes, Environment, Host, NoHost};
 pub use item::{Item, Items, Node, System, TypeRef};
 pub use moment::Moment;
 pub use quantity::Quantity;
@@ -123,11 +123,14 @@ impl Expression {
     }
 }
 
-/// Evaluates an expression given as text on a resource, strictly checked against its type.
+/// Evaluates an expression given as text on a resource, strictly checked against its type; codes are asked of R4's terminology.
 ///
 /// # Errors
 /// As `Expression::compile` and `evaluate`.
 pub fn evaluate<'t>(text: &str, tree: &'t Tree<'t>, definitions: &'t Definitions) -> Result<Items<'t>> {
     let context = Node::root(tree, definitions).id;
-    Expression::compile(text, definitions, context, Mode::Strict)?.evaluate(tree, definitions)
+    let root = Item::Node(Node::root(tree, definitions));
+    let host = Codes(crate::terminology::r4());
+    Expression::compile(text, definitions, context, Mode::Strict)?
+        .evaluate_in(&Environment::of(definitions, root), &host)
 }

@@ -48,8 +48,9 @@ impl Grammar {
 static LANGUAGE: OnceLock<Option<regex::Regex>> = OnceLock::new();
 static MIME: OnceLock<Option<regex::Regex>> = OnceLock::new();
 
-/// RFC 5646 §2.1, without the irregular tags of before 1996.
-const LANGUAGE_PATTERN: &str = "^(?i:(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4}|[a-z]{5,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?\
+/// RFC 5646 §2.1, without the irregular tags of before 1996 and without languages of four letters and more, of which none
+/// is registered.
+const LANGUAGE_PATTERN: &str = "^(?i:[a-z]{2,3}(?:-[a-z]{3}){0,3}(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?\
     (?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*(?:-[0-9a-wy-z](?:-[a-z0-9]{2,8})+)*(?:-x(?:-[a-z0-9]{1,8})+)?|x(?:-[a-z0-9]{1,8})+)$";
 /// RFC 6838 §4.2 with the parameters of RFC 2045.
 const MIME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9*][A-Za-z0-9!#$&^_.+*-]{0,126}\
@@ -76,7 +77,7 @@ mod tests {
             (
                 Grammar::Language,
                 vec!["vi", "en-US", "zh-Hant-TW", "x-mach", "es-419", "de-1996"],
-                vec!["", "v", "en_US", "-"],
+                vec!["", "v", "en_US", "-", "male"],
             ),
             (
                 Grammar::Mime,

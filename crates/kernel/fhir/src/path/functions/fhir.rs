@@ -47,6 +47,7 @@ pub(super) fn call<'t>(
             Ok(out)
         }
         F::MemberOf => member_of(eval, call, &input, frame),
+        F::Subsumes | F::SubsumedBy => subsumes(eval, call, &input, frame),
         F::ConformsTo => conforms_to(eval, call, &input, frame),
         F::HtmlChecks => yes(true),
         F::Comparable => {
@@ -265,6 +266,41 @@ fn member_of<'t>(
             _ => return execution("`memberOf` takes a code, a Coding or a CodeableConcept"),
         },
     };
+    Ok(answer.map(Item::Boolean).into_iter().collect())
+}
+
+/// The codings of a Coding or a CodeableConcept: system and code.
+fn codings<'t>(items: &[Item<'t>]) -> Result<Vec<(Cow<'t, str>, Cow<'t, str>)>> {
+    let [Item::Node(node)] = items else {
+        return execution("`subsumes` compares one Coding or CodeableConcept with one");
+    };
+    let Some(value) = node.value.filter(|v| v.is_object()) else {
+        return execution("`subsumes` compares Codings or CodeableConcepts");
+    };
+    let all = value.get("coding").unwrap_or(value).each();
+    Ok(all.filter_map(|c| Some((c.get_text("system")?, c.get_text("code")?))).collect())
+}
+
+/// Whether any code of the input is one of the argument or above one; below one for `subsumedBy`.
+fn subsumes<'t>(eval: &Evaluation<'_, 't>, call: &Call, input: &[Item<'t>], frame: Frame<'_, 't>) -> Result<Items<'t>> {
+    let other = eval.arg(call, 0, frame)?;
+    if input.is_empty() || other.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (above, below) = match call.function {
+        F::Subsumes => (codings(input)?, codings(&other)?),
+        _ => (codings(&other)?, codings(input)?),
+    };
+    let mut answer = Some(false);
+    for (system, code) in &above {
+        for (_, lower) in below.iter().filter(|(s, _)| s == system) {
+            match if code == lower { Some(true) } else { eval.host.subsumes(system, code, lower) } {
+                Some(true) => return yes(true),
+                Some(false) => {}
+                None => answer = None,
+            }
+        }
+    }
     Ok(answer.map(Item::Boolean).into_iter().collect())
 }
 
