@@ -17,6 +17,8 @@ pub enum Command {
     Path(PathOptions),
     /// Make the rows of a SQL on FHIR view from resources
     View(ViewOptions),
+    /// Load files of resources: Bundles, single resources, NDJSON; running it again is safe
+    Load(crate::load::Options),
     /// Make resources that came by import findable by every FHIR search parameter
     Reindex {
         /// Also those that are: after new search parameters
@@ -65,6 +67,7 @@ pub enum Format {
 /// Runs `mach fhir`.
 pub fn run(data: &Path, command: Command) -> Outcome {
     match command {
+        Command::Load(options) => crate::load::run(data, &options),
         Command::Reindex { all } => reindex(data, all),
         Command::Path(options) => evaluate(&options),
         Command::View(options) => view(&options),

@@ -5,6 +5,7 @@ mod bench;
 mod claims;
 mod demo;
 mod fhir;
+mod load;
 mod output;
 mod serve;
 mod store;
@@ -63,7 +64,7 @@ enum Command {
     Backup(store::Backup),
     /// Put a backup into a data folder that has no store
     Restore(store::Restore),
-    /// FHIR files: evaluate a path
+    /// FHIR: load files, evaluate a path, make rows of a view
     #[command(subcommand)]
     Fhir(fhir::Command),
     /// Measure this machine: import, pages

@@ -91,7 +91,7 @@ pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
 }
 
 /// A transaction's entries and the ids that its new resources get.
-struct Job {
+pub struct Job {
     entries: Vec<Entry>,
     links: Links,
     /// Ids by entry, where they are known before anything is asked.
@@ -102,7 +102,11 @@ struct Job {
 }
 
 impl Job {
-    fn prepare(entries: Vec<Entry>, base: &str) -> Result<Self, Refusal> {
+    /// Makes ready what can be before anything is asked.
+    ///
+    /// # Errors
+    /// Those of its first entry that is refused.
+    pub fn prepare(entries: Vec<Entry>, base: &str) -> Result<Self, Refusal> {
         let mut links = Links::default();
         let mut ids = Vec::with_capacity(entries.len());
         let mut named = HashSet::new();
@@ -173,7 +177,11 @@ impl Job {
         Ok(Some(Op { kind, action }))
     }
 
-    fn run(mut self, deciding: &mut Deciding<'_, '_>, caller: &crate::caller::Caller) -> Result<Vec<Answer>, Refusal> {
+    /// Writes all entries that write; gives what became of each, with its place.
+    ///
+    /// # Errors
+    /// Those of the first entry that is refused; then the transaction must be taken back.
+    pub fn write(&mut self, deciding: &mut Deciding<'_, '_>) -> Result<Vec<(usize, Done)>, Refusal> {
         let mut planned: Vec<Option<Planned>> = self.entries.iter().map(|_| None).collect();
         if self.ready.is_none() {
             for (n, plan) in planned.iter_mut().enumerate() {
@@ -218,8 +226,12 @@ impl Job {
                 plans.push(plan);
             }
         }
+        Ok(numbers.into_iter().zip(deciding.carry_out(plans)?).collect())
+    }
+
+    fn run(mut self, deciding: &mut Deciding<'_, '_>, caller: &crate::caller::Caller) -> Result<Vec<Answer>, Refusal> {
         let mut answers: Vec<Option<Answer>> = self.entries.iter().map(|_| None).collect();
-        for (n, done) in numbers.into_iter().zip(deciding.carry_out(plans)?) {
+        for (n, done) in self.write(deciding)? {
             answers[n] = Some(Answer::Written(done));
         }
         let scope = deciding.scope;

@@ -20,6 +20,7 @@ mod extract;
 mod filter;
 mod found;
 mod links;
+pub mod load;
 mod moment;
 mod operations;
 mod patch;

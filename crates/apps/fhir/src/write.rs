@@ -47,6 +47,18 @@ pub struct Ready {
     extract: Extract,
 }
 
+impl Ready {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The bytes that will be stored.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// What is asked.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -110,6 +122,8 @@ pub struct Done {
     pub patient: Option<i64>,
     /// The version now, without body where it was deleted.
     pub resource: Option<Resource>,
+    /// Whether that version came by this write, and was not only found.
+    pub written: bool,
 }
 
 /// A write that was decided and not yet written.
@@ -385,7 +399,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         };
         let Some(now) = now.filter(|n| !n.deleted) else {
             // Whether it never was, is gone, or is somebody else's: nothing is there after.
-            let done = Done { status: StatusCode::NO_CONTENT, kind, id, patient: None, resource: None };
+            let done = Done { status: StatusCode::NO_CONTENT, kind, id, patient: None, resource: None, written: false };
             return Ok(Planned { done, save: None });
         };
         self.may_change(Some(&now))?;
@@ -398,7 +412,8 @@ impl<'t, 'x> Deciding<'t, 'x> {
             facility: now.facility.unwrap_or(0),
             index: Vec::new(),
         };
-        let done = Done { status: StatusCode::NO_CONTENT, kind, id, patient: now.patient, resource: None };
+        let done =
+            Done { status: StatusCode::NO_CONTENT, kind, id, patient: now.patient, resource: None, written: true };
         Ok(Planned { done, save: Some(save) })
     }
 
@@ -414,7 +429,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             None if kind == ResourceType::PATIENT => self.person(&ready.id)?,
             None => None,
         };
-        let done = Done { status, kind, id: ready.id.clone(), patient, resource: None };
+        let done = Done { status, kind, id: ready.id.clone(), patient, resource: None, written: true };
         let save = Save {
             kind,
             id: ready.id,
@@ -455,8 +470,8 @@ pub fn indexed(on: &mut dyn Query, kinds: &[ResourceType]) -> Result<(), Refusal
 }
 
 fn planned(status: StatusCode, found: Resource) -> Planned {
-    let done = Done { status, kind: found.kind, id: found.id.clone(), patient: found.patient, resource: Some(found) };
-    Planned { done, save: None }
+    let (kind, id, patient) = (found.kind, found.id.clone(), found.patient);
+    Planned { done: Done { status, kind, id, patient, resource: Some(found), written: false }, save: None }
 }
 
 fn check_version(now: Option<&Resource>, if_match: Option<i64>) -> Result<(), Refusal> {

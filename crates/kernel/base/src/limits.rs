@@ -66,3 +66,5 @@ pub const FHIR_BODY_BYTES: usize = 64 << 20;
 pub const FHIR_SORTED: usize = 10_000;
 /// Matches of a conditional delete, at most.
 pub const FHIR_DELETED: usize = 100;
+/// Bytes of one line, or of one document, of a file that is loaded.
+pub const LOAD_LINE_BYTES: usize = 64 << 20;

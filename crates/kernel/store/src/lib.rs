@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod audit;
 mod backup;
+pub mod bulk;
 pub mod cells;
 mod check;
 pub mod claims;

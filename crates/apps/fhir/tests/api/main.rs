@@ -4,6 +4,7 @@
 mod bundles;
 mod concurrent;
 mod instances;
+mod loads;
 mod scope;
 mod searches;
 mod support;
