@@ -124,6 +124,9 @@ struct Loading {
     spotless: AtomicBool,
 }
 
+/// A piece to be made ready, and where that goes.
+type Reading = (Chunk, Arc<Loading>, SyncSender<Prepared>);
+
 /// What the reading thread hands over, in the order of the files.
 enum Queued {
     Begin,
@@ -144,7 +147,7 @@ pub fn load(
     told: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, Error> {
     let workers = options.workers.max(1);
-    let (work, taken) = sync_channel::<(Chunk, Arc<Loading>, SyncSender<Prepared>)>(workers);
+    let (work, taken) = sync_channel::<Reading>(workers);
     let taken = Mutex::new(taken);
     let (queue, queued) = sync_channel::<Queued>(2 * workers);
     std::thread::scope(|scope| {
@@ -169,7 +172,7 @@ fn read(
     decision: &Decision,
     path: &Path,
     options: &Options,
-    (work, queue): (&SyncSender<(Chunk, Arc<Loading>, SyncSender<Prepared>)>, &SyncSender<Queued>),
+    (work, queue): (&SyncSender<Reading>, &SyncSender<Queued>),
 ) -> Option<()> {
     queue.send(Queued::Begin).ok()?;
     let mut file = Loading { path: path.to_owned(), key: String::new(), spotless: AtomicBool::new(true) };

@@ -140,6 +140,7 @@ impl Source {
         let is_xml = first.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<');
         if !is_xml && (is_named_lines || Tree::parse_bytes(&first).is_ok() || self.is_damaged_line(&first)?) {
             self.line = blank;
+            without_end(&mut first);
             self.ahead = Some(first);
             return Ok(());
         }
@@ -165,19 +166,14 @@ impl Source {
         Ok(opens && first.trim_ascii_end().ends_with(b"}"))
     }
 
-    /// Reads a line without its end; false where there is none.
+    /// Reads a line with its end; false where there is none.
     fn raw_line(&mut self, line: &mut Vec<u8>, most: usize) -> Result<bool, String> {
         let read = self.reader.by_ref().take(most as u64 + 1).read_until(b'\n', line).map_err(|e| e.to_string())?;
         if read == 0 {
             return Ok(false);
         }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if read > most {
+        if line.last() != Some(&b'\n') && read > most {
             return Err(format!("line {}: {}", self.line + 1, too_long()));
-        }
-        if line.last() == Some(&b'\r') {
-            line.pop();
         }
         Ok(true)
     }
@@ -198,6 +194,7 @@ impl Source {
             }
             self.line += 1;
             if !line.iter().all(u8::is_ascii_whitespace) {
+                without_end(&mut line);
                 return Ok(Some((self.line, line)));
             }
         }
@@ -248,6 +245,14 @@ impl Source {
     /// Bytes read from the disk so far.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+fn without_end(line: &mut Vec<u8>) {
+    for end in [b'\n', b'\r'] {
+        if line.last() == Some(&end) {
+            line.pop();
+        }
     }
 }
 
