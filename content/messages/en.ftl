@@ -392,6 +392,7 @@ error-429 = Too many requests
 error-429-do = Wait a minute and try again.
 error-500 = The server had a problem
 error-500-do = Nothing saved is lost. Try again; if it stays, tell your IT person.
+error-id = Error number: { $id }
 error-503 = The system is busy
 error-503-do = Wait a minute and try again.
 error-origin = The request came from another site and was blocked.

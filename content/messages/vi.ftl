@@ -392,6 +392,7 @@ error-429 = Thao tác quá nhanh
 error-429-do = Chờ một phút rồi thử lại.
 error-500 = Máy chủ gặp lỗi
 error-500-do = Dữ liệu đã lưu không bị mất. Hãy thử lại; nếu còn lỗi, báo bộ phận CNTT.
+error-id = Mã sự cố: { $id }
 error-503 = Hệ thống đang bận
 error-503-do = Chờ một phút rồi thử lại.
 error-origin = Yêu cầu đến từ một trang khác nên bị chặn.

@@ -1,5 +1,12 @@
 //! `mach serve`: the pages and the API on one address.
 
+mod crowd;
+mod limits;
+mod listen;
+mod patience;
+#[cfg(test)]
+mod tests;
+
 use crate::{Outcome, console, open};
 use axum::routing::get;
 use clap::Args;
@@ -82,7 +89,7 @@ pub fn load_content() {
     mach_record::load();
 }
 
-/// Serves `house` on `listen` until Ctrl-C or SIGTERM; `ready` is told the address.
+/// Serves `house` on `listen` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address.
 pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
@@ -91,7 +98,9 @@ pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr)
             format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0")
         })?;
         ready(listener.local_addr().map_err(|e| e.to_string())?)?;
-        axum::serve(listener, application(house)).with_graceful_shutdown(stopped()).await.map_err(|e| e.to_string())
+        let shared = listen::Shared::new(application(house), limits::Limits::of_this_system());
+        listen::serve(listener, shared, stopped()).await;
+        Ok::<(), String>(())
     })?;
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     Ok(ExitCode::SUCCESS)

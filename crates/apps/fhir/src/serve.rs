@@ -105,7 +105,9 @@ async fn taken(
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)?
+    // What the work logs, and a panic of it, carry the request's id.
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(Refusal::internal)?
 }
 
 /// Runs `work` in one transaction: a refusal takes everything back and comes out as it is.

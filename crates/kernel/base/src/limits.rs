@@ -68,3 +68,22 @@ pub const FHIR_SORTED: usize = 10_000;
 pub const FHIR_DELETED: usize = 100;
 /// Bytes of one line, or of one document, of a file that is loaded.
 pub const LOAD_LINE_BYTES: usize = 64 << 20;
+/// Connections served at once, fewer where the system allows fewer open files. One more takes the place of the one that
+/// has been of no use for longest.
+pub const HTTP_CONNECTIONS: usize = 2_048;
+/// Connections of one address, but for this machine's own: a proxy stands there for everybody.
+pub const HTTP_CONNECTIONS_PER_ADDRESS: usize = 256;
+/// Bytes of a request's head: request line and headers. Long searches can be posted.
+pub const HTTP_HEAD_BYTES: usize = 64 << 10;
+/// Headers of a request.
+pub const HTTP_HEADERS: usize = 100;
+/// Seconds within which a head must be there whole; also how long an idle connection is kept.
+pub const HTTP_HEAD_SECONDS: u64 = 30;
+/// Seconds that a body or an answer may stand still on its way, beside what `HTTP_BYTES_PER_SECOND` grants.
+pub const HTTP_STALL_SECONDS: u64 = 20;
+/// The slowest a client may send or take: a second of waiting is granted for each so many bytes moved.
+pub const HTTP_BYTES_PER_SECOND: u64 = 1_024;
+/// Bytes of all bodies together that are being received or worked on.
+pub const HTTP_BODIES_BYTES: usize = 256 << 20;
+/// Seconds that running requests have to finish when the program is told to stop.
+pub const HTTP_FINISH_SECONDS: u64 = 20;

@@ -102,7 +102,9 @@ impl House {
 async fn blocking<T: Send + 'static, E: Into<Failure> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Problem> {
-    match tokio::task::spawn_blocking(work).await {
+    // What the work logs, and a panic of it, carry the request's id.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(outcome) => outcome.map_err(|e| e.into().0),
         Err(e) => Err(Problem::internal(e)),
     }

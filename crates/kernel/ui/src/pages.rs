@@ -68,14 +68,16 @@ struct SignInBody<'a> {
     button: Button,
 }
 
-/// The page of a problem: what happened, what to do, a way home. The same shape for every problem.
-pub fn problem(lang: Lang, here: &str, problem: &Problem) -> Html {
+/// The page of a problem: what happened, what to do, a way home. The same shape for every problem; `id` is that of a
+/// request that broke, for the reader to name and the log to find.
+pub fn problem(lang: Lang, here: &str, problem: &Problem, id: Option<&str>) -> Html {
     let (title, advice) = problem.words();
+    let named = id.map(|id| lang.fmt(msg::ERROR_ID, &[("id", id)]));
     let body = Html::template(&ProblemBody {
         lang,
         title: lang.t(title),
         advice: lang.t(advice),
-        detail: problem.detail(),
+        detail: problem.detail().or(named.as_deref()),
         status: problem.status().as_u16(),
     });
     let meta = PageMeta { lang, title: lang.t(title).into(), here: here.into(), ..PageMeta::default() };
@@ -115,9 +117,9 @@ mod tests {
 
     #[test]
     fn a_problem_never_shows_inner_text() {
-        let page = problem(Lang::En, "/x", &Problem::Internal("SELECT * FROM".into()));
+        let page = problem(Lang::En, "/x", &Problem::Internal("SELECT * FROM".into()), Some("a1-2"));
         assert!(!page.as_str().contains("SELECT") && page.as_str().contains("The server had a problem"));
-        let page = problem(Lang::Vi, "/x", &Problem::BadRequest("<tháng>".into()));
+        let page = problem(Lang::Vi, "/x", &Problem::BadRequest("<tháng>".into()), None);
         assert!(page.as_str().contains("&#60;tháng&#62;"));
     }
 }

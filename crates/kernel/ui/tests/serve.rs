@@ -15,11 +15,34 @@ fn app() -> Router {
         .route("/here", get(|lang: Lang, Here(here): Here| async move { format!("{} {here}", lang.code()) }))
         .route("/private", get(|| async { Problem::Unauthenticated }))
         .route("/broken", get(|| async { Problem::Internal("secret path".into()) }))
+        .route(
+            "/panics",
+            get(|| async {
+                if true {
+                    panic!("secret of a panic")
+                }
+            }),
+        )
+        .route(
+            "/fhir/panics",
+            get(|| async {
+                if true {
+                    panic!("secret of a panic")
+                }
+            }),
+        )
+        .route("/fhir/own", get(|| async { broken_in("application/fhir+json", "{\"secret\":1}") }))
+        .route("/fhir/xml", get(|| async { broken_in("application/fhir+xml; charset=utf-8", "<secret/>") }))
         .route("/read", post(|body: String| async move { body.len().to_string() }))
         .route("/change", post(|| async { "changed" }))
         .route("/api/broken", get(|| async { Problem::BadRequest("tháng <13>".into()) }))
         .route("/api/own", get(|| async { (StatusCode::BAD_REQUEST, axum::Json("mine")) }));
     serve(Router::new().nest("/deep", inner.clone()).merge(inner).merge(gallery::gallery_router()))
+}
+
+/// A handler's own words about an inner error.
+fn broken_in(kind: &'static str, body: &'static str) -> impl axum::response::IntoResponse {
+    (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", kind)], body)
 }
 
 async fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, String) {
@@ -63,6 +86,28 @@ async fn problems_have_one_shape() {
         assert_eq!(kind.contains("json"), uri.starts_with("/api/"), "{uri} {kind}");
         assert_eq!(headers.contains_key("allow"), status == 405, "{uri}");
     }
+}
+
+#[tokio::test]
+async fn what_breaks_says_only_its_id() {
+    for (uri, kind) in [
+        ("/broken", "text/html"),
+        ("/panics", "text/html"),
+        ("/fhir/panics", "application/fhir+json"),
+        ("/fhir/own", "application/fhir+json"),
+        ("/fhir/xml", "application/fhir+xml"),
+    ] {
+        let (status, headers, body) = ask("GET", uri, &[]).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{uri}");
+        assert!(headers["content-type"].to_str().unwrap().starts_with(kind), "{uri}: {headers:?}");
+        let id = headers["x-request-id"].to_str().unwrap();
+        assert!(body.contains(&format!("Mã sự cố: {id}")) && !body.contains("secret"), "{uri}: {body}");
+        let (_, headers, body) = ask("GET", uri, &[("x-request-id", "their-own.1")]).await;
+        assert_eq!(headers["x-request-id"], "their-own.1");
+        assert!(body.contains("their-own.1"), "{uri}: {body}");
+    }
+    let (_, headers, body) = ask("GET", "/here", &[("x-request-id", "<b>")]).await;
+    assert!(headers["x-request-id"] != "<b>" && !body.contains("Mã sự cố"), "{headers:?} {body}");
 }
 
 #[tokio::test]

@@ -108,9 +108,43 @@ impl Problem {
         }
     }
 
-    /// FHIR `OperationOutcome` (R4, `issue-type` codes) for `/api/`.
-    pub fn outcome(&self, lang: Lang) -> serde_json::Value {
-        let code = match self {
+    /// FHIR `OperationOutcome` (R4, `issue-type` codes) for `/api/` and `/fhir`; `id` is that of a request that broke.
+    pub fn outcome(&self, lang: Lang, id: Option<&str>) -> serde_json::Value {
+        serde_json::json!({
+            "resourceType": "OperationOutcome",
+            "issue": [{
+                "severity": "error",
+                "code": self.code(),
+                "details": { "text": self.detail().unwrap_or(lang.t(self.words().0)) },
+                "diagnostics": self.advice(lang, id),
+            }],
+        })
+    }
+
+    /// The same in XML.
+    pub(crate) fn outcome_xml(&self, lang: Lang, id: Option<&str>) -> String {
+        let escaped =
+            |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        format!(
+            "<OperationOutcome xmlns=\"http://hl7.org/fhir\"><issue><severity value=\"error\"/><code value=\"{}\"/>\
+             <details><text value=\"{}\"/></details><diagnostics value=\"{}\"/></issue></OperationOutcome>",
+            self.code(),
+            escaped(self.detail().unwrap_or(lang.t(self.words().0))),
+            escaped(&self.advice(lang, id)),
+        )
+    }
+
+    /// What to do, with the id to name.
+    fn advice(&self, lang: Lang, id: Option<&str>) -> String {
+        let advice = lang.t(self.words().1);
+        match id {
+            Some(id) => format!("{advice} {}", lang.fmt(msg::ERROR_ID, &[("id", id)])),
+            None => advice.to_owned(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
             Self::BadRequest(_) => "invalid",
             Self::Unauthenticated => "login",
             Self::Forbidden | Self::OtherOrigin => "forbidden",
@@ -121,18 +155,7 @@ impl Problem {
             Self::TooMany => "throttled",
             Self::Internal(_) => "exception",
             Self::Unavailable => "transient",
-        };
-        let (title, advice) = self.words();
-        let details = self.detail().unwrap_or(lang.t(title));
-        serde_json::json!({
-            "resourceType": "OperationOutcome",
-            "issue": [{
-                "severity": "error",
-                "code": code,
-                "details": { "text": details },
-                "diagnostics": lang.t(advice),
-            }],
-        })
+        }
     }
 }
 

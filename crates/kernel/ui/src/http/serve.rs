@@ -9,8 +9,10 @@ use axum::{Json, Router, middleware};
 use mach_base::limits;
 use tower_http::compression::CompressionLayer;
 
-use crate::http::{Here, Problem, cookie, is_same_origin};
+use crate::http::ask::Caught;
+use crate::http::{Here, Problem, REQUEST_ID, RequestId, cookie, is_same_origin};
 use crate::{Lang, assets, format, pages};
+use tracing::Instrument;
 
 /// Everything from this origin, nothing inline, no frames, no plug-ins.
 pub const CSP: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
@@ -29,6 +31,9 @@ const LANG_SECONDS: i64 = 365 * 24 * 3600;
 
 /// Wraps the whole application: assets, language, same-origin check, problems as pages or JSON, security headers, gzip.
 ///
+/// Every answer carries the id of its request, and so does every line of the log that the request leaves. A handler that
+/// panics answers 500; a 500 says nothing but that id, whatever its handler wrote.
+///
 /// A body is at most [`limits::BODY_BYTES`]; a route that takes more says so with its own [`DefaultBodyLimit`].
 /// Call it once, on the merged router, after `with_state` and outside every other layer.
 pub fn serve(app: Router) -> Router {
@@ -44,11 +49,16 @@ async fn answer(mut request: Request, next: Next) -> Response {
     let chosen = Lang::asked(request.uri());
     request.extensions_mut().insert(asked.lang);
     request.extensions_mut().insert(asked.here.clone());
-    let mut response = if is_same_origin(request.method(), request.headers()) {
-        next.run(request).await
-    } else {
-        Problem::OtherOrigin.into_response()
+    request.extensions_mut().insert(asked.id.clone());
+    let span = tracing::error_span!("request", id = asked.id.as_str(), what = asked.what());
+    let answered = async {
+        if !is_same_origin(request.method(), request.headers()) {
+            return Problem::OtherOrigin.into_response();
+        }
+        let answered = Caught::new(next.run(request)).await;
+        answered.unwrap_or_else(|panic| Problem::internal(format!("a handler panicked: {panic}")).into_response())
     };
+    let mut response = answered.instrument(span).await;
     if response.status().is_client_error() || response.status().is_server_error() {
         response = asked.explain(response);
     }
@@ -59,6 +69,9 @@ async fn answer(mut request: Request, next: Next) -> Response {
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
+    if let Ok(id) = HeaderValue::from_str(asked.id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
@@ -68,32 +81,56 @@ struct Asked {
     lang: Lang,
     here: Here,
     method: Method,
+    id: RequestId,
 }
 
 impl Asked {
     fn of(request: &Request) -> Self {
         let lang = Lang::of(request.uri(), request.headers());
-        Self { lang, here: Here::of(request.uri()), method: request.method().clone() }
+        let id = RequestId::of(request.headers());
+        Self { lang, here: Here::of(request.uri()), method: request.method().clone(), id }
+    }
+
+    /// Method and the first two parts of the path, for the log: what stands behind them may name people.
+    fn what(&self) -> String {
+        let path = self.here.0.split('?').next().unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').take(3).collect();
+        format!("{} {}", self.method, parts.join("/"))
     }
 
     /// Gives a bare refusal its words. Answers that brought their own page or JSON stay as they are.
     fn explain(&self, response: Response) -> Response {
         let known = response.extensions().get::<Problem>().cloned();
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        if known.is_none() && (kind.starts_with("text/html") || kind.contains("json") || kind.contains("xml")) {
+        let status = response.status();
+        let broken = status == StatusCode::INTERNAL_SERVER_ERROR;
+        let worded = kind.starts_with("text/html") || kind.contains("json") || kind.contains("xml");
+        if known.is_none() && worded && !broken {
             return response;
         }
-        let problem = known.unwrap_or_else(|| Problem::of_status(response.status()));
-        let status = response.status();
+        let problem = known.unwrap_or_else(|| Problem::of_status(status));
+        let id = broken.then_some(self.id.as_str());
+        let fhir =
+            self.here.0.strip_prefix("/fhir").is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+        if fhir && kind.contains("xml") {
+            let xml = [(header::CONTENT_TYPE, "application/fhir+xml; charset=utf-8")];
+            let answer = (status, xml, problem.outcome_xml(self.lang, id)).into_response();
+            return self.with_headers_of(response, answer);
+        }
+        if fhir {
+            let json = [(header::CONTENT_TYPE, "application/fhir+json; charset=utf-8")];
+            let answer = (status, json, problem.outcome(self.lang, id).to_string()).into_response();
+            return self.with_headers_of(response, answer);
+        }
         if self.here.0.starts_with("/api/") {
-            return self.with_headers_of(response, (status, Json(problem.outcome(self.lang))).into_response());
+            return self.with_headers_of(response, (status, Json(problem.outcome(self.lang, id))).into_response());
         }
         if problem == Problem::Unauthenticated {
             let next = if self.method == Method::GET { self.here.0.as_str() } else { "/" };
             return Redirect::to(&format!("/sign-in?next={}", format::query_value(next))).into_response();
         }
         let status = if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
-        let page = (status, pages::problem(self.lang, &self.here.0, &problem)).into_response();
+        let page = (status, pages::problem(self.lang, &self.here.0, &problem, id)).into_response();
         self.with_headers_of(response, page)
     }
 
