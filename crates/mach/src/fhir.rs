@@ -2,6 +2,8 @@
 
 use crate::Outcome;
 use clap::{Args, Subcommand, ValueEnum};
+use mach_fhir::json::Writer;
+use mach_fhir::patch::Patch;
 use mach_fhir::path::{self, Item};
 use mach_fhir::tree::{Problem, Value};
 use mach_fhir::view::{View, csv_header, csv_row, json_row};
@@ -19,6 +21,8 @@ pub enum Command {
     View(ViewOptions),
     /// Load files of resources: Bundles, single resources, NDJSON; running it again is safe
     Load(crate::load::Options),
+    /// Apply a JSON Patch, FHIRPath Patch or XML Patch to a resource, and print the result
+    Patch(PatchOptions),
     /// Make resources that came by import findable by every FHIR search parameter
     Reindex {
         /// Also those that are: after new search parameters
@@ -38,6 +42,16 @@ pub struct PathOptions {
     /// Print a JSON array of {"type","value"}
     #[arg(long)]
     json: bool,
+}
+
+/// What to change by which patch.
+#[derive(Args)]
+pub struct PatchOptions {
+    /// The patch: JSON Patch (RFC 6902), Parameters of a FHIRPath Patch in JSON or XML, or XML Patch (RFC 5261)
+    #[arg(long)]
+    patch: PathBuf,
+    /// A resource in JSON or XML, printed in the same format; `-` for standard input
+    file: PathBuf,
 }
 
 /// Which rows of what.
@@ -71,6 +85,7 @@ pub fn run(data: &Path, command: Command) -> Outcome {
         Command::Reindex { all } => reindex(data, all),
         Command::Path(options) => evaluate(&options),
         Command::View(options) => view(&options),
+        Command::Patch(options) => patch(&options),
     }
 }
 
@@ -101,6 +116,31 @@ fn evaluate(options: &PathOptions) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the patched document; where the patch is refused, an OperationOutcome, and the exit code is 1.
+fn patch(options: &PatchOptions) -> Outcome {
+    let (patch, document) = (source(&options.patch)?, source(&options.file)?);
+    match Patch::any(&patch).and_then(|patch| patch.apply_to_document(&document)) {
+        Ok(patched) => {
+            println!("{patched}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(refused) => {
+            let mut outcome = String::new();
+            Writer::object(&mut outcome, |w| {
+                w.text("resourceType", "OperationOutcome").list("issue", |issues| {
+                    issues.item(|w| {
+                        w.text("severity", "error")
+                            .text("code", "processing")
+                            .text("diagnostics", &refused.to_string());
+                    });
+                });
+            });
+            println!("{outcome}");
+            Ok(ExitCode::from(1))
+        }
+    }
 }
 
 fn view(options: &ViewOptions) -> Outcome {

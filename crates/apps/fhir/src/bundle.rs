@@ -169,7 +169,8 @@ impl Job {
                 }
             }
             (Verb::Patch, _) => {
-                Action::Patch { target: entry.target()?, patch: entry.patch()?, if_match: entry.if_match }
+                let patch = Entry::patch(&self.links.rewrite(entry.body()?)?)?;
+                Action::Patch { target: entry.target()?, patch, if_match: entry.if_match }
             }
             (Verb::Delete, _) => Action::Delete { target: entry.target()?, if_match: entry.if_match },
             _ => return Err(Refusal::internal("an entry without an id")),
@@ -210,11 +211,11 @@ impl Job {
                 }
             };
             let plan = deciding.plan(op).map_err(|r| at(r, n))?;
-            if let Some((kind, id)) = plan.identity()
-                && !written.insert((kind, id.to_owned()))
-            {
-                let text = format!("`{}/{id}` is written twice in the transaction", kind.name());
-                return Err(at(Refusal::invalid(text), n));
+            for (kind, id) in plan.identities() {
+                if !written.insert((kind, id.to_owned())) {
+                    let text = format!("`{}/{id}` is written twice in the transaction", kind.name());
+                    return Err(at(Refusal::invalid(text), n));
+                }
             }
             planned[n] = Some(plan);
         }
@@ -251,7 +252,7 @@ impl Job {
             _ => return Ok(None),
         };
         let kind = entry.kind()?;
-        let mut found = deciding.matching(kind, criteria)?;
+        let mut found = deciding.matching(kind, criteria, 2)?;
         if found.len() > 1 {
             return Err(Refusal::several(&format!("{}?{criteria}", kind.name())));
         }
@@ -295,7 +296,10 @@ fn one_of_batch(
                 let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
                 crate::serve::update(kind, entry.target()?, entry.body()?, if_match, if_none_match, base)?
             }
-            Verb::Patch => Action::Patch { target: entry.target()?, patch: entry.patch()?, if_match: entry.if_match },
+            Verb::Patch => {
+                let patch = Entry::patch(entry.body()?)?;
+                Action::Patch { target: entry.target()?, patch, if_match: entry.if_match }
+            }
             Verb::Delete | Verb::Get => Action::Delete { target: entry.target()?, if_match: entry.if_match },
         };
         let planned = deciding.plan(Op { kind, action })?;

@@ -52,7 +52,9 @@ fn statement() -> String {
             l.item_text("application/fhir+json").item_text("application/fhir+xml").item_text("json").item_text("xml");
         });
         w.list("patchFormat", |l| {
-            l.item_text("application/json-patch+json");
+            for format in crate::patch::FORMATS {
+                l.item_text(format);
+            }
         });
         w.list("rest", |l| {
             l.item(rest);
@@ -107,7 +109,7 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
     });
     w.text("versioning", "versioned-update").raw("readHistory", true).raw("updateCreate", true);
     w.raw("conditionalCreate", true).text("conditionalRead", "full-support").raw("conditionalUpdate", true);
-    w.text("conditionalDelete", "single");
+    w.text("conditionalDelete", "multiple");
     w.list("referencePolicy", |l| {
         l.item_text("literal").item_text("logical");
     });

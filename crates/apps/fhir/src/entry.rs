@@ -1,7 +1,7 @@
 //! The entries of a batch or transaction, read.
 
 use crate::caller::version_of;
-use crate::patch::Patch;
+use crate::patch::{self, Patch};
 use crate::query;
 use crate::refusal::Refusal;
 use crate::serve::type_of;
@@ -150,23 +150,25 @@ impl Entry {
         self.resource.as_deref().ok_or_else(|| Refusal::invalid("the entry has no `resource`"))
     }
 
-    /// The patch of a PATCH: a Binary that holds a JSON Patch.
+    /// The patch that the resource of a PATCH is: a Binary that holds one, or the Parameters of a FHIRPath Patch.
     ///
     /// # Errors
     /// 400 where it is another thing.
-    pub fn patch(&self) -> Result<Patch, Refusal> {
+    pub fn patch(text: &str) -> Result<Patch, Refusal> {
         use base64::Engine;
-        let tree = Tree::parse(self.body()?).map_err(|e| Refusal::invalid(e.to_string()))?;
+        let tree = Tree::parse(text).map_err(|e| Refusal::invalid(e.to_string()))?;
         let root = tree.root();
-        let wrong = || Refusal::unsupported("a PATCH entry carries a Binary of `application/json-patch+json`");
-        if root.get_text("resourceType").as_deref() != Some("Binary")
-            || root.get_text("contentType").as_deref() != Some("application/json-patch+json")
-        {
-            return Err(wrong());
+        let wrong = || Refusal::invalid("a PATCH entry carries Parameters, or a Binary with a patch in its `data`");
+        match root.get_text("resourceType").as_deref() {
+            Some("Parameters") => Ok(Patch::parameters(root)?),
+            Some("Binary") => {
+                let data = root.get_text("data").ok_or_else(wrong)?;
+                let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_bytes()).map_err(|_| wrong())?;
+                let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+                patch::read(&root.get_text("contentType").unwrap_or_default(), &text)
+            }
+            _ => Err(wrong()),
         }
-        let data = root.get_text("data").ok_or_else(wrong)?;
-        let bytes = base64::engine::general_purpose::STANDARD.decode(data.as_bytes()).map_err(|_| wrong())?;
-        Patch::json(&String::from_utf8(bytes).map_err(|_| wrong())?)
     }
 }
 

@@ -51,7 +51,7 @@ impl Links {
             }
             let Some((kind, criteria)) = condition.split_once('?') else { continue };
             let kind = type_of(kind)?;
-            let mut found = deciding.matching(kind, criteria)?;
+            let mut found = deciding.matching(kind, criteria, 2)?;
             match (found.pop(), found.is_empty()) {
                 (Some(one), true) => self.known.insert(condition, format!("{}/{}", kind.name(), one.id)),
                 (Some(_), false) => return Err(Refusal::several(&condition)),

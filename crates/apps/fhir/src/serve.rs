@@ -2,13 +2,12 @@
 
 use crate::caller::{Caller, FHIR_XML, Format, Return, as_xml, version_of, with_header};
 use crate::clauses::Reading;
-use crate::patch::Patch;
 use crate::query::{self, Pair};
 use crate::refusal::{Refusal, note};
 use crate::search::{Place, Search};
 use crate::state::State;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{bundle, found, moment, operations, read, render};
+use crate::{bundle, found, moment, operations, patch, read, render};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -286,6 +285,9 @@ impl Asked {
                 let done = deciding.carry_out(vec![planned])?.pop();
                 let done = done.ok_or_else(|| Refusal::internal("a write gave nothing"))?;
                 deciding.tx.audit(done.patient, &target, "granted")?;
+                for (id, patient) in &done.also {
+                    deciding.tx.audit(*patient, &short(format!("{}/{id}", kind.name())), "granted")?;
+                }
                 Ok(done)
             });
             match written {
@@ -320,22 +322,11 @@ impl Asked {
                 let if_none_match = self.caller.header("if-none-match") == Some("*");
                 update(kind, target, self.json()?, if_match, if_none_match, &self.caller.base)?
             }
-            Method::PATCH => Action::Patch { target, patch: self.patch()?, if_match },
+            Method::PATCH => Action::Patch { target, patch: patch::read(self.content_type(), self.text()?)?, if_match },
             Method::DELETE => Action::Delete { target, if_match },
             _ => return Err(self.not_allowed()),
         };
         Ok(Op { kind, action })
-    }
-
-    fn patch(&self) -> Result<Patch, Refusal> {
-        let text = self.text()?;
-        match self.content_type() {
-            "application/json-patch+json" => Patch::json(text),
-            kind => {
-                let text = format!("`{kind}`: a patch is `application/json-patch+json`");
-                Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text))
-            }
-        }
     }
 
     fn content_type(&self) -> &str {

@@ -14,6 +14,7 @@ use crate::render::with_id;
 use crate::search::{Handling, Place, Search};
 use axum::http::StatusCode;
 use mach_access::{Scope, secret};
+use mach_base::limits;
 use mach_fhir::{ResourceType, Tree};
 use mach_store::Tx;
 use mach_store::resources::{self, Resource, Save};
@@ -124,6 +125,8 @@ pub struct Done {
     pub resource: Option<Resource>,
     /// Whether that version came by this write, and was not only found.
     pub written: bool,
+    /// Of a deletion of several: the others, with their persons.
+    pub also: Vec<(String, Option<i64>)>,
 }
 
 /// A write that was decided and not yet written.
@@ -131,6 +134,8 @@ pub struct Done {
 pub struct Planned {
     done: Done,
     save: Option<Save>,
+    /// Of a deletion of several: the others.
+    more: Vec<Save>,
 }
 
 impl Planned {
@@ -139,9 +144,9 @@ impl Planned {
         planned(StatusCode::OK, found)
     }
 
-    /// The identity it writes.
-    pub fn identity(&self) -> Option<(ResourceType, &str)> {
-        self.save.as_ref().map(|s| (s.kind, s.id.as_str()))
+    /// The identities it writes.
+    pub fn identities(&self) -> impl Iterator<Item = (ResourceType, &str)> {
+        self.save.iter().chain(&self.more).map(|s| (s.kind, s.id.as_str()))
     }
 
     /// Type and id of what it is about.
@@ -246,7 +251,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
     /// # Errors
     /// Of the store.
     pub fn carry_out(&mut self, planned: Vec<Planned>) -> Result<Vec<Done>, Refusal> {
-        let saves: Vec<Save> = planned.iter().filter_map(|p| p.save.clone()).collect();
+        let saves: Vec<Save> = planned.iter().flat_map(|p| p.save.iter().chain(&p.more).cloned()).collect();
         let mut saved = self.tx.save(&saves)?.into_iter();
         let mut done = Vec::with_capacity(planned.len());
         for mut one in planned {
@@ -264,16 +269,17 @@ impl<'t, 'x> Deciding<'t, 'x> {
                     body: save.body.clone().unwrap_or_default(),
                 });
             }
+            saved.by_ref().take(one.more.len()).for_each(drop);
             done.push(one.done);
         }
         Ok(done)
     }
 
-    /// The resources that match, at most two.
+    /// The resources that match, at most `limit`.
     ///
     /// # Errors
     /// 400 where the criteria cannot be read or know nothing of one parameter; 412 where there are none.
-    pub fn matching(&mut self, kind: ResourceType, criteria: &str) -> Result<Vec<Resource>, Refusal> {
+    pub fn matching(&mut self, kind: ResourceType, criteria: &str, limit: usize) -> Result<Vec<Resource>, Refusal> {
         let pairs = query::pairs(criteria)?;
         if pairs.iter().all(|p| p.name.starts_with('_') && !matches!(p.name.as_str(), "_id" | "_tag" | "_profile")) {
             return Err(Refusal::precondition(format!(
@@ -284,13 +290,13 @@ impl<'t, 'x> Deciding<'t, 'x> {
         let search = Search::read(&Reading::new(self.base), &Place::Type(kind), &pairs, Handling::Strict)?;
         indexed(self.tx, &search.trusted())?;
         let ask = Ask { asked: search.asked, scope: self.scope, seq: self.tx.seq() };
-        let hits = search::page(self.tx, &ask, &[], None, 2)?;
+        let hits = search::page(self.tx, &ask, &[], None, limit)?;
         let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
         Ok(resources::of_rids(self.tx, &rids)?)
     }
 
     fn one_matching(&mut self, kind: ResourceType, criteria: &str) -> Result<Option<Resource>, Refusal> {
-        let mut found = self.matching(kind, criteria)?;
+        let mut found = self.matching(kind, criteria, 2)?;
         if found.len() > 1 {
             return Err(Refusal::several(&format!("{}?{criteria}", kind.name())));
         }
@@ -380,7 +386,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         }
         check_version(Some(&now), if_match)?;
         self.may_change(Some(&now))?;
-        let text = patch.apply(&now.body)?;
+        let text = crate::patch::apply(kind, patch, &now.body)?;
         let patched = body(kind, &text)?;
         if patched.id.as_deref() != Some(now.id.as_str()) {
             return Err(Refusal::unprocessable("business-rule", "a patch must not change the id"));
@@ -390,31 +396,56 @@ impl<'t, 'x> Deciding<'t, 'x> {
     }
 
     fn delete(&mut self, kind: ResourceType, target: &Target, if_match: Option<i64>) -> Result<Planned, Refusal> {
-        let now = self.current(kind, target)?;
-        check_version(now.as_ref(), if_match)?;
-        let id = match (target, &now) {
+        let found = match target {
+            Target::Id(_) => self.current(kind, target)?.into_iter().collect(),
+            Target::Query(criteria) => {
+                let found = self.matching(kind, criteria, limits::FHIR_DELETED + 1)?;
+                if found.len() > limits::FHIR_DELETED {
+                    return Err(Refusal::precondition(format!(
+                        "`{}?{criteria}` matches more than {} resources, the most that one request deletes",
+                        kind.name(),
+                        limits::FHIR_DELETED
+                    )));
+                }
+                if found.len() > 1 && if_match.is_some() {
+                    return Err(Refusal::several(&format!("{}?{criteria}", kind.name())));
+                }
+                found
+            }
+        };
+        check_version(found.first(), if_match)?;
+        let id = match (target, found.first()) {
             (Target::Id(id), _) => id.clone(),
             (_, Some(now)) => now.id.clone(),
             _ => String::new(),
         };
-        let Some(now) = now.filter(|n| !n.deleted) else {
-            // Whether it never was, is gone, or is somebody else's: nothing is there after.
-            let done = Done { status: StatusCode::NO_CONTENT, kind, id, patient: None, resource: None, written: false };
-            return Ok(Planned { done, save: None });
-        };
-        self.may_change(Some(&now))?;
-        let save = Save {
+        let mut saves = Vec::with_capacity(found.len());
+        // Whether it never was, is gone, or is somebody else's: nothing is there after.
+        for now in found.into_iter().filter(|n| !n.deleted) {
+            self.may_change(Some(&now))?;
+            saves.push(Save {
+                kind,
+                id: now.id,
+                body: None,
+                patient: now.patient,
+                date: now.date,
+                facility: now.facility.unwrap_or(0),
+                index: Vec::new(),
+            });
+        }
+        let patient = saves.first().and_then(|s| s.patient);
+        let also = saves.iter().skip(1).map(|s| (s.id.clone(), s.patient)).collect();
+        let done = Done {
+            status: StatusCode::NO_CONTENT,
             kind,
-            id: id.clone(),
-            body: None,
-            patient: now.patient,
-            date: now.date,
-            facility: now.facility.unwrap_or(0),
-            index: Vec::new(),
+            id,
+            patient,
+            resource: None,
+            written: !saves.is_empty(),
+            also,
         };
-        let done =
-            Done { status: StatusCode::NO_CONTENT, kind, id, patient: now.patient, resource: None, written: true };
-        Ok(Planned { done, save: Some(save) })
+        let mut saves = saves.into_iter();
+        Ok(Planned { done, save: saves.next(), more: saves.collect() })
     }
 
     fn save(
@@ -429,7 +460,8 @@ impl<'t, 'x> Deciding<'t, 'x> {
             None if kind == ResourceType::PATIENT => self.person(&ready.id)?,
             None => None,
         };
-        let done = Done { status, kind, id: ready.id.clone(), patient, resource: None, written: true };
+        let done =
+            Done { status, kind, id: ready.id.clone(), patient, resource: None, written: true, also: Vec::new() };
         let save = Save {
             kind,
             id: ready.id,
@@ -439,7 +471,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             facility,
             index: ready.extract.values,
         };
-        Ok(Planned { done, save: Some(save) })
+        Ok(Planned { done, save: Some(save), more: Vec::new() })
     }
 
     /// The person of a Patient that the asker may see: writing about a hidden one must not make it known.
@@ -471,7 +503,8 @@ pub fn indexed(on: &mut dyn Query, kinds: &[ResourceType]) -> Result<(), Refusal
 
 fn planned(status: StatusCode, found: Resource) -> Planned {
     let (kind, id, patient) = (found.kind, found.id.clone(), found.patient);
-    Planned { done: Done { status, kind, id, patient, resource: Some(found), written: false }, save: None }
+    let done = Done { status, kind, id, patient, resource: Some(found), written: false, also: Vec::new() };
+    Planned { done, save: None, more: Vec::new() }
 }
 
 fn check_version(now: Option<&Resource>, if_match: Option<i64>) -> Result<(), Refusal> {

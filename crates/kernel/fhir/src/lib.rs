@@ -5,6 +5,7 @@ pub mod definitions;
 pub mod index;
 pub mod json;
 pub mod limits;
+pub mod patch;
 pub mod path;
 pub mod search;
 pub mod terminology;

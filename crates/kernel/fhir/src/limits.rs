@@ -22,3 +22,9 @@ pub const COLLECTION_ITEMS: usize = 1_000_000;
 pub const REGEX_BYTES: usize = 1 << 20;
 /// Bytes of one string an expression makes (`join`, `replace`, `&` in a loop).
 pub const TEXT_BYTES: usize = 16 << 20;
+/// Operations of one patch.
+pub const PATCH_OPERATIONS: usize = 1_000;
+/// Bytes that one patch may read: its resource, once or more for each operation.
+pub const PATCH_READ_BYTES: usize = 1 << 30;
+/// Steps of one FHIRPath of a patch: it names a place, it does not compute.
+pub const PATCH_STEPS: u64 = 100_000;

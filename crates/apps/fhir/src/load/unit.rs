@@ -210,7 +210,9 @@ impl Reading<'_> {
                 let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
                 crate::serve::update(kind, entry.target()?, entry.body()?, if_match, if_none_match, self.base)?
             }
-            Verb::Patch => Action::Patch { target: entry.target()?, patch: entry.patch()?, if_match: entry.if_match },
+            Verb::Patch => {
+                Action::Patch { target: entry.target()?, patch: Entry::patch(entry.body()?)?, if_match: entry.if_match }
+            }
             Verb::Delete => Action::Delete { target: entry.target()?, if_match: entry.if_match },
         };
         if let Action::Update { ready: Some(ready), if_match: None, if_none_match: false, .. } = action {

@@ -107,7 +107,14 @@ async fn conditions_are_asked() {
     let patched = place.send(PROVINCE, "PATCH", "/fhir/Patient?identifier=s|2", &json_patch, patch).await;
     assert_eq!((patched.status, patched.json()["active"].as_bool()), (StatusCode::OK, Some(true)));
     place.send(PROVINCE, "PATCH", "/fhir/Patient?identifier=s|9", &json_patch, patch).await.refused(404);
-    place.send(PROVINCE, "DELETE", "/fhir/Patient?identifier=s|1", &[], "").await.refused(412);
+    let one = [("if-match", "W/\"1\"")];
+    place.send(PROVINCE, "DELETE", "/fhir/Patient?identifier=s|1", &one, "").await.refused(412);
+    assert_eq!(place.all(PROVINCE, "/fhir/Patient?identifier=s|1").await.len(), 2);
+    let both = place.send(PROVINCE, "DELETE", "/fhir/Patient?identifier=s|1", &[], "").await;
+    assert_eq!(both.status, StatusCode::NO_CONTENT, "several, up to a limit");
+    assert!(place.all(PROVINCE, "/fhir/Patient?identifier=s|1").await.is_empty());
+    place.send(PROVINCE, "DELETE", "/fhir/Patient?identifer=s|1", &[], "").await.refused(400);
+    place.send(PROVINCE, "DELETE", "/fhir/Patient?_count=5", &[], "").await.refused(412);
     let gone = place.send(PROVINCE, "DELETE", "/fhir/Patient?identifier=s|2", &[], "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert!(place.all(PROVINCE, "/fhir/Patient?identifier=s|2").await.is_empty());

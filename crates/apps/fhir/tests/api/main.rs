@@ -5,6 +5,7 @@ mod bundles;
 mod concurrent;
 mod instances;
 mod loads;
+mod patches;
 mod scope;
 mod searches;
 mod support;

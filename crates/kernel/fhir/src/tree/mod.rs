@@ -303,6 +303,19 @@ impl<'t> Value<'t> {
         Inside { tree: self.tree, at: self.at + 1, end }
     }
 
+    /// The way to it from the root: names of members, and places in arrays as digits.
+    pub fn pointer(self) -> Vec<String> {
+        let mut steps = Vec::new();
+        let mut here = Value { tree: self.tree, at: 0 };
+        while here.at != self.at {
+            let kids = here.inside(here.kind());
+            let Some((n, kid)) = kids.enumerate().find(|(_, k)| self.at < k.node().next) else { break };
+            steps.push(kid.name().map_or_else(|| n.to_string(), str::to_owned));
+            here = kid;
+        }
+        steps
+    }
+
     /// Where it stands from the root: `entry[3].resource.name[0]`; empty for the root.
     pub fn path(self) -> String {
         let mut path = String::new();
