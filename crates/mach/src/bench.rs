@@ -1,5 +1,9 @@
 //! `mach bench …`: this machine, this input, measured beside a floor in the same run.
 
+mod bundles;
+mod fhir;
+mod http;
+
 use crate::claims::default_workers;
 use crate::{Outcome, accounts, console, open, serve};
 use axum::body::Body;
@@ -40,6 +44,8 @@ enum What {
         #[arg(long, default_value = "2025-12-31")]
         to: String,
     },
+    /// The FHIR interface over HTTP, client and server on this machine, beside the engine's own insert of the same rows
+    Fhir(fhir::Options),
     /// Pages and searches over the data folder, beside the store's own point read
     Pages {
         /// Requests of each kind
@@ -53,6 +59,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     println!("{}", machine());
     match &options.what {
         What::Import { dossiers, work, from, to } => import_bench(*dossiers, work, from, to),
+        What::Fhir(options) => fhir::run(options),
         What::Pages { requests } => pages(data, *requests),
     }
 }

@@ -416,7 +416,7 @@ fn history_of(
             let scope = reader.scope();
             let now = mach_store::resources::current(reader, scope, kind, &id)?;
             let now = now.ok_or_else(|| Refusal::not_found(kind.name(), &id))?;
-            (Of::Resource(now.rid), format!("/{}/{id}/_history", kind.name()), now.patient)
+            (Of::Resource(now.facility.unwrap_or(0), now.rid), format!("/{}/{id}/_history", kind.name()), now.patient)
         }
     })
 }

@@ -143,7 +143,7 @@ pub fn read(on: &mut Reader, lens: &Lens, of: &Of, after: Option<Cursor>) -> Res
 }
 
 fn rows(on: &mut Reader, facts: Vec<FactRow>) -> Result<Vec<ListRow>, HocError> {
-    let ids: Vec<i64> = facts.iter().map(|f| f.claim).collect();
+    let ids: Vec<(i64, i64)> = facts.iter().map(|f| (f.facility, f.claim)).collect();
     let mut claims = claims_list::by_ids(on, &ids)?.into_iter().peekable();
     let mut out: Vec<ListRow> = Vec::with_capacity(facts.len());
     for fact in facts {

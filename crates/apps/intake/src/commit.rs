@@ -262,7 +262,7 @@ impl Batch {
             self.flush(tx)?;
         }
         let findings = json(&prepared.report.findings)?;
-        let place = self.evidence.add(tx, &[&prepared.source, findings.as_bytes()])?;
+        let place = self.evidence.add(tx, seat.facility, &[&prepared.source, findings.as_bytes()])?;
         let mut version = NewVersion {
             facility: seat.facility,
             link: seat.link.clone(),
@@ -313,7 +313,7 @@ impl Batch {
         version.summary = summary(dossier);
         let (claim, number) = tx.add_claim_version(seat.known.as_ref(), &version)?;
         if dossier.withdrawn() {
-            self.changes.clear(claim);
+            self.changes.clear(seat.facility, claim);
         } else {
             let facts = mach_cube::facts(Definitions::shared(), &AcceptedClaim::new(dossier) as &dyn Subject);
             let department = match dossier.departments.last() {
@@ -346,7 +346,7 @@ impl Batch {
             let ids: HashSet<(ResourceType, &str)> = made.iter().map(|r| (r.kind, r.id.as_str())).collect();
             let prefix = format!("c{claim}-");
             for kind in &CLAIM_KINDS {
-                for id in resources::with_prefix(tx, *kind, &prefix)? {
+                for id in resources::with_prefix(tx, seat.facility, *kind, &prefix)? {
                     if !ids.contains(&(*kind, id.as_str())) {
                         tx.delete(*kind, &id)?;
                     }

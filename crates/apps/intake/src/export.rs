@@ -51,7 +51,7 @@ pub fn write(
             std::fs::create_dir_all(&folder)?;
             let version = row.accepted.unwrap_or(row.version);
             let mut file = BufWriter::new(File::create(folder.join(format!("{}.xml", row.id)))?);
-            file.write_all(&official(on, row.id, version)?)?;
+            file.write_all(&official(on, row.facility_id, row.id, version)?)?;
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
             done += 1;
             progress(done);
@@ -59,19 +59,26 @@ pub fn write(
     }
 }
 
-/// A version of a claim as a claim file in official order.
-pub fn official(on: &mut dyn Query, claim: i64, version: i64) -> Result<Vec<u8>, ExportError> {
+/// A version of a facility's claim as a claim file in official order.
+pub fn official(on: &mut dyn Query, facility: i64, claim: i64, version: i64) -> Result<Vec<u8>, ExportError> {
     let damaged = || ExportError::Damaged(claim);
-    let source = source(on, claim, version)?.ok_or_else(damaged)?;
+    let source = source(on, facility, claim, version)?.ok_or_else(damaged)?;
     match source.claim().ok_or_else(damaged)? {
         Item::Claim(raw) => Ok(write::envelope(Vec::new(), &[&raw])?),
         _ => Err(damaged()),
     }
 }
 
-/// The evidence of a version of a claim; `None` where there is no such version.
-pub fn source(on: &mut dyn Query, claim: i64, version: i64) -> Result<Option<Source>, mach_store::Error> {
-    let Some(kept) = claims::versions(on, claim)?.into_iter().find(|v| v.version == version) else { return Ok(None) };
+/// The evidence of a version of a facility's claim; `None` where there is no such version.
+pub fn source(
+    on: &mut dyn Query,
+    facility: i64,
+    claim: i64,
+    version: i64,
+) -> Result<Option<Source>, mach_store::Error> {
+    let Some(kept) = claims::versions(on, facility, claim)?.into_iter().find(|v| v.version == version) else {
+        return Ok(None);
+    };
     let (bytes, _) = claims::source_and_findings(on, kept.place)?;
     Source::decode(&bytes).map(Some).ok_or(mach_store::Error::Damaged(kept.place.pack))
 }

@@ -110,6 +110,7 @@ mod tests {
         ClaimRow {
             id: 1,
             facility: "46001".into(),
+            facility_id: 1,
             link: "LK".into(),
             keyed: true,
             version: 1,

@@ -1,15 +1,17 @@
 //! The audit trail and the memory of requests already answered.
 
-use crate::sql::{self, Execute, Query};
+use crate::distribution::every;
+use crate::sql::{self, Arg, Execute, Query};
 use crate::{Result, Tx};
 
 /// Tables of the audit trail and of idempotency keys.
 pub const DDL: &[&str] = &[
     "CREATE TABLE audit(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, account INTEGER NOT NULL, name TEXT NOT NULL,
-        role TEXT NOT NULL, act TEXT NOT NULL, facility INTEGER, person INTEGER, target TEXT NOT NULL, outcome TEXT NOT NULL)",
+        role TEXT NOT NULL, act TEXT NOT NULL, facility INT NOT NULL, person INTEGER, target TEXT NOT NULL,
+        outcome TEXT NOT NULL {key id})",
     "CREATE INDEX audit_person ON audit(person, id) WHERE person IS NOT NULL",
-    "CREATE TABLE idempotency(account INTEGER NOT NULL, key TEXT NOT NULL, request BLOB NOT NULL, answer TEXT NOT NULL,
-        at INTEGER NOT NULL, PRIMARY KEY(account, key)) {clustered}",
+    "CREATE TABLE idempotency(facility INT NOT NULL, account INTEGER NOT NULL, key TEXT NOT NULL, request BLOB NOT NULL,
+        answer TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(facility, account, key)) {clustered}",
 ];
 
 /// One audited act.
@@ -60,7 +62,7 @@ impl Tx<'_> {
                 (&look.actor.name).into(),
                 look.actor.role.code().into(),
                 look.act.code().into(),
-                look.actor.facility.into(),
+                look.actor.facility.unwrap_or(0).into(),
                 look.person.into(),
                 (&look.target).into(),
                 look.outcome.into(),
@@ -83,7 +85,7 @@ impl Tx<'_> {
                 (&actor.name).into(),
                 actor.role.code().into(),
                 act.into(),
-                actor.facility.into(),
+                actor.facility.unwrap_or(0).into(),
                 person.into(),
                 target.into(),
                 outcome.into(),
@@ -95,9 +97,9 @@ impl Tx<'_> {
     /// The answer already given to this account's request with `key`: `Some(Ok(answer))` where the request was the same,
     /// `Some(Err(()))` where the key was used for another one.
     pub fn answered(&mut self, key: &str, request: &[u8]) -> Result<Option<std::result::Result<String, ()>>> {
-        let account = self.decision().actor().account;
-        let sql = "SELECT request, answer FROM idempotency WHERE account = ?1 AND key = ?2";
-        sql::first(self, sql, &[account.into(), key.into()], |r| {
+        let (account, facility) = self.sender();
+        let sql = "SELECT request, answer FROM idempotency WHERE facility = ?1 AND account = ?2 AND key = ?3";
+        sql::first(self, sql, &[facility, account, key.into()], |r| {
             let same = r.blob(0)? == request;
             Ok(if same { Ok(r.text(1)?.to_owned()) } else { Err(()) })
         })
@@ -105,26 +107,35 @@ impl Tx<'_> {
 
     /// Keeps the answer to this account's request with `key`.
     pub fn remember(&mut self, key: &str, request: &[u8], answer: &str) -> Result<()> {
-        let account = self.decision().actor().account;
+        let ((account, facility), now) = (self.sender(), mach_base::time::now_seconds());
         self.push(
-            "INSERT INTO idempotency(account, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-            &[account.into(), key.into(), request.into(), answer.into(), mach_base::time::now_seconds().into()],
+            "INSERT INTO idempotency(facility, account, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                ON CONFLICT DO NOTHING",
+            &[facility, account, key.into(), request.into(), answer.into(), now.into()],
         )?;
         Ok(())
+    }
+
+    /// Account and facility (0: the province) of who sends.
+    fn sender(&self) -> (Arg<'static>, Arg<'static>) {
+        let actor = self.decision().actor();
+        (actor.account.into(), actor.facility.unwrap_or(0).into())
     }
 }
 
 /// Who looked at a person's record, newest first.
 pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Entry>> {
-    let sql =
-        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE person = ?1 ORDER BY id DESC LIMIT ?2";
-    sql::list(on, sql, &[person.into(), (limit as i64).into()], |r| {
+    let sql = format!(
+        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE person = ?1 ORDER BY id DESC LIMIT ?2{}",
+        every!("person looks")
+    );
+    sql::list(on, &sql, &[person.into(), (limit as i64).into()], |r| {
         Ok(Entry {
             at: r.int(0)?,
             name: r.text(1)?.to_owned(),
             role: r.text(2)?.to_owned(),
             act: r.text(3)?.to_owned(),
-            facility: r.opt_int(4)?,
+            facility: Some(r.int(4)?).filter(|f| *f != 0),
             target: r.text(5)?.to_owned(),
             outcome: r.text(6)?.to_owned(),
         })

@@ -8,7 +8,7 @@ use mach_base::time::now_seconds;
 /// Tables of loads and jobs.
 pub const DDL: &[&str] = &[
     // What a load need not do again: a file's lines, or a bundle (one line).
-    "CREATE TABLE bulk_done(facility INTEGER NOT NULL, key TEXT NOT NULL, lines INTEGER NOT NULL, at INTEGER NOT NULL,
+    "CREATE TABLE bulk_done(facility INT NOT NULL, key TEXT NOT NULL, lines INTEGER NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY(facility, key)) {clustered}",
     "CREATE TABLE bulk_job(jid INTEGER PRIMARY KEY, token TEXT NOT NULL, kind TEXT NOT NULL, account INTEGER NOT NULL,
         name TEXT NOT NULL, role TEXT NOT NULL, facility INTEGER, request TEXT NOT NULL, asked TEXT NOT NULL,

@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 
 /// Tables of this module.
 pub const DDL: &[&str] = &[
-    "CREATE TABLE fact(measure INTEGER NOT NULL, item INTEGER NOT NULL, day INTEGER NOT NULL, facility INTEGER NOT NULL,
+    "CREATE TABLE fact(measure INTEGER NOT NULL, item INTEGER NOT NULL, day INTEGER NOT NULL, facility INT NOT NULL,
         claim INTEGER NOT NULL, department INTEGER NOT NULL, commune INTEGER NOT NULL, value INTEGER NOT NULL,
         PRIMARY KEY(measure, item, day, facility, claim)) {clustered}",
-    "CREATE TABLE claim_facts(claim INTEGER PRIMARY KEY, facts BLOB NOT NULL)",
+    "CREATE TABLE claim_facts(claim INTEGER PRIMARY KEY, facility INT NOT NULL, facts BLOB NOT NULL {key claim})",
     "CREATE TABLE cell(measure INTEGER NOT NULL, grain INTEGER NOT NULL, kind INTEGER NOT NULL, start INTEGER NOT NULL,
         unit INTEGER NOT NULL, item INTEGER NOT NULL, value INTEGER NOT NULL,
         PRIMARY KEY(measure, grain, kind, start, unit, item)) {clustered}",
@@ -150,9 +150,9 @@ impl CellChanges {
         self.claims.insert(claim, facts);
     }
 
-    /// `claim` counts for nothing: withdrawn.
-    pub fn clear(&mut self, claim: i64) {
-        self.claims.insert(claim, ClaimFacts::default());
+    /// `claim` of `facility` counts for nothing: withdrawn.
+    pub fn clear(&mut self, facility: i64, claim: i64) {
+        self.claims.insert(claim, ClaimFacts { facility, ..ClaimFacts::default() });
     }
 }
 
@@ -188,7 +188,7 @@ pub fn apply(tx: &mut dyn Execute, changes: &CellChanges) -> Result<()> {
     let mut gone: Vec<(Fact, i64, i64)> = Vec::new();
     let mut come: Vec<(Fact, i64, &ClaimFacts)> = Vec::new();
     for (&claim, after) in &changes.claims {
-        let before = claim_facts(tx, claim)?;
+        let before = claim_facts(tx, after.facility, claim)?;
         if before.as_ref() == Some(after) {
             continue;
         }
@@ -204,10 +204,12 @@ pub fn apply(tx: &mut dyn Execute, changes: &CellChanges) -> Result<()> {
     write_cells(tx, moves)
 }
 
-/// What `claim` counts for, if it was ever counted.
-pub fn claim_facts(on: &mut dyn Query, claim: i64) -> Result<Option<ClaimFacts>> {
-    let sql = "SELECT facts FROM claim_facts WHERE claim = ?1";
-    sql::first(on, sql, &[claim.into()], |r| ClaimFacts::decode(r.blob(0)?).ok_or(Error::Damaged(claim)))
+/// What `claim` of `facility` counts for, if it was ever counted. A claim stays with its facility.
+pub fn claim_facts(on: &mut dyn Query, facility: i64, claim: i64) -> Result<Option<ClaimFacts>> {
+    let sql = "SELECT facts FROM claim_facts WHERE claim = ?1 AND facility = ?2";
+    sql::first(on, sql, &[claim.into(), facility.into()], |r| {
+        ClaimFacts::decode(r.blob(0)?).ok_or(Error::Damaged(claim))
+    })
 }
 
 fn push_moves(moves: &mut Vec<(CellKey, i64)>, claim: &ClaimFacts, f: &Fact, value: i64) {
@@ -229,13 +231,13 @@ fn push_moves(moves: &mut Vec<(CellKey, i64)>, claim: &ClaimFacts, f: &Fact, val
 fn write_claim(tx: &mut dyn Execute, claim: i64, known: bool, after: &ClaimFacts) -> Result<()> {
     let blob = after.encode();
     let sql = match (known, after.facts.is_empty()) {
-        (true, true) => "DELETE FROM claim_facts WHERE claim = ?1",
-        (true, false) => "UPDATE claim_facts SET facts = ?2 WHERE claim = ?1",
+        (true, true) => "DELETE FROM claim_facts WHERE claim = ?1 AND facility = ?2",
+        (true, false) => "UPDATE claim_facts SET facts = ?3 WHERE claim = ?1 AND facility = ?2",
         (false, true) => return Ok(()),
-        (false, false) => "INSERT INTO claim_facts(claim, facts) VALUES (?1, ?2)",
+        (false, false) => "INSERT INTO claim_facts(claim, facility, facts) VALUES (?1, ?2, ?3)",
     };
-    let args = [claim.into(), blob.as_slice().into()];
-    let args = if after.facts.is_empty() { &args[..1] } else { &args[..] };
+    let args = [claim.into(), after.facility.into(), blob.as_slice().into()];
+    let args = if after.facts.is_empty() { &args[..2] } else { &args[..] };
     tx.push(sql, args)
 }
 

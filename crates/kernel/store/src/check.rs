@@ -4,12 +4,13 @@
 //! `integrity_check`; a changed byte within a body is found by the pack's own checksum. A changed byte within a plain
 //! number of a row is found by neither: a backup with its digest is the answer to that.
 
+use crate::distribution::every;
 use crate::engine::Table;
 use crate::sql::{self, Query};
 use crate::{Error, Reader, Result, Store, pack};
 use mach_access::Decision;
 use mach_fhir::ResourceType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Lines of the engine's own check that are told.
@@ -87,7 +88,7 @@ impl Store {
         let engine = reader.connection.as_mut().ok_or(Error::Stopped)?;
         let tables = engine.tables()?;
         let mut damages: Vec<Damage> = engine.own_check(LINES)?;
-        let (mut rows, mut packs) = (0, BTreeSet::new());
+        let (mut rows, mut packs) = (0, BTreeMap::new());
         for table in &tables {
             told(Checked { table: table.name.clone(), rows });
             // An error ends the state of a PostgreSQL reader: each table has one of its own.
@@ -108,12 +109,12 @@ impl Store {
         self.inner.place.reader()?.quick_check(LINES)
     }
 
-    fn broken_packs(&self, decision: &Decision, packs: &BTreeSet<i64>) -> Result<Vec<Damage>> {
-        let mut holds: std::collections::BTreeMap<i64, Vec<String>> = std::collections::BTreeMap::new();
+    fn broken_packs(&self, decision: &Decision, packs: &BTreeMap<i64, i64>) -> Result<Vec<Damage>> {
+        let mut holds: BTreeMap<i64, Vec<String>> = BTreeMap::new();
         let mut bad = BTreeSet::new();
         let mut reader = self.read(decision)?;
-        for pack in packs {
-            match pack::read(&mut reader, *pack) {
+        for (pack, facility) in packs {
+            match pack::read(&mut reader, *facility, *pack) {
                 Ok(_) => {}
                 Err(Error::Damaged(_)) => {
                     bad.insert(*pack);
@@ -124,21 +125,22 @@ impl Store {
                 }
             }
         }
+        let every = every!("whole store");
         let mut note = |pack: i64, what: String| {
             // Pack 0 is the place of what has no body.
-            if pack != 0 && (bad.contains(&pack) || !packs.contains(&pack)) {
+            if pack != 0 && (bad.contains(&pack) || !packs.contains_key(&pack)) {
                 holds.entry(pack).or_default().push(what);
             }
         };
         // Where these tables are damaged themselves, that was told before; what can be read of them names what it can.
-        let _ = reader.each("SELECT type, id, version, pack FROM resource", &[], &mut |r| {
+        let _ = reader.each(&format!("SELECT type, id, version, pack FROM resource{every}"), &[], &mut |r| {
             let kind =
                 u16::try_from(r.int(0)?).ok().and_then(ResourceType::from_number).map_or("?", ResourceType::name);
             note(r.int(3)?, format!("{kind}/{} version {}", r.text(1)?, r.int(2)?));
             Ok(())
         });
         let mut reader = self.read(decision)?;
-        let _ = reader.each("SELECT claim, version, pack FROM claim_version", &[], &mut |r| {
+        let _ = reader.each(&format!("SELECT claim, version, pack FROM claim_version{every}"), &[], &mut |r| {
             note(r.int(2)?, format!("claim {} version {}", r.int(0)?, r.int(1)?));
             Ok(())
         });
@@ -159,20 +161,25 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Reads all rows in key order, past those that cannot be read; gives how many there are. Keys of packs are noted.
-    fn by_key(&mut self, key: &str, packs: &mut BTreeSet<i64>) -> Result<u64> {
+    /// Reads all rows in key order, past those that cannot be read; gives how many there are. Keys of packs are noted,
+    /// with their facilities.
+    fn by_key(&mut self, key: &str, packs: &mut BTreeMap<i64, i64>) -> Result<u64> {
         let name = &self.table.name;
         let columns: Vec<&str> = self.table.columns.iter().map(|(n, _)| n.as_str()).collect();
         // Bodies are read one by one later.
-        let columns = if name == "pack" { key.to_owned() } else { format!("{key}, {}", columns.join(", ")) };
-        let sql = format!("SELECT {columns} FROM {name} WHERE {key} >= ?1 ORDER BY {key} LIMIT {KEYS}");
+        let columns =
+            if name == "pack" { format!("{key}, facility") } else { format!("{key}, {}", columns.join(", ")) };
+        let sql = format!(
+            "SELECT {columns} FROM {name} WHERE {key} >= ?1 ORDER BY {key} LIMIT {KEYS}{}",
+            every!("whole store")
+        );
         let (mut from, mut rows) = (i64::MIN, 0);
         loop {
             let (mut last, mut count) = (None, 0);
             let read = self.reader.each(&sql, &[from.into()], &mut |r| {
                 last = Some(r.int(0)?);
                 if name == "pack" {
-                    packs.insert(r.int(0)?);
+                    packs.insert(r.int(0)?, r.int(1)?);
                 }
                 count += 1;
                 Ok(())
@@ -231,12 +238,20 @@ impl Walk<'_> {
 
     /// The first key from `at` on; `Some(None)` where there is none, `None` where it cannot be read.
     fn first_from(&mut self, key: &str, at: i64) -> Result<Option<Option<i64>>> {
-        let sql = format!("SELECT {key} FROM {} WHERE {key} >= ?1 ORDER BY {key} LIMIT 1", self.table.name);
+        let sql = format!(
+            "SELECT {key} FROM {} WHERE {key} >= ?1 ORDER BY {key} LIMIT 1{}",
+            self.table.name,
+            every!("whole store")
+        );
         Ok(self.or_unreadable(&sql, at)?.filter(|found| found.is_none_or(|found| found >= at)))
     }
 
     fn highest(&mut self, key: &str) -> Result<Option<i64>> {
-        let sql = format!("SELECT {key} FROM {} WHERE {key} >= ?1 ORDER BY {key} DESC LIMIT 1", self.table.name);
+        let sql = format!(
+            "SELECT {key} FROM {} WHERE {key} >= ?1 ORDER BY {key} DESC LIMIT 1{}",
+            self.table.name,
+            every!("whole store")
+        );
         Ok(self.or_unreadable(&sql, i64::MIN)?.flatten())
     }
 
@@ -253,10 +268,11 @@ impl Walk<'_> {
     /// Reads all rows; gives how many there are.
     fn read_to_the_end(&mut self) -> u64 {
         let mut rows = 0;
-        let read = self.reader.each(&format!("SELECT * FROM {}", self.table.name), &[], &mut |_| {
-            rows += 1;
-            Ok(())
-        });
+        let read =
+            self.reader.each(&format!("SELECT * FROM {}{}", self.table.name, every!("whole store")), &[], &mut |_| {
+                rows += 1;
+                Ok(())
+            });
         if let Err(e) = read {
             let (table, said) = (self.table.name.clone(), e.to_string());
             self.damages.push(Damage::Table { table, readable: rows, said });

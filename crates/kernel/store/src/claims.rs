@@ -1,5 +1,6 @@
 //! The ledger of what was received: files, claims, their versions. Nothing that came in is ever forgotten.
 
+use crate::distribution::every;
 use crate::pack::{self, Place};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
@@ -11,24 +12,26 @@ pub const DDL: &[&str] = &[
         name TEXT NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, accepted INTEGER NOT NULL DEFAULT 0,
         refused INTEGER NOT NULL DEFAULT 0, duplicate INTEGER NOT NULL DEFAULT 0, replaced INTEGER NOT NULL DEFAULT 0,
         check_ins INTEGER NOT NULL DEFAULT 0, findings TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE claim(id INTEGER PRIMARY KEY, facility INTEGER NOT NULL, link TEXT NOT NULL, keyed INTEGER NOT NULL,
+    "CREATE TABLE claim(id INTEGER PRIMARY KEY, facility INT NOT NULL, link TEXT NOT NULL, keyed INTEGER NOT NULL,
         version INTEGER NOT NULL, hash BLOB NOT NULL, state INTEGER NOT NULL, accepted INTEGER, person INTEGER,
         file INTEGER NOT NULL, at INTEGER NOT NULL, layout TEXT NOT NULL, kind TEXT NOT NULL, arrived INTEGER, left_day INTEGER,
         counted_day INTEGER NOT NULL, main_dx TEXT NOT NULL, cost INTEGER NOT NULL, insurer INTEGER NOT NULL,
-        lines INTEGER NOT NULL, refusals INTEGER NOT NULL, warnings INTEGER NOT NULL)",
+        lines INTEGER NOT NULL, refusals INTEGER NOT NULL, warnings INTEGER NOT NULL {key id})",
     "CREATE UNIQUE INDEX claim_link ON claim(facility, link)",
     "CREATE INDEX claim_person ON claim(person, arrived) WHERE person IS NOT NULL",
     "CREATE INDEX claim_state ON claim(state, id)",
     "CREATE INDEX claim_facility_state ON claim(facility, state, id)",
-    "CREATE TABLE claim_version(claim INTEGER NOT NULL, version INTEGER NOT NULL, accepted INTEGER NOT NULL,
+    "CREATE TABLE claim_version(claim INTEGER NOT NULL, version INTEGER NOT NULL, facility INT NOT NULL,
+        accepted INTEGER NOT NULL,
         hash BLOB NOT NULL, file INTEGER NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, layout TEXT NOT NULL,
-        pack INTEGER NOT NULL, slot INTEGER NOT NULL, findings INTEGER NOT NULL, PRIMARY KEY(claim, version)) {clustered}",
-    "CREATE TABLE check_in(facility INTEGER NOT NULL, link TEXT NOT NULL, arrived INTEGER NOT NULL, kind TEXT NOT NULL,
+        pack INTEGER NOT NULL, slot INTEGER NOT NULL, findings INTEGER NOT NULL,
+        PRIMARY KEY(claim, version, facility)) {clustered}",
+    "CREATE TABLE check_in(facility INT NOT NULL, link TEXT NOT NULL, arrived INTEGER NOT NULL, kind TEXT NOT NULL,
         file INTEGER NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(facility, link)) {clustered}",
-    "CREATE TABLE claim_count(facility INTEGER NOT NULL, state INTEGER NOT NULL, n INTEGER NOT NULL,
+    "CREATE TABLE claim_count(facility INT NOT NULL, state INTEGER NOT NULL, n INTEGER NOT NULL,
         PRIMARY KEY(facility, state)) {clustered}",
-    "CREATE TABLE freshness(facility INTEGER PRIMARY KEY, at INTEGER NOT NULL, file INTEGER NOT NULL,
-        last_day INTEGER NOT NULL)",
+    "CREATE TABLE freshness(facility INT NOT NULL, at INTEGER NOT NULL, file INTEGER NOT NULL, last_day INTEGER NOT NULL,
+        PRIMARY KEY(facility)) {clustered}",
 ];
 
 /// Where a claim stands.
@@ -231,8 +234,8 @@ impl Tx<'_> {
             }
         };
         self.push(
-            "INSERT INTO claim_version(claim, version, accepted, hash, file, position, at, layout, pack, slot, findings)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO claim_version(claim, version, accepted, hash, file, position, at, layout, pack, slot, findings,
+                facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[
                 id.into(),
                 version.into(),
@@ -245,6 +248,7 @@ impl Tx<'_> {
                 new.place.pack.into(),
                 new.place.slot.into(),
                 (new.refusals + new.warnings).into(),
+                new.facility.into(),
             ],
         )?;
         Ok((id, version))
@@ -295,7 +299,7 @@ impl Tx<'_> {
     fn update_claim(&mut self, known: &Known, version: i64, accepted: Option<i64>, new: &NewVersion) -> Result<()> {
         self.push(
             "UPDATE claim SET version = ?2, hash = ?3, state = ?4, accepted = ?5, file = ?6, at = ?7, refusals = ?8,
-                warnings = ?9 WHERE id = ?1",
+                warnings = ?9 WHERE id = ?1 AND facility = ?10",
             &[
                 known.id.into(),
                 version.into(),
@@ -306,6 +310,7 @@ impl Tx<'_> {
                 now_seconds().into(),
                 new.refusals.into(),
                 new.warnings.into(),
+                new.facility.into(),
             ],
         )?;
         // A refused version beside an accepted one leaves what lists show of the accepted one.
@@ -315,7 +320,7 @@ impl Tx<'_> {
         let s = &new.summary;
         self.push(
             "UPDATE claim SET person = ?2, layout = ?3, kind = ?4, arrived = ?5, left_day = ?6, counted_day = ?7, main_dx = ?8,
-                cost = ?9, insurer = ?10, lines = ?11 WHERE id = ?1",
+                cost = ?9, insurer = ?10, lines = ?11 WHERE id = ?1 AND facility = ?12",
             &[
                 known.id.into(),
                 new.person.into(),
@@ -328,6 +333,7 @@ impl Tx<'_> {
                 s.cost.into(),
                 s.insurer.into(),
                 s.lines.into(),
+                new.facility.into(),
             ],
         )?;
         Ok(())
@@ -382,9 +388,8 @@ pub struct Freshness {
 
 /// When each facility last sent, in the order of their numbers.
 pub fn freshness(on: &mut dyn Query) -> Result<Vec<Freshness>> {
-    sql::list(on, "SELECT facility, at, last_day FROM freshness ORDER BY facility", &[], |r| {
-        Ok(Freshness { facility: r.int(0)?, at: r.int(1)?, last_day: r.int(2)? })
-    })
+    let sql = format!("SELECT facility, at, last_day FROM freshness ORDER BY facility{}", every!("sums"));
+    sql::list(on, &sql, &[], |r| Ok(Freshness { facility: r.int(0)?, at: r.int(1)?, last_day: r.int(2)? }))
 }
 
 /// A version as kept.
@@ -408,11 +413,12 @@ pub struct Version {
     pub place: Place,
 }
 
-/// Every version of a claim, newest first.
-pub fn versions(on: &mut dyn Query, claim: i64) -> Result<Vec<Version>> {
+/// Every version of a facility's claim, newest first.
+pub fn versions(on: &mut dyn Query, facility: i64, claim: i64) -> Result<Vec<Version>> {
     let sql = "SELECT v.version, v.accepted, v.at, f.name, v.position, v.layout, v.findings, v.pack, v.slot
-        FROM claim_version v JOIN received_file f ON f.id = v.file WHERE v.claim = ?1 ORDER BY v.version DESC";
-    sql::list(on, sql, &[claim.into()], |r| {
+        FROM claim_version v JOIN received_file f ON f.id = v.file WHERE v.claim = ?1 AND v.facility = ?2
+            ORDER BY v.version DESC";
+    sql::list(on, sql, &[claim.into(), facility.into()], |r| {
         Ok(Version {
             version: r.int(0)?,
             accepted: r.int(1)? != 0,
@@ -421,14 +427,14 @@ pub fn versions(on: &mut dyn Query, claim: i64) -> Result<Vec<Version>> {
             position: r.int(4)?,
             layout: r.text(5)?.to_owned(),
             findings: r.int(6)?,
-            place: Place { pack: r.int(7)?, slot: r.int(8)? },
+            place: Place { facility, pack: r.int(7)?, slot: r.int(8)? },
         })
     })
 }
 
 /// The source of a version as it was kept, and its findings as JSON.
 pub fn source_and_findings(on: &mut dyn Query, place: Place) -> Result<(Vec<u8>, String)> {
-    let mut bodies = pack::read(on, place.pack)?;
+    let mut bodies = pack::read(on, place.facility, place.pack)?;
     let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
     if slot + 1 >= bodies.len() {
         return Err(Error::Damaged(place.pack));

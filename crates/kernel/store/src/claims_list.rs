@@ -1,6 +1,7 @@
 //! Lists of claims and files: keyset-paged, newest first.
 
 use crate::claims::State;
+use crate::distribution::every;
 use crate::sql::{self, Arg, Query, Row};
 use crate::{Error, Result};
 
@@ -11,6 +12,8 @@ pub struct ClaimRow {
     pub id: i64,
     /// The facility's code.
     pub facility: String,
+    /// The facility's number.
+    pub facility_id: i64,
     /// `MA_LK`.
     pub link: String,
     /// Whether `link` is a real `MA_LK`.
@@ -48,7 +51,7 @@ pub struct ClaimRow {
 }
 
 const COLUMNS: &str = "c.id, f.code, c.link, c.keyed, c.version, c.state, c.accepted, c.person, c.at, c.layout, c.kind,
-    c.arrived, c.left_day, c.main_dx, c.cost, c.insurer, c.lines, c.refusals, c.warnings";
+    c.arrived, c.left_day, c.main_dx, c.cost, c.insurer, c.lines, c.refusals, c.warnings, c.facility";
 
 fn claim_row(r: &dyn Row) -> Result<ClaimRow> {
     Ok(ClaimRow {
@@ -71,6 +74,7 @@ fn claim_row(r: &dyn Row) -> Result<ClaimRow> {
         lines: r.int(16)?,
         refusals: r.int(17)?,
         warnings: r.int(18)?,
+        facility_id: r.int(19)?,
     })
 }
 
@@ -93,45 +97,61 @@ pub fn page(
         filter.push_str(&format!(" AND c.state = ?{}", args.len()));
     }
     let sql = format!(
-        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE {filter} ORDER BY c.id DESC LIMIT ?2"
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE {filter} ORDER BY c.id DESC LIMIT ?2{}",
+        spread(facility)
     );
     sql::list(on, &sql, &args, claim_row)
 }
 
 /// How many claims stand in each state, of one facility or all.
 pub fn counts(on: &mut dyn Query, facility: Option<i64>) -> Result<Vec<(State, i64)>> {
-    let sql = "SELECT state, CAST(sum(n) AS BIGINT) FROM claim_count WHERE ?1 IS NULL OR facility = ?1
-        GROUP BY state ORDER BY state";
-    sql::list(on, sql, &[facility.into()], |r| Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?)))
+    let of = if facility.is_some() { "WHERE facility = ?1 " } else { "" };
+    let sql = format!(
+        "SELECT state, CAST(sum(n) AS BIGINT) FROM claim_count {of}GROUP BY state ORDER BY state{}",
+        spread(facility)
+    );
+    let args: Vec<Arg<'_>> = facility.map(Arg::Int).into_iter().collect();
+    sql::list(on, &sql, &args, |r| Ok((State::from_number(r.int(0)?).ok_or(Error::Column(0))?, r.int(1)?)))
 }
 
 /// A claim by its number; `None` also where it is another facility's than `facility`.
 pub fn by_id(on: &mut dyn Query, facility: Option<i64>, id: i64) -> Result<Option<ClaimRow>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE c.id = ?1 AND (?2 IS NULL OR c.facility = ?2)"
-    );
-    sql::first(on, &sql, &[id.into(), facility.into()], claim_row)
+    let (of, spread) = of_facility(facility);
+    let sql = format!("SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE c.id = ?1{of}{spread}");
+    sql::first(on, &sql, &[id.into()], claim_row)
 }
 
 /// A claim by its facility's code and `MA_LK`; `None` also where it is another facility's than `facility`.
 pub fn by_link(on: &mut dyn Query, facility: Option<i64>, code: &str, link: &str) -> Result<Option<ClaimRow>> {
+    let Some(of) = crate::schema::facility_of_code(on, code)?.filter(|f| facility.is_none_or(|own| own == *f)) else {
+        return Ok(None);
+    };
     let sql = format!(
-        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
-            WHERE f.code = ?1 AND c.link = ?2 AND (?3 IS NULL OR c.facility = ?3)"
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE c.facility = ?1 AND c.link = ?2"
     );
-    sql::first(on, &sql, &[code.into(), link.into(), facility.into()], claim_row)
+    sql::first(on, &sql, &[of.into(), link.into()], claim_row)
 }
 
-/// Claims by their numbers, in the order given; numbers without a claim are left out.
-pub fn by_ids(on: &mut dyn Query, ids: &[i64]) -> Result<Vec<ClaimRow>> {
-    ids.iter().filter_map(|id| by_id(on, None, *id).transpose()).collect()
+/// Claims by their facilities' and their own numbers, in the order given; numbers without a claim are left out.
+pub fn by_ids(on: &mut dyn Query, ids: &[(i64, i64)]) -> Result<Vec<ClaimRow>> {
+    ids.iter().filter_map(|(facility, id)| by_id(on, Some(*facility), *id).transpose()).collect()
+}
+
+/// The condition that a claim `c` is a facility's, and the mark of the statement where it is anybody's.
+fn of_facility(facility: Option<i64>) -> (String, &'static str) {
+    (facility.map_or(String::new(), |f| format!(" AND c.facility = {f}")), spread(facility))
+}
+
+fn spread(facility: Option<i64>) -> &'static str {
+    if facility.is_some() { "" } else { every!("province") }
 }
 
 /// Claims of a person that count, newest arrival first.
 pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<ClaimRow>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
-            WHERE c.person = ?1 AND c.accepted IS NOT NULL ORDER BY c.arrived DESC, c.id DESC LIMIT ?2"
+            WHERE c.person = ?1 AND c.accepted IS NOT NULL ORDER BY c.arrived DESC, c.id DESC LIMIT ?2{}",
+        every!("person record")
     );
     sql::list(on, &sql, &[person.into(), (limit as i64).into()], claim_row)
 }
@@ -148,8 +168,9 @@ pub fn visits_of_person(
     let sql = format!(
         "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
             WHERE c.person = ?1 AND (c.arrived, c.id) < (?2, ?3) AND c.accepted IS NOT NULL AND c.state <> {}
-            ORDER BY c.arrived DESC, c.id DESC LIMIT ?4",
-        State::Withdrawn as i64
+            ORDER BY c.arrived DESC, c.id DESC LIMIT ?4{}",
+        State::Withdrawn as i64,
+        every!("person record")
     );
     sql::list(on, &sql, &[person.into(), arrived.into(), id.into(), (limit as i64).into()], claim_row)
 }
@@ -157,19 +178,21 @@ pub fn visits_of_person(
 /// Number of a person's visits: claims that count and are not withdrawn.
 pub fn visit_count(on: &mut dyn Query, person: i64) -> Result<i64> {
     let sql = format!(
-        "SELECT count(*) FROM claim WHERE person = ?1 AND accepted IS NOT NULL AND state <> {}",
-        State::Withdrawn as i64
+        "SELECT count(*) FROM claim WHERE person = ?1 AND accepted IS NOT NULL AND state <> {}{}",
+        State::Withdrawn as i64,
+        every!("person record")
     );
     sql::int(on, &sql, &[person.into()])
 }
 
 /// Numbers of accepted claims above `after`, ascending: what an export walks through.
 pub fn accepted_after(on: &mut dyn Query, facility: Option<i64>, after: i64, limit: usize) -> Result<Vec<ClaimRow>> {
+    let (of, spread) = of_facility(facility);
     let sql = format!(
         "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
-            WHERE c.id > ?1 AND c.accepted IS NOT NULL AND (?2 IS NULL OR c.facility = ?2) ORDER BY c.id LIMIT ?3"
+            WHERE c.id > ?1 AND c.accepted IS NOT NULL{of} ORDER BY c.id LIMIT ?2{spread}"
     );
-    sql::list(on, &sql, &[after.into(), facility.into(), (limit as i64).into()], claim_row)
+    sql::list(on, &sql, &[after.into(), (limit as i64).into()], claim_row)
 }
 
 /// A received file.

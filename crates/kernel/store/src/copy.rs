@@ -128,10 +128,10 @@ fn encode(table: &Table, row: &dyn Row, out: &mut Vec<u8>) -> Result<()> {
     for (i, (_, kind)) in table.columns.iter().enumerate() {
         let integer;
         let value: Option<&[u8]> = match kind {
-            Kind::Int => match row.opt_int(i)? {
+            Kind::Int | Kind::Middle | Kind::Small => match row.opt_int(i)? {
                 Some(n) => {
                     integer = n.to_be_bytes();
-                    Some(&integer)
+                    Some(narrow(&integer, *kind).ok_or(Error::Column(i))?)
                 }
                 None => None,
             },
@@ -153,6 +153,16 @@ fn encode(table: &Table, row: &dyn Row, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// The last bytes of a number, as many as its column has; `None` where it is larger.
+fn narrow(bytes: &[u8; 8], kind: Kind) -> Option<&[u8]> {
+    let number = i64::from_be_bytes(*bytes);
+    match kind {
+        Kind::Middle => i32::try_from(number).ok().map(|_| &bytes[4..]),
+        Kind::Small => i16::try_from(number).ok().map(|_| &bytes[6..]),
+        _ => Some(bytes),
+    }
+}
+
 /// The arguments of the next row of a batch; `None` at its end.
 fn decode<'a>(table: &Table, rest: &mut &'a [u8], into: &mut Vec<Arg<'a>>) -> Option<()> {
     into.clear();
@@ -168,6 +178,8 @@ fn decode<'a>(table: &Table, rest: &mut &'a [u8], into: &mut Vec<Arg<'a>>) -> Op
         *rest = after;
         into.push(match kind {
             Kind::Int => Arg::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
+            Kind::Middle => Arg::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
+            Kind::Small => Arg::Int(i16::from_be_bytes(bytes.try_into().ok()?).into()),
             Kind::Text => Arg::Text(std::str::from_utf8(bytes).ok()?),
             Kind::Blob => Arg::Blob(bytes),
         });

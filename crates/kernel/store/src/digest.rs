@@ -1,5 +1,6 @@
 //! A digest of what the store holds: equal content gives equal digests, whenever and in whatever batches it came.
 
+use crate::distribution::every;
 use crate::sql::Query;
 use crate::{Result, pack};
 use mach_fhir::ResourceType;
@@ -42,7 +43,7 @@ pub fn tables(on: &mut dyn Query) -> Result<Vec<(&'static str, u64, String)>> {
     for (name, sql) in TABLES {
         let mut hash = Sha256::new();
         let mut rows = 0;
-        on.each(sql, &[], &mut |row| {
+        on.each(&format!("{sql}{}", every!("whole store")), &[], &mut |row| {
             rows += 1;
             let mut column = 0;
             // Columns end where the engine has no more.
@@ -62,16 +63,21 @@ pub fn tables(on: &mut dyn Query) -> Result<Vec<(&'static str, u64, String)>> {
 
 /// Every version of every resource, by type and id, with its body.
 fn resources(on: &mut dyn Query) -> Result<(&'static str, u64, String)> {
-    let sql = "SELECT type, id, version, deleted, coalesce(patient, 0), coalesce(date, 0), pack, slot FROM resource
+    let sql =
+        "SELECT type, id, version, deleted, coalesce(patient, 0), coalesce(date, 0), facility, pack, slot FROM resource
         ORDER BY pack, slot";
-    let rows = crate::sql::list(on, sql, &[], |r| {
-        Ok(((r.int(0)?, r.text(1)?.to_owned(), r.int(2)?, r.int(3)?, r.int(4)?, r.int(5)?), (r.int(6)?, r.int(7)?)))
+    let rows = crate::sql::list(on, &format!("{sql}{}", every!("whole store")), &[], |r| {
+        Ok((
+            (r.int(0)?, r.text(1)?.to_owned(), r.int(2)?, r.int(3)?, r.int(4)?, r.int(5)?),
+            (r.int(6)?, r.int(7)?),
+            r.int(8)?,
+        ))
     })?;
     let mut lines = Vec::with_capacity(rows.len());
     let mut open: Option<(i64, Vec<Vec<u8>>)> = None;
-    for ((kind, id, version, deleted, patient, date), (pack, slot)) in rows {
+    for ((kind, id, version, deleted, patient, date), (facility, pack), slot) in rows {
         if open.as_ref().is_none_or(|(p, _)| *p != pack) {
-            open = Some((pack, pack::read(on, pack)?));
+            open = Some((pack, pack::read(on, facility, pack)?));
         }
         let body = open.as_ref().and_then(|(_, b)| b.get(usize::try_from(slot).ok()?)).cloned().unwrap_or_default();
         let kind = u16::try_from(kind).ok().and_then(ResourceType::from_number).map_or("?", ResourceType::name);

@@ -59,7 +59,12 @@ pub(crate) struct Table {
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// 64 bits.
     Int,
+    /// 32 bits, where the engine tells them apart.
+    Middle,
+    /// 16 bits, where the engine tells them apart.
+    Small,
     Text,
     Blob,
 }
@@ -141,7 +146,16 @@ impl Engine {
     /// Runs a statement that creates something; it is written with SQLite's types.
     pub(crate) fn define(&mut self, sql: &str) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch(&sql.replace("{clustered}", "WITHOUT ROWID")),
+            Self::Sqlite(c) => {
+                let sql = sql.replace("{clustered}", "WITHOUT ROWID");
+                // The key that the engine counts is unique by itself.
+                match sql.split_once("{key ") {
+                    Some((head, rest)) => {
+                        c.batch(&format!("{head}{}", rest.split_once('}').map_or("", |(_, end)| end)))
+                    }
+                    None => c.batch(&sql),
+                }
+            }
             Self::Postgres(c) => c.define(sql),
         }
     }
@@ -247,6 +261,7 @@ impl Engine {
                 WHERE a.attrelid = to_regclass(?1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
             }
         };
+        let one_word = matches!(self, Self::Sqlite(_));
         let mut columns = Vec::new();
         let mut key = Vec::new();
         self.each(sql, &[(&name).into()], &mut |r| {
@@ -255,7 +270,11 @@ impl Engine {
                 key.push((r.int(2)?, column.clone()));
             }
             let kind = match r.text(1)?.to_ascii_uppercase().as_str() {
-                "INTEGER" | "BIGINT" => Kind::Int,
+                "BIGINT" => Kind::Int,
+                // PostgreSQL's own word for 32 bits; SQLite's word here for all.
+                "INTEGER" if one_word => Kind::Int,
+                "INT" | "INTEGER" => Kind::Middle,
+                "SMALLINT" => Kind::Small,
                 "BLOB" | "BYTEA" => Kind::Blob,
                 "TEXT" => Kind::Text,
                 _ => return Err(Error::Column(1)),
@@ -264,7 +283,13 @@ impl Engine {
             Ok(())
         })?;
         key.sort();
-        Ok(Table { name, columns, key: key.into_iter().map(|(_, column)| column).collect() })
+        let mut key: Vec<String> = key.into_iter().map(|(_, column)| column).collect();
+        // A counted key is unique by itself, whatever column stands behind it to tell the shard.
+        if matches!(key.as_slice(), [counted, by] if by == "facility" && matches!(counted.as_str(), "id" | "rid" | "claim"))
+        {
+            key.truncate(1);
+        }
+        Ok(Table { name, columns, key })
     }
 }
 

@@ -14,6 +14,7 @@ pub mod claims;
 pub mod claims_list;
 mod copy;
 pub mod digest;
+pub mod distribution;
 mod engine;
 pub mod pack;
 pub mod people;
@@ -223,7 +224,13 @@ impl Reader {
 
 impl Query for Reader {
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        #[cfg(debug_assertions)]
+        distribution::guard(sql);
         self.connection.as_mut().ok_or(Error::Stopped)?.each(sql, args, row)
+    }
+
+    fn scope(&self) -> Scope {
+        self.decision.scope()
     }
 }
 
@@ -265,20 +272,32 @@ impl Tx<'_> {
 
 impl Query for Tx<'_> {
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        #[cfg(debug_assertions)]
+        distribution::guard(sql);
         self.connection.each(sql, args, row)
+    }
+
+    fn scope(&self) -> Scope {
+        self.decision.scope()
     }
 }
 
 impl Execute for Tx<'_> {
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
+        #[cfg(debug_assertions)]
+        distribution::guard(sql);
         self.connection.run(sql, args)
     }
 
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        #[cfg(debug_assertions)]
+        distribution::guard(sql);
         self.connection.push(sql, args)
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+        #[cfg(debug_assertions)]
+        distribution::guard(sql);
         self.connection.insert(sql, args)
     }
 }

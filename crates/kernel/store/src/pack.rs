@@ -5,6 +5,8 @@
 
 use crate::sql::{self, Execute, Query};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Bytes of bodies gathered into one pack before the next begins.
 pub const PACK_BYTES: usize = 32 << 10;
@@ -16,53 +18,71 @@ const UNPACKED_BYTES: usize = 64 << 20;
 /// Where a body lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The pack.
+    /// The facility whose bodies lie there; 0 is the province.
+    pub facility: i64,
+    /// The pack; 0 where there is no body.
     pub pack: i64,
     /// Its position in the pack, from 0.
     pub slot: i64,
 }
 
-/// A pack being filled: its bodies have places before they are written.
+/// Packs being filled, one for each facility: their bodies have places before they are written.
 #[derive(Debug, Default)]
 pub struct Open {
-    id: Option<i64>,
+    packs: BTreeMap<i64, Filling>,
+}
+
+#[derive(Debug)]
+struct Filling {
+    id: i64,
     bodies: Vec<Vec<u8>>,
     bytes: usize,
 }
 
 impl Open {
-    /// Adds bodies that belong together, in slots one after another; gives the place of the first. `close` must follow in
-    /// the same transaction.
-    pub fn add(&mut self, tx: &mut dyn Execute, together: &[&[u8]]) -> Result<Place> {
+    /// Adds bodies of `facility` that belong together, in slots one after another; gives the place of the first. `close`
+    /// must follow in the same transaction.
+    pub fn add(&mut self, tx: &mut dyn Execute, facility: i64, together: &[&[u8]]) -> Result<Place> {
         let bytes = together.iter().map(|b| b.len()).sum::<usize>();
-        if self.bytes > 0 && self.bytes + bytes > PACK_BYTES {
-            self.close(tx)?;
+        if self.packs.get(&facility).is_some_and(|p| p.bytes > 0 && p.bytes + bytes > PACK_BYTES)
+            && let Some(full) = self.packs.remove(&facility)
+        {
+            full.write(tx, facility)?;
         }
-        let pack = match self.id {
-            Some(id) => id,
-            None => *self.id.insert(tx.insert("INSERT INTO pack(body) VALUES (?1)", &[[].as_slice().into()])?),
+        let pack = match self.packs.entry(facility) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(none) => {
+                let insert = "INSERT INTO pack(facility, body) VALUES (?1, ?2)";
+                let id = tx.insert(insert, &[facility.into(), [].as_slice().into()])?;
+                none.insert(Filling { id, bodies: Vec::new(), bytes: 0 })
+            }
         };
-        let place = Place { pack, slot: self.bodies.len() as i64 };
-        self.bodies.extend(together.iter().map(|b| b.to_vec()));
-        self.bytes += bytes;
+        let place = Place { facility, pack: pack.id, slot: pack.bodies.len() as i64 };
+        pack.bodies.extend(together.iter().map(|b| b.to_vec()));
+        pack.bytes += bytes;
         Ok(place)
     }
 
-    /// Writes the pack. Places given before can be read from now on.
+    /// Writes the packs. Places given before can be read from now on.
     pub fn close(&mut self, tx: &mut dyn Execute) -> Result<()> {
-        let Some(id) = self.id.take() else { return Ok(()) };
+        std::mem::take(&mut self.packs).into_iter().try_for_each(|(facility, pack)| pack.write(tx, facility))
+    }
+}
+
+impl Filling {
+    fn write(self, tx: &mut dyn Execute, facility: i64) -> Result<()> {
         let mut plain = Vec::with_capacity(4 + 4 * self.bodies.len() + self.bytes);
         plain.extend((self.bodies.len() as u32).to_le_bytes());
         for body in &self.bodies {
             plain.extend((body.len() as u32).to_le_bytes());
         }
-        for body in self.bodies.drain(..) {
+        for body in &self.bodies {
             plain.extend(body);
         }
-        self.bytes = 0;
         let mut packed = (plain.len() as u32).to_le_bytes().to_vec();
         packed.extend(compress(&plain).map_err(|e| Error::Files(e.to_string()))?);
-        tx.push("UPDATE pack SET body = ?2 WHERE id = ?1", &[id.into(), packed.as_slice().into()])
+        let update = "UPDATE pack SET body = ?3 WHERE id = ?1 AND facility = ?2";
+        tx.push(update, &[self.id.into(), facility.into(), packed.as_slice().into()])
     }
 }
 
@@ -73,10 +93,11 @@ fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     compressor.compress(plain)
 }
 
-/// All bodies of a pack, in order.
-pub fn read(on: &mut dyn Query, pack: i64) -> Result<Vec<Vec<u8>>> {
+/// All bodies of a facility's pack, in order.
+pub fn read(on: &mut dyn Query, facility: i64, pack: i64) -> Result<Vec<Vec<u8>>> {
     let damaged = || Error::Damaged(pack);
-    let packed = sql::first(on, "SELECT body FROM pack WHERE id = ?1", &[pack.into()], |r| Ok(r.blob(0)?.to_vec()))?;
+    let sql = "SELECT body FROM pack WHERE id = ?1 AND facility = ?2";
+    let packed = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(r.blob(0)?.to_vec()))?;
     let packed = packed.ok_or_else(damaged)?;
     let (length, packed) = packed.split_first_chunk::<4>().ok_or_else(damaged)?;
     let length = u32::from_le_bytes(*length) as usize;
@@ -101,7 +122,7 @@ pub fn read(on: &mut dyn Query, pack: i64) -> Result<Vec<Vec<u8>>> {
 
 /// The body at `place`.
 pub fn body(on: &mut dyn Query, place: Place) -> Result<Vec<u8>> {
-    let mut bodies = read(on, place.pack)?;
+    let mut bodies = read(on, place.facility, place.pack)?;
     let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
     if slot >= bodies.len() {
         return Err(Error::Damaged(place.pack));

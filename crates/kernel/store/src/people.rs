@@ -8,6 +8,7 @@ mod doubts;
 pub use doubts::*;
 
 use crate::Result;
+use crate::distribution::every;
 use crate::sql::{self, Arg, Execute, Query, Row};
 
 /// The tables of this module.
@@ -21,7 +22,7 @@ pub const DDL: &[&str] = &[
     "CREATE TABLE person_number(key TEXT NOT NULL, kind INTEGER NOT NULL, scope INTEGER NOT NULL, person INTEGER NOT NULL,
         PRIMARY KEY(key, kind, scope)) {clustered}",
     "CREATE INDEX person_number_person ON person_number(person)",
-    "CREATE TABLE person_facility(person INTEGER NOT NULL, facility INTEGER NOT NULL,
+    "CREATE TABLE person_facility(person INTEGER NOT NULL, facility INT NOT NULL,
         PRIMARY KEY(person, facility)) {clustered}",
     "CREATE TABLE person_set(token TEXT NOT NULL, chunk INTEGER NOT NULL, people BLOB NOT NULL,
         PRIMARY KEY(token, chunk)) {clustered}",
@@ -156,18 +157,20 @@ pub fn person(on: &mut dyn Query, id: i64) -> Result<Option<PersonRow>> {
 
 /// People merged directly into `id`, in number order.
 pub fn merged_into(on: &mut dyn Query, id: i64) -> Result<Vec<i64>> {
-    sql::list(on, "SELECT id FROM person WHERE merged_into = ?1 ORDER BY id", &[id.into()], |r| r.int(0))
+    let sql = format!("SELECT id FROM person WHERE merged_into = ?1 ORDER BY id{}", every!("person merge"));
+    sql::list(on, &sql, &[id.into()], |r| r.int(0))
 }
 
 /// People born on `day` with numbers past `after`, in number order.
 pub fn born_on(on: &mut dyn Query, day: i64, after: i64, limit: i64) -> Result<Vec<i64>> {
     let sql = "SELECT id FROM person WHERE birth_day = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
-    sql::list(on, sql, &[day.into(), after.into(), limit.into()], |r| r.int(0))
+    let sql = format!("{sql}{}", every!("person search"));
+    sql::list(on, &sql, &[day.into(), after.into(), limit.into()], |r| r.int(0))
 }
 
 /// The number the next person gets. Writers take turns (one transaction writes at a time), so it is free.
 pub fn next_person(on: &mut dyn Query) -> Result<i64> {
-    sql::int(on, "SELECT coalesce(max(id), 0) + 1 FROM person", &[])
+    sql::int(on, &format!("SELECT coalesce(max(id), 0) + 1 FROM person{}", every!("person count")), &[])
 }
 
 /// Adds a person; fails where the number is taken.
@@ -226,7 +229,10 @@ fn number_row(r: &dyn Row) -> Result<NumberRow> {
 pub fn numbers_of(on: &mut dyn Query, person: i64) -> Result<Vec<NumberRow>> {
     sql::list(
         on,
-        "SELECT kind, scope, key, person FROM person_number WHERE person = ?1 ORDER BY kind, scope, key",
+        &format!(
+            "SELECT kind, scope, key, person FROM person_number WHERE person = ?1 ORDER BY kind, scope, key{}",
+            every!("person record")
+        ),
         &[person.into()],
         number_row,
     )
@@ -236,7 +242,11 @@ pub fn numbers_of(on: &mut dyn Query, person: i64) -> Result<Vec<NumberRow>> {
 pub fn numbers_between(on: &mut dyn Query, from: &str, to: &str, limit: i64) -> Result<Vec<NumberRow>> {
     sql::list(
         on,
-        "SELECT kind, scope, key, person FROM person_number WHERE key >= ?1 AND key < ?2 ORDER BY key, kind, scope LIMIT ?3",
+        &format!(
+            "SELECT kind, scope, key, person FROM person_number WHERE key >= ?1 AND key < ?2
+                ORDER BY key, kind, scope LIMIT ?3{}",
+            every!("person search")
+        ),
         &[from.into(), to.into(), limit.into()],
         number_row,
     )
@@ -305,7 +315,8 @@ pub fn put_set(tx: &mut dyn Execute, token: &str, chunk: i64, people: &[u8]) -> 
 
 /// The first token past `after` that starts with `prefix` (`after` itself never answers).
 pub fn next_token(on: &mut dyn Query, prefix: &str, after: &str) -> Result<Option<String>> {
-    let sql = "SELECT token FROM person_set WHERE token > ?1 ORDER BY token LIMIT 1";
-    let found = sql::first(on, sql, &[after.into()], |r| Ok(r.text(0)?.to_owned()))?;
+    let sql =
+        format!("SELECT token FROM person_set WHERE token > ?1 ORDER BY token LIMIT 1{}", every!("person search"));
+    let found = sql::first(on, &sql, &[after.into()], |r| Ok(r.text(0)?.to_owned()))?;
     Ok(found.filter(|token| token.starts_with(prefix)))
 }

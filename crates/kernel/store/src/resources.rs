@@ -25,12 +25,13 @@ pub use write::{Save, Saved};
 
 /// Tables of resources and their search index.
 pub const DDL: &[&str] = &[
-    "CREATE TABLE pack(id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
-    "CREATE TABLE resource(rid INTEGER PRIMARY KEY, type INTEGER NOT NULL, key INTEGER NOT NULL, id TEXT NOT NULL,
-        facility INTEGER NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL, until INTEGER NOT NULL DEFAULT 0,
-        at INTEGER NOT NULL, pack INTEGER NOT NULL, slot INTEGER NOT NULL, patient INTEGER, date INTEGER,
-        deleted INTEGER NOT NULL DEFAULT 0, eid INTEGER NOT NULL DEFAULT 0, indexed INTEGER NOT NULL DEFAULT 0,
-        vpack INTEGER NOT NULL DEFAULT 0, vslot INTEGER NOT NULL DEFAULT 0)",
+    "CREATE TABLE pack(id INTEGER PRIMARY KEY, facility INT NOT NULL, body BLOB NOT NULL {key id})",
+    // Columns from the widest to the narrowest: PostgreSQL pads what stands otherwise.
+    "CREATE TABLE resource(rid INTEGER PRIMARY KEY, key INTEGER NOT NULL, seq INTEGER NOT NULL,
+        until INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL, pack INTEGER NOT NULL, vpack INTEGER NOT NULL DEFAULT 0,
+        eid INTEGER NOT NULL DEFAULT 0, patient INTEGER, date INTEGER, facility INT NOT NULL, version INT NOT NULL,
+        slot INT NOT NULL, vslot INT NOT NULL DEFAULT 0, type SMALLINT NOT NULL, deleted SMALLINT NOT NULL DEFAULT 0,
+        indexed SMALLINT NOT NULL DEFAULT 0, id TEXT NOT NULL {key rid})",
     "CREATE UNIQUE INDEX resource_key ON resource(type, key, facility, until)",
     "CREATE INDEX resource_versions ON resource(eid, version) WHERE eid <> 0",
     "CREATE INDEX resource_type ON resource(type, rid)",
@@ -38,28 +39,31 @@ pub const DDL: &[&str] = &[
     "CREATE INDEX resource_unindexed ON resource(type, rid) WHERE indexed = 0 AND until = 0 AND deleted = 0",
     // Ids made by imports are short and are found by their beginning.
     "CREATE INDEX resource_short_id ON resource(type, id) WHERE length(id) <= 20 AND until = 0",
-    "CREATE TABLE index_stale(at INTEGER NOT NULL, rid INTEGER NOT NULL, PRIMARY KEY(at, rid)) {clustered}",
-    // The search index: every row names its parameter, its type and its version.
-    "CREATE TABLE index_token(param INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, rid INTEGER NOT NULL,
-        system INTEGER NOT NULL, PRIMARY KEY(param, type, hash, rid, system)) {clustered}",
-    "CREATE TABLE index_text(param INTEGER NOT NULL, type INTEGER NOT NULL, rid INTEGER NOT NULL, folded TEXT NOT NULL,
-        exact INTEGER NOT NULL, PRIMARY KEY(param, type, rid, folded, exact)) {clustered}",
+    "CREATE TABLE index_stale(at INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL,
+        PRIMARY KEY(facility, at, rid)) {clustered}",
+    // The search index: every row names its parameter, its type, its version and the facility. The facility stands last: it
+    // follows from the version, and a search of the province must not ask facility by facility.
+    "CREATE TABLE index_token(hash INTEGER NOT NULL, rid INTEGER NOT NULL, system INT NOT NULL, facility INT NOT NULL,
+        param SMALLINT NOT NULL, type SMALLINT NOT NULL,
+        PRIMARY KEY(param, type, hash, rid, system, facility)) {clustered}",
+    "CREATE TABLE index_text(rid INTEGER NOT NULL, exact INTEGER NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL,
+        type SMALLINT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY(param, type, rid, folded, exact, facility)) {clustered}",
     "CREATE INDEX index_text_value ON index_text(param, type, folded, rid)",
-    "CREATE TABLE index_date(param INTEGER NOT NULL, type INTEGER NOT NULL, rid INTEGER NOT NULL, low INTEGER NOT NULL,
-        high INTEGER NOT NULL, PRIMARY KEY(param, type, rid, low, high)) {clustered}",
+    "CREATE TABLE index_date(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, facility INT NOT NULL,
+        param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, low, high, facility)) {clustered}",
     "CREATE INDEX index_date_value ON index_date(param, type, low, rid)",
     "CREATE INDEX index_date_long ON index_date(param, type, high) WHERE high - low > 86400",
-    "CREATE TABLE index_quantity(param INTEGER NOT NULL, type INTEGER NOT NULL, rid INTEGER NOT NULL, low INTEGER NOT NULL,
-        high INTEGER NOT NULL, system INTEGER NOT NULL, unit INTEGER NOT NULL,
-        PRIMARY KEY(param, type, rid, low, high, system, unit)) {clustered}",
+    "CREATE TABLE index_quantity(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, system INT NOT NULL,
+        unit INT NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL, type SMALLINT NOT NULL,
+        PRIMARY KEY(param, type, rid, low, high, system, unit, facility)) {clustered}",
     "CREATE INDEX index_quantity_value ON index_quantity(param, type, low, rid)",
-    "CREATE TABLE index_reference(param INTEGER NOT NULL, type INTEGER NOT NULL, rid INTEGER NOT NULL,
-        target INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY(param, type, rid, target, key)) {clustered}",
+    "CREATE TABLE index_reference(key INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL, target SMALLINT NOT NULL,
+        param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, target, key, facility)) {clustered}",
     "CREATE INDEX index_reference_target ON index_reference(param, type, target, key, rid)",
-    "CREATE TABLE index_pair(param INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, rid INTEGER NOT NULL,
-        n INTEGER NOT NULL, system INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
-        second INTEGER NOT NULL, unit INTEGER NOT NULL, folded TEXT NOT NULL,
-        PRIMARY KEY(param, type, hash, rid, n)) {clustered}",
+    "CREATE TABLE index_pair(hash INTEGER NOT NULL, rid INTEGER NOT NULL, n INTEGER NOT NULL, low INTEGER NOT NULL,
+        high INTEGER NOT NULL, system INT NOT NULL, second INT NOT NULL, unit INT NOT NULL, facility INT NOT NULL,
+        param SMALLINT NOT NULL, type SMALLINT NOT NULL, folded TEXT NOT NULL,
+        PRIMARY KEY(param, type, hash, rid, n, facility)) {clustered}",
 ];
 
 /// A resource to be written: created where its id is new, a new version where its body differs.
@@ -155,14 +159,19 @@ pub(crate) fn visible(alias: &str, scope: Scope) -> String {
     let Some(facility) = scope.facility() else { return "1 = 1".to_owned() };
     let shared: Vec<String> = SHARED.iter().map(|t| t.number().to_string()).collect();
     format!(
-        "({alias}.facility = {facility} OR ({alias}.facility = 0 AND ({alias}.type IN ({}) OR EXISTS (
-            SELECT 1 FROM person_facility pf WHERE pf.person = {alias}.patient AND pf.facility = {facility}))))",
+        "{alias}.facility IN ({facility}, 0) AND ({alias}.facility = {facility} OR {alias}.type IN ({}) OR EXISTS (
+            SELECT 1 FROM person_facility pf WHERE pf.person = {alias}.patient AND pf.facility = {facility}))",
         shared.join(", ")
     )
 }
 
-/// The condition that row `alias` of `resource` was current after change `seq`.
-pub(crate) fn as_of(alias: &str, seq: i64) -> String {
+/// The condition that a row `alias` of any table of resources lies where `scope` may look; empty for the whole province.
+pub(crate) fn within(alias: &str, scope: Scope) -> String {
+    scope.facility().map_or(String::new(), |facility| format!(" AND {alias}.facility IN ({facility}, 0)"))
+}
+
+/// The condition that row `alias` of `resource` was current after change `seq`: an argument's mark.
+pub(crate) fn as_of(alias: &str, seq: &str) -> String {
     format!("{alias}.seq <= {seq} AND ({alias}.until = 0 OR {alias}.until > {seq})")
 }
 
@@ -182,5 +191,5 @@ fn header(r: &dyn Row) -> Result<(Resource, Place)> {
         deleted: r.int(8)? != 0,
         body: String::new(),
     };
-    Ok((resource, Place { pack: r.int(9)?, slot: r.int(10)? }))
+    Ok((resource, Place { facility: r.int(6)?, pack: r.int(9)?, slot: r.int(10)? }))
 }

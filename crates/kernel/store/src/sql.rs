@@ -5,6 +5,7 @@
 //! its first value is `NULL`. After a statement failed, the transaction only goes back: PostgreSQL runs nothing more in it.
 
 use crate::{Error, Result};
+use mach_access::Scope;
 
 /// A statement argument.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +76,10 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 pub trait Query {
     /// Runs `sql` and hands each row to `row`, in order; an error of `row` ends it.
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()>;
+    /// Whose rows may be given out.
+    fn scope(&self) -> Scope {
+        Scope::All
+    }
 }
 
 /// What only transactions can do.

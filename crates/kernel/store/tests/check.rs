@@ -28,8 +28,8 @@ fn a_lost_body_is_named(home: &Home) {
     fill(&store);
     store
         .write(&console(), |tx| {
-            tx.run("UPDATE pack SET body = ?1 WHERE id = 3", &[[9_u8; 40].as_slice().into()])?;
-            tx.run("DELETE FROM pack WHERE id = 5", &[])
+            tx.run("UPDATE pack SET body = ?1 WHERE id = 3 AND facility = 1", &[[9_u8; 40].as_slice().into()])?;
+            tx.run("DELETE FROM pack WHERE id = 5 AND facility = 1", &[])
         })
         .unwrap();
     let damages = check(&store);
@@ -95,7 +95,7 @@ fn a_page_of_nonsense_is_found_wherever_it_is() {
 fn a_changed_byte_of_a_body_is_found_and_what_is_lost_is_named() {
     let (home, file) = closed();
     let store = home.open();
-    let body = "SELECT body FROM pack WHERE id = 7";
+    let body = "SELECT body FROM pack WHERE id = 7 AND facility = 1";
     let body = first(&mut store.read(&console()).unwrap(), body, &[], |r| Ok(r.blob(0)?.to_vec())).unwrap().unwrap();
     drop(store);
     let sound = std::fs::read(file).unwrap();
@@ -121,7 +121,7 @@ fn a_backup_is_one_moment_and_comes_back_whole() {
     let before = digests(&store);
     let file = home.path().unwrap().join("backup.db");
     let mut reader = store.read(&console()).unwrap();
-    reader.each("SELECT 1 FROM resource LIMIT 1", &[], &mut |_| Ok(())).unwrap();
+    reader.each("SELECT 1 FROM resource WHERE facility = 1 LIMIT 1", &[], &mut |_| Ok(())).unwrap();
     let made = store.backup(&console(), &file).unwrap();
     drop(reader);
     store.write(&console(), |tx| schema::facility_id(tx, "46077")).unwrap();

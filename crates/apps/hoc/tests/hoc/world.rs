@@ -234,7 +234,7 @@ fn version(id: i64, facility: i64, file: i64, left: Day) -> NewVersion {
         file,
         position: id,
         layout: "130".into(),
-        place: Place { pack: 1, slot: 0 },
+        place: Place { facility, pack: 1, slot: 0 },
         refusals: 0,
         warnings: 0,
         counted_day: left.0.into(),

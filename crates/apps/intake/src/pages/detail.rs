@@ -73,15 +73,16 @@ pub async fn claim(
 
 fn view(reader: &mut mach_store::Reader, facility: Option<i64>, id: i64) -> Result<View, Failure> {
     let row = claims_list::by_id(reader, facility, id)?.ok_or(Failure(Problem::NotFound))?;
-    let versions = claims::versions(reader, id)?;
+    let versions = claims::versions(reader, row.facility_id, id)?;
     let newest = versions.first().ok_or(Failure(Problem::NotFound))?;
     let (_, text) = claims::source_and_findings(reader, newest.place)?;
     let findings = serde_json::from_str(&text).map_err(|e| Failure(Problem::internal(e)))?;
     let shown = row.accepted.unwrap_or(row.version);
-    let dossier = export::source(reader, id, shown)?.and_then(|s| s.claim()).and_then(|item| match item {
-        Item::Claim(raw) => mach_claims::convert::to_dossier(&raw).ok(),
-        _ => None,
-    });
+    let dossier =
+        export::source(reader, row.facility_id, id, shown)?.and_then(|s| s.claim()).and_then(|item| match item {
+            Item::Claim(raw) => mach_claims::convert::to_dossier(&raw).ok(),
+            _ => None,
+        });
     Ok(View { row, versions, findings, dossier })
 }
 
@@ -256,7 +257,7 @@ pub async fn recheck(State(house): State<House>, session: Session, Path(id): Pat
     let prepared = house
         .read(decision.clone(), move |reader| {
             let row = claims_list::by_id(reader, facility, id)?.ok_or(Failure(Problem::NotFound))?;
-            let source = export::source(reader, id, row.version)?.ok_or(Failure(Problem::NotFound))?;
+            let source = export::source(reader, row.facility_id, id, row.version)?.ok_or(Failure(Problem::NotFound))?;
             match source.claim() {
                 Some(Item::Claim(raw)) => Ok(Bench::shared().claim(&raw)),
                 _ => Err(cannot()),
@@ -284,8 +285,8 @@ pub async fn download(
     let facility = decision.scope().facility();
     let xml = house
         .read(decision.clone(), move |reader| {
-            claims_list::by_id(reader, facility, id)?.ok_or(Failure(Problem::NotFound))?;
-            let source = export::source(reader, id, version)?.ok_or(Failure(Problem::NotFound))?;
+            let row = claims_list::by_id(reader, facility, id)?.ok_or(Failure(Problem::NotFound))?;
+            let source = export::source(reader, row.facility_id, id, version)?.ok_or(Failure(Problem::NotFound))?;
             Ok::<_, Failure>(source.envelope())
         })
         .await?;

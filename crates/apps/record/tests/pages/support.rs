@@ -174,7 +174,7 @@ fn store_claim(tx: &mut Tx<'_>, d: &Dossier) -> mach_store::Result<(i64, i64)> {
     let known = claims::known(tx, facility, &d.link)?;
     let file = tx.receive_file("a.xml", 1, Some(facility))?;
     let mut open = pack::Open::default();
-    let place = open.add(tx, &[b"source", b"[]"])?;
+    let place = open.add(tx, facility, &[b"source", b"[]"])?;
     open.close(tx)?;
     let summary = Summary {
         kind: d.kind.clone(),

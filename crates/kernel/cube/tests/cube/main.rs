@@ -212,7 +212,7 @@ fn replacement_moves_by_the_difference() {
     let before = all(&province);
     let (kept_facts, kept) = {
         let mut reader = province.store.read(&console()).unwrap();
-        (cells::claim_facts(&mut reader, 17).unwrap().unwrap(), province.claims[&17].clone())
+        (cells::claim_facts(&mut reader, 1, 17).unwrap().unwrap(), province.claims[&17].clone())
     };
     let other = dice.claim((day("2025-01-01"), day("2025-03-20")));
     province.set(&mut dice, vec![(17, Some(other))]);

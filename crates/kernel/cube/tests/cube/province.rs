@@ -61,12 +61,13 @@ impl Province {
     pub fn set(&mut self, dice: &mut Dice, claims: Vec<(i64, Option<Claim>)>) {
         let mut changes = CellChanges::default();
         for (id, claim) in claims {
+            // A claim stays with the facility that sent it.
+            let facility = 1 + (id - 1) % 4;
             let Some(claim) = claim else {
-                changes.clear(id);
+                changes.clear(facility, id);
                 self.claims.remove(&id);
                 continue;
             };
-            let facility = 1 + dice.below(4) as i64;
             let (department, commune) = (*dice.of(&[0, 19, 2, 1001]), *dice.of(&self.communes));
             changes.set(id, ClaimFacts::new(facility, department, commune, facts(Definitions::shared(), &claim)));
             self.claims.insert(id, (facility, department, commune, claim.recount()));

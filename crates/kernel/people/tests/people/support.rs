@@ -140,7 +140,7 @@ pub fn random_claim(random: &mut Random, number: usize) -> Claim {
 pub fn dump(on: &mut dyn Query, tables: &[&str]) -> Vec<String> {
     let mut out = Vec::new();
     for table in tables {
-        on.each(&format!("SELECT * FROM {table}"), &[], &mut |row| {
+        on.each(&format!("SELECT * FROM {table} /* every shard: whole store */"), &[], &mut |row| {
             let mut line = (*table).to_owned();
             for column in 0.. {
                 if let Ok(value) = row.opt_int(column) {

@@ -1,6 +1,7 @@
 //! Reading sums and facts.
 
 use super::{DAY, Kind, MONTH, department_unit};
+use crate::distribution::every;
 use crate::sql::{Arg, Query, Row};
 use crate::{Error, Result};
 use mach_base::{Day, Grain};
@@ -105,6 +106,14 @@ impl<'a> Select<'a> {
         }
         if let Some(communes) = &filter.communes {
             self.push_in("commune", communes);
+        }
+        self
+    }
+
+    /// Says that every shard is asked, where no facility is named.
+    fn spread(&mut self, filter: &Filter) -> &mut Self {
+        if filter.facility.is_none() && filter.facilities.as_ref().is_none_or(Vec::is_empty) {
+            self.sql.push_str(every!("sums"));
         }
         self
     }
@@ -228,7 +237,7 @@ fn day(row: &dyn Row, column: usize) -> Result<Day> {
 
 fn read_facts(on: &mut dyn Query, ask: Ask<'_>, each: &mut dyn FnMut(Sum) -> Result<()>) -> Result<()> {
     let mut select = Select::new("SELECT day, item, value, facility, department, commune FROM fact");
-    select.part(ask.part).filter(ask.days, ask.filter);
+    select.part(ask.part).filter(ask.days, ask.filter).spread(ask.filter);
     on.each(&select.sql, &select.args, &mut |r| {
         let unit = match ask.kind {
             Kind::Total => 0,
@@ -304,7 +313,7 @@ pub fn page(
             select.push(" AND day >= ? AND (day, facility, claim, measure, item) > (", &[day]);
             select.push("?, ?, ?, ?, ?)", &[day, facility, claim, measure, item]);
         }
-        select.push(" ORDER BY day, facility, claim, item LIMIT ?", &[limit as i64]);
+        select.push(" ORDER BY day, facility, claim, item LIMIT ?", &[limit as i64]).spread(filter);
         on.each(&select.sql, &select.args, &mut |r| {
             let (measure, item, day) = (r.int(0)?, r.int(1)?, day(r, 2)?);
             let (facility, claim, department, commune) = (r.int(3)?, r.int(4)?, r.int(5)?, r.int(6)?);
@@ -322,7 +331,7 @@ pub fn totals(on: &mut dyn Query, parts: &[Part], days: (Day, Day), filter: &Fil
     let (mut count, mut sum) = (0, 0);
     for part in parts {
         let mut select = Select::new("SELECT COUNT(*), CAST(COALESCE(SUM(value), 0) AS BIGINT) FROM fact");
-        select.part(*part).filter(days, filter);
+        select.part(*part).filter(days, filter).spread(filter);
         on.each(&select.sql, &select.args, &mut |r| {
             count += r.int(0)?;
             sum += r.int(1)?;

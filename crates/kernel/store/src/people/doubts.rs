@@ -1,6 +1,7 @@
 //! Rows of doubt: pairs of people to look at, merges, what each merge moved.
 
 use crate::Result;
+use crate::distribution::every;
 use crate::sql::{self, Arg, Execute, Query, Row};
 
 /// A row of `person_review`.
@@ -184,14 +185,16 @@ const ENTITY: &str = "CASE WHEN eid = 0 THEN rid ELSE eid END";
 pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient_type: i64) -> Result<()> {
     let log = "INSERT INTO person_merge_moved(merge, kind, moved)";
     let (merge, from, to, patient) = (Arg::Int(merge), Arg::Int(from), Arg::Int(to), Arg::Int(patient_type));
-    tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2"), &[merge, from])?;
-    tx.run("UPDATE claim SET person = ?2 WHERE person = ?1", &[from, to])?;
+    let every = every!("person merge");
+    tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2{every}"), &[merge, from])?;
+    tx.run(&format!("UPDATE claim SET person = ?2 WHERE person = ?1{every}"), &[from, to])?;
     tx.run(
         // A resource is named by its first version, so that those written after the merge go back with it.
-        &format!("{log} SELECT DISTINCT ?1, 2, {ENTITY} FROM resource WHERE patient = ?2 AND type <> ?3"),
+        &format!("{log} SELECT DISTINCT ?1, 2, {ENTITY} FROM resource WHERE patient = ?2 AND type <> ?3{every}"),
         &[merge, from, patient],
     )?;
-    tx.run("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3", &[from, to, patient])?;
+    let update = format!("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3{every}");
+    tx.run(&update, &[from, to, patient])?;
     Ok(())
 }
 
@@ -200,7 +203,8 @@ pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> 
     for (table, id, kind) in [("claim", "id", 1), ("resource", ENTITY, 2)] {
         let sql = format!(
             "UPDATE {table} SET person_column = ?3 WHERE person_column = ?2
-             AND {id} IN (SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {kind})"
+             AND {id} IN (SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {kind}){}",
+            every!("person merge")
         );
         let column = if kind == 1 { "person" } else { "patient" };
         tx.run(&sql.replace("person_column", column), &[merge.into(), keep.into(), lose.into()])?;

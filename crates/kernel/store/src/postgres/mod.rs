@@ -21,18 +21,33 @@ pub use wire::Failure;
 
 /// The advisory lock of the one writer: "mach" in bytes.
 const LOCK: i64 = 0x6d61_6368;
-/// Settings of every connection. Statements are short; compiling them costs more than it saves.
-const READER: &[(&str, &str)] = &[("application_name", "mach"), ("jit", "off"), ("random_page_cost", "1.1")];
-/// Settings of the writer. It waits for another process as long as SQLite does. Its statements seek by key, and on a table
-/// just begun the planner has no figures yet and would read it whole, again and again.
-const WRITER: &[(&str, &str)] = &[
-    ("application_name", "mach writer"),
+/// Settings of every connection. Statements are short; compiling them costs more than it saves. They are written in the order
+/// in which they are to be answered, seek by key after key, and end after a page: plans must not depend on figures that a
+/// table just begun has not got yet, or a page of a search reads whole tables again and again.
+const PLANS: [(&str, &str); 8] = [
+    ("application_name", "mach"),
     ("jit", "off"),
     ("random_page_cost", "1.1"),
-    ("lock_timeout", "120s"),
-    ("synchronous_commit", "on"),
     ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("join_collapse_limit", "1"),
+    // What is prepared is planned once.
+    ("plan_cache_mode", "force_generic_plan"),
 ];
+const READER: &[(&str, &str)] = &PLANS;
+/// Settings of the writer besides: it waits for another process as long as SQLite does.
+const WRITER: &[(&str, &str)] = &{
+    let mut all = [("", ""); 10];
+    let mut n = 0;
+    while n < PLANS.len() {
+        all[n] = PLANS[n];
+        n += 1;
+    }
+    all[8] = ("lock_timeout", "120s");
+    all[9] = ("synchronous_commit", "on");
+    all
+};
 const COMMIT_LOG: &str = "commit_log";
 
 /// A connection, or what is needed to make it again.
@@ -69,7 +84,9 @@ impl Pg {
     pub(crate) fn learn_keys(&mut self) -> Result<()> {
         let sql = "SELECT c.relname, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-            WHERE i.indisprimary AND i.indnatts = 1 AND a.atttypid = 20 AND c.relnamespace = current_schema()::regnamespace";
+            LEFT JOIN pg_attribute b ON b.attrelid = c.oid AND b.attnum = i.indkey[1] AND i.indnatts = 2
+            WHERE i.indisprimary AND (i.indnatts = 1 OR b.attname = 'facility') AND a.atttypid = 20
+            AND c.relnamespace = current_schema()::regnamespace";
         let mut keys = text::Keys::new();
         self.each(sql, &[], &mut |r| {
             keys.insert(r.text(0)?.to_owned(), r.text(1)?.to_owned());

@@ -115,7 +115,14 @@ pub(super) fn definition(sql: &str) -> String {
         word.clear();
         out.push(c);
     }
-    out.replace("{clustered}", "").trim_end().to_owned()
+    let out = out.replace("{clustered}", "").trim_end().to_owned();
+    // `{key id}`: a counted key, with the column that tells the shard.
+    let Some((head, (key, end))) = out.split_once("{key ").and_then(|(h, rest)| Some((h, rest.split_once('}')?)))
+    else {
+        return out;
+    };
+    let head = head.replacen(" BIGINT PRIMARY KEY", " BIGINT NOT NULL", 1);
+    format!("{}, PRIMARY KEY({key}, facility){end}", head.trim_end())
 }
 
 /// How PostgreSQL is to keep some tables; each holds without it, only larger or slower.
@@ -183,6 +190,10 @@ mod tests {
         assert_eq!(
             definition("CREATE TABLE a(id INTEGER PRIMARY KEY, b TEXT NOT NULL, c BLOB, INTEGERS TEXT) {clustered}"),
             "CREATE TABLE a(id BIGINT PRIMARY KEY, b TEXT COLLATE \"C\" NOT NULL, c BYTEA, INTEGERS TEXT COLLATE \"C\")"
+        );
+        assert_eq!(
+            definition("CREATE TABLE a(id INTEGER PRIMARY KEY, facility INT NOT NULL {key id})"),
+            "CREATE TABLE a(id BIGINT NOT NULL, facility INT NOT NULL, PRIMARY KEY(id, facility))"
         );
     }
 }

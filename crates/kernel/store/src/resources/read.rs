@@ -1,6 +1,7 @@
 //! Reading resources: by id, by person, by number, by time.
 
-use super::{COLUMNS, Resource, header, system_hash, token_hash, visible};
+use super::{COLUMNS, Resource, header, system_hash, token_hash, visible, within};
+use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
 use crate::sql::{self, Arg, Query};
 use crate::{Error, Result};
@@ -13,15 +14,16 @@ fn number(kind: ResourceType) -> Arg<'static> {
 }
 
 fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<Resource>> {
-    let mut unpacked: Option<(i64, Vec<Vec<u8>>)> = None;
+    let mut unpacked: Option<((i64, i64), Vec<Vec<u8>>)> = None;
     let mut out = Vec::with_capacity(rows.len());
     for (mut resource, place) in rows {
         if resource.deleted {
             out.push(resource);
             continue;
         }
-        if unpacked.as_ref().is_none_or(|(pack, _)| *pack != place.pack) {
-            unpacked = Some((place.pack, pack::read(on, place.pack)?));
+        let pack = (place.facility, place.pack);
+        if unpacked.as_ref().is_none_or(|(open, _)| *open != pack) {
+            unpacked = Some((pack, pack::read(on, place.facility, place.pack)?));
         }
         let damaged = || Error::Damaged(place.pack);
         let bodies = &unpacked.as_ref().ok_or_else(damaged)?.1;
@@ -42,10 +44,11 @@ pub fn get(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<Re
 /// The current version as `scope` may see it, also where it is a deletion.
 pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -> Result<Option<Resource>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY {}, rid",
+        "SELECT {COLUMNS} FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY {}, rid{}",
         visible("r", scope),
         // A facility's own comes before the province's of the same id.
         if scope == Scope::All { "facility" } else { "facility DESC" },
+        unless_one(scope)
     );
     let mut rows = sql::list(on, &sql, &[number(kind), token_hash(id).into(), id.into()], header)?;
     rows.truncate(1);
@@ -55,21 +58,27 @@ pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -
 /// The person that the Patient with this id stands for, as `scope` may see it.
 pub fn person_of(on: &mut dyn Query, scope: Scope, id: &str) -> Result<Option<i64>> {
     let sql = format!(
-        "SELECT patient FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY facility",
-        visible("r", scope)
+        "SELECT patient FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY facility{}",
+        visible("r", scope),
+        unless_one(scope)
     );
     let found =
         sql::first(on, &sql, &[number(ResourceType::PATIENT), token_hash(id).into(), id.into()], |r| r.opt_int(0));
     Ok(found?.flatten())
 }
 
-/// Numbers of all versions of the resource that version `rid` belongs to, newest first.
-pub fn entity_versions(on: &mut dyn Query, rid: i64) -> Result<Vec<i64>> {
-    let entity =
-        sql::int(on, "SELECT CASE WHEN eid = 0 THEN rid ELSE eid END FROM resource WHERE rid = ?1", &[rid.into()])?;
-    let sql = "SELECT rid FROM resource WHERE rid = ?1 UNION ALL SELECT rid FROM resource WHERE eid = ?1 AND eid <> 0
-        ORDER BY 1 DESC";
-    sql::list(on, sql, &[entity.into()], |r| r.int(0))
+/// Numbers of all versions of the resource that version `rid` of `facility` (0: the province) belongs to, newest first.
+pub fn entity_versions(on: &mut dyn Query, facility: i64, rid: i64) -> Result<Vec<i64>> {
+    let entity = entity(on, facility, rid)?;
+    let sql = "SELECT rid FROM resource r WHERE r.rid = ?1 AND r.facility = ?2
+        UNION ALL SELECT rid FROM resource v WHERE v.eid = ?1 AND v.eid <> 0 AND v.facility = ?2 ORDER BY 1 DESC";
+    sql::list(on, sql, &[entity.into(), facility.into()], |r| r.int(0))
+}
+
+/// The number of a resource's first version.
+fn entity(on: &mut dyn Query, facility: i64, rid: i64) -> Result<i64> {
+    let of = "SELECT CASE WHEN eid = 0 THEN rid ELSE eid END FROM resource WHERE rid = ?1 AND facility = ?2";
+    sql::int(on, of, &[rid.into(), facility.into()])
 }
 
 /// One version of a resource as `scope` may see it.
@@ -81,25 +90,30 @@ pub fn version(
     version: i64,
 ) -> Result<Option<Resource>> {
     let Some(now) = current(on, scope, kind, id)? else { return Ok(None) };
-    let rids = entity_versions(on, now.rid)?;
+    let rids = entity_versions(on, now.facility.unwrap_or(0), now.rid)?;
     // Versions are numbered from 1 without a gap, newest first here.
     let nth =
         usize::try_from(version).ok().and_then(|v| rids.len().checked_sub(v)).and_then(|at| rids.get(at)).copied();
     let Some(rid) = nth else { return Ok(None) };
-    let found = of_rids(on, &[rid])?.pop();
+    let found = of_rids_in(on, scope, &[rid])?.pop();
     Ok(found.filter(|r| r.version == version))
 }
 
-/// The resource versions with these numbers, in their order.
+/// The resource versions with these numbers, in their order: those that a search or a list of versions told the asker.
 pub fn of_rids(on: &mut dyn Query, rids: &[i64]) -> Result<Vec<Resource>> {
+    let scope = on.scope();
+    of_rids_in(on, scope, rids)
+}
+
+fn of_rids_in(on: &mut dyn Query, scope: Scope, rids: &[i64]) -> Result<Vec<Resource>> {
     let mut rows = Vec::with_capacity(rids.len());
-    let sql = format!("SELECT {COLUMNS} FROM resource WHERE rid = ?1");
+    let sql = format!("SELECT {COLUMNS} FROM resource r WHERE r.rid = ?1{}{}", within("r", scope), unless_one(scope));
     for rid in rids {
         rows.push(sql::first(on, &sql, &[(*rid).into()], header)?.ok_or(Error::Missing("a resource version"))?);
     }
     // Packs are opened once each: bodies are fetched in their order, then put back into the asked one.
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by_key(|i| (rows[*i].1.pack, rows[*i].1.slot));
+    order.sort_by_key(|i| (rows[*i].1.facility, rows[*i].1.pack, rows[*i].1.slot));
     let sorted: Vec<(Resource, Place)> = order.iter().map(|i| rows[*i].clone()).collect();
     let mut out: Vec<Option<Resource>> = vec![None; rows.len()];
     for (i, resource) in order.into_iter().zip(with_bodies(on, sorted)?) {
@@ -123,7 +137,8 @@ pub fn of_patient(
 ) -> Result<Vec<Resource>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM resource WHERE patient = ?1 AND type = ?2 AND date < ?3 AND until = 0 AND deleted = 0
-            ORDER BY date DESC, rid LIMIT ?4"
+            ORDER BY date DESC, rid LIMIT ?4{}",
+        every!("person record")
     );
     let args = [patient.into(), number(kind), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
     let rows = sql::list(on, &sql, &args, header)?;
@@ -133,15 +148,15 @@ pub fn of_patient(
 /// Every version of a resource, newest first: (version, written at, deleted, body).
 pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(i64, i64, bool, String)>> {
     let Some(now) = current(on, Scope::All, kind, id)? else { return Ok(Vec::new()) };
-    let rids = entity_versions(on, now.rid)?;
-    Ok(of_rids(on, &rids)?.into_iter().map(|r| (r.version, r.at, r.deleted, r.body)).collect())
+    let rids = entity_versions(on, now.facility.unwrap_or(0), now.rid)?;
+    Ok(of_rids_in(on, Scope::All, &rids)?.into_iter().map(|r| (r.version, r.at, r.deleted, r.body)).collect())
 }
 
 /// Whose history is asked.
 #[derive(Clone, Debug)]
 pub enum Of {
-    /// One resource, by the number of one of its versions.
-    Resource(i64),
+    /// One resource, by its facility (0: the province) and the number of one of its versions.
+    Resource(i64, i64),
     /// A type.
     Type(ResourceType),
     /// Everything.
@@ -169,12 +184,13 @@ fn history_where(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page) -> Resu
     };
     let mut sql = visible("r", scope);
     match of {
-        Of::Resource(rid) => {
-            let of = "SELECT CASE WHEN eid = 0 THEN rid ELSE eid END FROM resource WHERE rid = ?1";
-            let entity = push(sql::int(on, of, &[(*rid).into()])?);
+        Of::Resource(facility, rid) => {
+            let entity = push(entity(on, *facility, *rid)?);
+            let facility = push(*facility);
             sql.push_str(&format!(
-                " AND r.rid IN (SELECT v.rid FROM resource v WHERE v.rid = ?{entity}
-                    UNION ALL SELECT v.rid FROM resource v WHERE v.eid = ?{entity} AND v.eid <> 0)"
+                " AND r.facility = ?{facility} AND r.rid IN (SELECT v.rid FROM resource v WHERE v.rid = ?{entity}
+                    AND v.facility = ?{facility} UNION ALL SELECT w.rid FROM resource w WHERE w.eid = ?{entity}
+                    AND w.eid <> 0 AND w.facility = ?{facility})"
             ));
         }
         Of::Type(kind) => sql.push_str(&format!(" AND r.type = ?{}", push(i64::from(kind.number())))),
@@ -198,7 +214,11 @@ fn history_where(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page) -> Resu
 /// Versions as `scope` may see them, newest first.
 pub fn history_page(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page) -> Result<Vec<Resource>> {
     let (condition, args) = history_where(on, scope, of, page)?;
-    let sql = format!("SELECT {COLUMNS} FROM resource r WHERE {condition} ORDER BY r.rid DESC LIMIT {}", page.limit);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM resource r WHERE {condition} ORDER BY r.rid DESC LIMIT {}{}",
+        page.limit,
+        unless_one(scope)
+    );
     let args: Vec<Arg<'_>> = args.iter().map(|a| Arg::Int(*a)).collect();
     let rows = sql::list(on, &sql, &args, header)?;
     with_bodies(on, rows)
@@ -207,17 +227,21 @@ pub fn history_page(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page) -> R
 /// How many versions there are in all, counted to at most `limit`.
 pub fn history_count(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page, limit: usize) -> Result<i64> {
     let (condition, args) = history_where(on, scope, of, &Page { before: None, ..*page })?;
-    let sql = format!("SELECT count(*) FROM (SELECT r.rid FROM resource r WHERE {condition} LIMIT {limit}) n");
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT r.rid FROM resource r WHERE {condition} LIMIT {limit}) n{}",
+        unless_one(scope)
+    );
     let args: Vec<Arg<'_>> = args.iter().map(|a| Arg::Int(*a)).collect();
     sql::int(on, &sql, &args)
 }
 
-/// Ids of current resources of `kind` whose id, of at most 20 characters, begins with `prefix`.
-pub fn with_prefix(on: &mut dyn Query, kind: ResourceType, prefix: &str) -> Result<Vec<String>> {
+/// Ids of a facility's current resources of `kind` whose id, of at most 20 characters, begins with `prefix`.
+pub fn with_prefix(on: &mut dyn Query, facility: i64, kind: ResourceType, prefix: &str) -> Result<Vec<String>> {
     let sql = "SELECT id FROM resource WHERE type = ?1 AND id >= ?2 AND id < ?3 AND length(id) <= 20
-        AND until = 0 AND deleted = 0";
+        AND facility = ?4 AND until = 0 AND deleted = 0";
     let end = format!("{prefix}\u{7f}");
-    sql::list(on, sql, &[number(kind), prefix.into(), (&end).into()], |r| Ok(r.text(0)?.to_owned()))
+    let args = [number(kind), prefix.into(), (&end).into(), facility.into()];
+    sql::list(on, sql, &args, |r| Ok(r.text(0)?.to_owned()))
 }
 
 /// Ids of resources of `kind` that have the token, in the order of their versions.
@@ -230,14 +254,15 @@ pub fn with_token(
     limit: usize,
 ) -> Result<Vec<String>> {
     let mut sql = "SELECT DISTINCT r.rid, r.id FROM index_token t JOIN resource r ON r.rid = t.rid
-        WHERE t.param = ?1 AND t.type = ?2 AND t.hash = ?3 AND r.until = 0 AND r.deleted = 0"
+        AND r.facility = t.facility WHERE t.param = ?1 AND t.type = ?2 AND t.hash = ?3 AND r.until = 0 AND r.deleted = 0"
         .to_owned();
     let mut args: Vec<Arg<'_>> = vec![i64::from(param.0).into(), number(kind), token_hash(code).into()];
     if let Some(system) = system {
         args.push(system_hash(system).into());
         sql.push_str(" AND t.system = ?4");
     }
-    sql.push_str(&format!(" ORDER BY r.rid LIMIT {limit}"));
+    let scope = on.scope();
+    sql.push_str(&format!("{} ORDER BY r.rid LIMIT {limit}{}", within("t", scope), unless_one(scope)));
     sql::list(on, &sql, &args, |r| Ok(r.text(1)?.to_owned()))
 }
 
@@ -246,7 +271,8 @@ pub fn pending(on: &mut dyn Query, kind: Option<ResourceType>) -> Result<i64> {
     let of_type = kind.map_or(String::new(), |k| format!(" AND type = {}", k.number()));
     let sql = format!(
         "SELECT count(*) FROM (SELECT rid FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0{of_type}
-            LIMIT 1000) n"
+            LIMIT 1000) n{}",
+        every!("not indexed")
     );
     sql::int(on, &sql, &[])
 }
@@ -254,7 +280,8 @@ pub fn pending(on: &mut dyn Query, kind: Option<ResourceType>) -> Result<i64> {
 /// The next resources that a search cannot find yet, at most `limit`.
 pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0 ORDER BY type, rid LIMIT {limit}"
+        "SELECT {COLUMNS} FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0 ORDER BY type, rid LIMIT {limit}{}",
+        every!("not indexed")
     );
     let rows = sql::list(on, &sql, &[], header)?;
     with_bodies(on, rows)

@@ -1,6 +1,7 @@
 //! Writing resources: versions, the rows that find them, what is stale.
 
 use super::{Put, Resource, Value, Written, token_hash};
+use crate::distribution::every;
 use crate::pack::{self, Place};
 use crate::search::codec;
 use crate::search::value::{self, Change};
@@ -60,7 +61,7 @@ fn current(on: &mut dyn Query, kind: ResourceType, id: &str, facility: i64) -> R
             rid: r.int(0)?,
             version: r.int(1)?,
             entity: r.int(2)?,
-            place: Place { pack: r.int(3)?, slot: r.int(4)? },
+            place: Place { facility, pack: r.int(3)?, slot: r.int(4)? },
             patient: r.opt_int(5)?,
             date: r.opt_int(6)?,
             deleted: r.int(7)? != 0,
@@ -97,7 +98,8 @@ impl Tx<'_> {
         for put in puts {
             let values: Vec<Value> = put.index.iter().map(Value::from).collect();
             // Two slots: the body, and what it is indexed by, so that a later version can take those rows away.
-            places.push(open.add(self, &[put.body.as_bytes(), codec::encode(&values).as_bytes()])?);
+            let facility = put.facility.unwrap_or(0);
+            places.push(open.add(self, facility, &[put.body.as_bytes(), codec::encode(&values).as_bytes()])?);
             indexes.push(values);
         }
         open.close(self)?;
@@ -122,19 +124,20 @@ impl Tx<'_> {
             indexed: false,
         };
         if let Some(rid) = self.insert_row(&row)? {
-            self.index(put.kind, rid, values)?;
+            self.index(put.kind, (facility, rid), values)?;
             return Ok(Written::Created);
         }
         let old = current(self, put.kind, &put.id, facility)?.ok_or(Error::Missing("a resource"))?;
         if !old.deleted && pack::body(self, old.place)? == put.body.as_bytes() {
             // The same bytes may still belong to another person after a merge.
-            self.run("UPDATE resource SET patient = ?2 WHERE rid = ?1", &[old.rid.into(), put.patient.into()])?;
+            let update = "UPDATE resource SET patient = ?2 WHERE rid = ?1 AND facility = ?3";
+            self.run(update, &[old.rid.into(), put.patient.into(), facility.into()])?;
             return Ok(Written::Unchanged);
         }
-        self.retire(&old, at)?;
+        self.retire(facility, &old, at)?;
         (row.version, row.entity) = (old.version + 1, old.entity);
         let rid = self.insert_row(&row)?.ok_or(Error::Missing("a resource"))?;
-        self.index(put.kind, rid, values)?;
+        self.index(put.kind, (facility, rid), values)?;
         Ok(Written::Updated)
     }
 
@@ -144,9 +147,11 @@ impl Tx<'_> {
         let mut open = pack::Open::default();
         let mut places = Vec::with_capacity(saves.len());
         for save in saves {
-            let none = Place { pack: 0, slot: 0 };
+            let none = Place { facility: save.facility, pack: 0, slot: 0 };
             places.push(match &save.body {
-                Some(body) => open.add(self, &[body.as_bytes(), codec::encode(&save.index).as_bytes()])?,
+                Some(body) => {
+                    open.add(self, save.facility, &[body.as_bytes(), codec::encode(&save.index).as_bytes()])?
+                }
                 None => none,
             });
         }
@@ -158,7 +163,7 @@ impl Tx<'_> {
         let at = now_seconds();
         let old = current(self, save.kind, &save.id, save.facility)?;
         if let Some(old) = &old {
-            self.retire(old, at)?;
+            self.retire(save.facility, old, at)?;
         }
         let row = NewRow {
             kind: save.kind,
@@ -176,9 +181,9 @@ impl Tx<'_> {
         };
         let rid = self.insert_row(&row)?.ok_or(Error::Missing("a resource"))?;
         if save.body.is_some() {
-            self.index(save.kind, rid, &save.index)?;
+            self.index(save.kind, (save.facility, rid), &save.index)?;
         }
-        self.sweep(at)?;
+        self.sweep(save.facility, at)?;
         Ok(Saved { rid, version: row.version, at })
     }
 
@@ -223,38 +228,43 @@ impl Tx<'_> {
     }
 
     /// Ends the current version; its index rows stay until no page can still need them.
-    fn retire(&mut self, old: &Current, at: i64) -> Result<()> {
+    fn retire(&mut self, facility: i64, old: &Current, at: i64) -> Result<()> {
         let seq = self.seq();
         // A version ended by the change that brought it was never current: its own number keeps it apart from others.
-        let end = "UPDATE resource SET until = CASE WHEN seq = ?2 THEN -rid ELSE ?2 END WHERE rid = ?1";
-        self.run(end, &[old.rid.into(), seq.into()])?;
+        let end =
+            "UPDATE resource SET until = CASE WHEN seq = ?2 THEN -rid ELSE ?2 END WHERE rid = ?1 AND facility = ?3";
+        self.run(end, &[old.rid.into(), seq.into(), facility.into()])?;
         if !old.deleted {
-            self.run("INSERT INTO index_stale(at, rid) VALUES (?1, ?2)", &[at.into(), old.rid.into()])?;
+            let stale = "INSERT INTO index_stale(at, rid, facility) VALUES (?1, ?2, ?3)";
+            self.push(stale, &[at.into(), old.rid.into(), facility.into()])?;
         }
         Ok(())
     }
 
-    /// Takes away index rows of versions that ended long ago.
-    fn sweep(&mut self, now: i64) -> Result<()> {
+    /// Takes away index rows of a facility's versions that ended long ago.
+    fn sweep(&mut self, facility: i64, now: i64) -> Result<()> {
         let before = now - limits::SEARCH_SNAPSHOT_SECONDS;
-        let sql = format!("SELECT at, rid FROM index_stale WHERE at < ?1 ORDER BY at, rid LIMIT {SWEPT}");
-        for (at, rid) in sql::list(self, &sql, &[before.into()], |r| Ok((r.int(0)?, r.int(1)?)))? {
-            self.unindex(rid)?;
-            self.run("DELETE FROM index_stale WHERE at = ?1 AND rid = ?2", &[at.into(), rid.into()])?;
+        let sql =
+            format!("SELECT at, rid FROM index_stale WHERE facility = ?1 AND at < ?2 ORDER BY at, rid LIMIT {SWEPT}");
+        for (at, rid) in sql::list(self, &sql, &[facility.into(), before.into()], |r| Ok((r.int(0)?, r.int(1)?)))? {
+            self.unindex(facility, rid)?;
+            let swept = "DELETE FROM index_stale WHERE facility = ?1 AND at = ?2 AND rid = ?3";
+            self.push(swept, &[facility.into(), at.into(), rid.into()])?;
         }
         Ok(())
     }
 
     /// Takes away the index rows of version `rid`.
-    fn unindex(&mut self, rid: i64) -> Result<()> {
+    fn unindex(&mut self, facility: i64, rid: i64) -> Result<()> {
         let sql = "SELECT type, CASE WHEN vpack = 0 THEN pack ELSE vpack END, CASE WHEN vpack = 0 THEN slot + 1 ELSE vslot END
-            FROM resource WHERE rid = ?1";
-        let found =
-            sql::first(self, sql, &[rid.into()], |r| Ok((r.int(0)?, Place { pack: r.int(1)?, slot: r.int(2)? })))?;
+            FROM resource WHERE rid = ?1 AND facility = ?2";
+        let found = sql::first(self, sql, &[rid.into(), facility.into()], |r| {
+            Ok((r.int(0)?, Place { facility, pack: r.int(1)?, slot: r.int(2)? }))
+        })?;
         let (kind, place) = found.ok_or(Error::Missing("a resource version"))?;
         let kind = u16::try_from(kind).ok().and_then(ResourceType::from_number).ok_or(Error::Damaged(place.pack))?;
         let encoded = String::from_utf8(pack::body(self, place)?).map_err(|_| Error::Damaged(place.pack))?;
-        value::change_all(self, Change::Remove, kind, rid, &encoded, place.pack)
+        value::change_all(self, Change::Remove, kind, (facility, rid), &encoded, place.pack)
     }
 
     /// Gives resources the index rows of all their parameters in place of those their writer gave. Rows that were written
@@ -263,16 +273,17 @@ impl Tx<'_> {
         let mut open = pack::Open::default();
         let mut done = 0;
         for (resource, values) in resources {
-            let still = "SELECT count(*) FROM resource WHERE rid = ?1 AND until = 0 AND deleted = 0";
-            if sql::int(self, still, &[resource.rid.into()])? == 0 {
+            let facility = resource.facility.unwrap_or(0);
+            let still = "SELECT count(*) FROM resource WHERE rid = ?1 AND facility = ?2 AND until = 0 AND deleted = 0";
+            if sql::int(self, still, &[resource.rid.into(), facility.into()])? == 0 {
                 continue;
             }
-            self.unindex(resource.rid)?;
-            let place = open.add(self, &[codec::encode(values).as_bytes()])?;
-            self.index(resource.kind, resource.rid, values)?;
+            self.unindex(facility, resource.rid)?;
+            let place = open.add(self, facility, &[codec::encode(values).as_bytes()])?;
+            self.index(resource.kind, (facility, resource.rid), values)?;
             self.run(
-                "UPDATE resource SET indexed = 1, vpack = ?2, vslot = ?3 WHERE rid = ?1",
-                &[resource.rid.into(), place.pack.into(), place.slot.into()],
+                "UPDATE resource SET indexed = 1, vpack = ?2, vslot = ?3 WHERE rid = ?1 AND facility = ?4",
+                &[resource.rid.into(), place.pack.into(), place.slot.into(), facility.into()],
             )?;
             done += 1;
         }
@@ -282,10 +293,11 @@ impl Tx<'_> {
 
     /// Marks every current resource as not yet indexed: after new search parameters.
     pub fn forget_index(&mut self) -> Result<usize> {
-        self.run("UPDATE resource SET indexed = 0 WHERE until = 0 AND deleted = 0 AND indexed = 1", &[])
+        let sql = "UPDATE resource SET indexed = 0 WHERE until = 0 AND deleted = 0 AND indexed = 1";
+        self.run(&format!("{sql}{}", every!("not indexed")), &[])
     }
 
-    fn index(&mut self, kind: ResourceType, rid: i64, values: &[Value]) -> Result<()> {
-        values.iter().try_for_each(|value| value::change(self, Change::Add, kind, rid, value))
+    fn index(&mut self, kind: ResourceType, at: (i64, i64), values: &[Value]) -> Result<()> {
+        values.iter().try_for_each(|value| value::change(self, Change::Add, kind, at, value))
     }
 }

@@ -41,8 +41,9 @@ pub(super) fn lead(
         let mut builder = Builder::new(scope, seq);
         let Some(listing) = builder.listing(clause, kind) else { continue };
         let in_order = Builder::new(scope, seq).rows(clause, kind).is_some_and(|r| r.in_order);
-        let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {PROBED}) p");
-        let count = sql::int(on, &sql, &builder.args.list())?;
+        let spread = builder.spread();
+        let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {PROBED}) p{spread}");
+        let count = sql::int(on, &sql, &builder.given(&sql))?;
         // Among those with many, one in the order of versions can stop after a page.
         let better = best.as_ref().is_none_or(|(_, n, ordered)| count < *n || (count == *n && in_order && !ordered));
         if better {

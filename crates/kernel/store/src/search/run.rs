@@ -5,10 +5,12 @@ use super::sort::{self, Key, Order, Sort};
 use super::sql::Builder;
 use super::value::Value;
 use super::{Ask, Clause, codec};
+use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
-use crate::resources::as_of;
+use crate::resources::within;
 use crate::sql::{self, Query, Row};
 use crate::{Error, Result};
+use mach_access::Scope;
 use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
@@ -61,7 +63,8 @@ fn present<'a>(on: &mut dyn Query, ask: &'a Ask) -> Result<Vec<One<'a>>> {
     let mut types = Vec::new();
     for (kind, clause) in &ask.asked {
         let sql = "SELECT count(*) FROM (SELECT rid FROM resource WHERE type = ?1 LIMIT 1) q";
-        if sql::int(on, sql, &[i64::from(kind.number()).into()])? > 0 {
+        let sql = format!("{sql}{}", every!("any of a type"));
+        if sql::int(on, &sql, &[i64::from(kind.number()).into()])? > 0 {
             types.push((*kind, clause));
         }
     }
@@ -84,7 +87,7 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
     if let (Some(Sort { order: Order::Date(param), descending }), true) = (walk, lead.as_ref().is_none_or(|l| l.many)) {
         let rest = rest(builder, &clauses, None, kind);
-        return Ok(walk_by_date(param, descending, kind, &there, &rest));
+        return Ok(walk_by_date(param, descending, kind, &builder.within("x"), &format!("{there}{rest}")));
     }
     let Some(Lead { at, .. }) = lead else {
         let rest = rest(builder, &clauses, None, kind);
@@ -93,7 +96,7 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     if let Some(rows) = builder.rows(&clauses[at], kind).filter(|rows| rows.in_order) {
         let rest = rest(builder, &clauses, Some(at), kind);
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
-        let condition = format!("{} AND r.rid = x.rid AND {there}{rest}", rows.condition);
+        let condition = format!("{} AND r.rid = x.rid AND r.facility = x.facility AND {there}{rest}", rows.condition);
         return Ok(From { from, condition, rid: "x.rid" });
     }
     let listing = builder.listing(&clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
@@ -101,8 +104,9 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     // unless it is one table's.
     let whole = matches!(&clauses[at], Clause::Date { .. } | Clause::Text { .. } | Clause::Quantity { .. });
     let rest = rest(builder, &clauses, whole.then_some(at), kind);
-    let from = format!("(SELECT DISTINCT q.rid FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
-    Ok(From { from, condition: format!("r.rid = x.rid AND {there}{rest}"), rid: "x.rid" })
+    let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
+    let condition = format!("r.rid = x.rid AND r.facility = x.facility AND {there}{rest}");
+    Ok(From { from, condition, rid: "x.rid" })
 }
 
 fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: ResourceType) -> String {
@@ -111,14 +115,14 @@ fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: Res
 }
 
 /// Hits in the order of a date, straight from its index: of a resource's several values only the one that orders it.
-fn walk_by_date(param: Param, descending: bool, kind: ResourceType, there: &str, rest: &str) -> From {
+fn walk_by_date(param: Param, descending: bool, kind: ResourceType, within: &str, rest: &str) -> From {
     let (param, of, past) = (param.0, kind.number(), if descending { ">" } else { "<" });
     From {
         from: "index_date x CROSS JOIN resource r".to_owned(),
         condition: format!(
-            "x.param = {param} AND x.type = {of} AND r.rid = x.rid AND {there}{rest} AND NOT EXISTS (
-                SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
-                AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))"
+            "x.param = {param} AND x.type = {of}{within} AND r.rid = x.rid AND r.facility = x.facility AND {rest}
+                AND NOT EXISTS (SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
+                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))"
         ),
         rid: "x.rid",
     }
@@ -138,12 +142,13 @@ fn of_type(
     if sorts.is_empty() {
         let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
         let sql = format!(
-            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {limit}",
+            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {limit}{}",
             from.from,
             from.condition,
+            builder.spread(),
             rid = from.rid,
         );
-        return sql::list(on, &sql, &builder.args.list(), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
+        return sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
     }
     if from.from.starts_with("index_date") && walk.is_some() {
         return walked(on, ask, one, sorts[0], (builder, from), (after, limit));
@@ -155,13 +160,14 @@ fn of_type(
         condition = format!("WHERE {} ", sort::after(&mut builder.args, sorts, &after.keys, after.rid));
     }
     let sql = format!(
-        "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {limit}",
+        "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {limit}{}",
         from.rid,
         from.from,
         from.condition,
-        sort::order_by(sorts)
+        sort::order_by(sorts),
+        builder.spread()
     );
-    sql::list(on, &sql, &builder.args.list(), |r| hit(r, sorts))
+    sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))
 }
 
 fn hit(r: &dyn Row, sorts: &[Sort]) -> Result<Hit> {
@@ -196,11 +202,13 @@ fn walked(
             begin = format!(" AND x.low {past}= {low} AND (x.low {past} {low} OR x.rid > {rid})");
         }
         let sql = format!(
-            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid LIMIT {limit}",
-            from.from, from.condition
+            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid LIMIT {limit}{}",
+            from.from,
+            from.condition,
+            builder.spread()
         );
         hits =
-            sql::list(on, &sql, &builder.args.list(), |r| Ok(Hit { rid: r.int(0)?, keys: vec![Key::Int(r.int(1)?)] }))?;
+            sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: vec![Key::Int(r.int(1)?)] }))?;
     }
     if hits.len() < limit {
         let without = Clause::Not(Box::new(Clause::Has { param, tables: &[super::Table::Date] }));
@@ -224,7 +232,7 @@ fn keyed_in_memory(on: &mut dyn Query, ask: &Ask, one: One<'_>, sorts: &[Sort]) 
     }
     let mut out = Vec::with_capacity(hits.len());
     for hit in hits {
-        let values = values_of(on, hit.rid)?;
+        let values = values_of(on, ask.scope, hit.rid)?;
         let mut rest = hit.keys.into_iter();
         let keys = sorts
             .iter()
@@ -249,10 +257,15 @@ fn text_key(values: &[Value], sort: Sort) -> Key {
 }
 
 /// The values a version is found by.
-fn values_of(on: &mut dyn Query, rid: i64) -> Result<Vec<Value>> {
-    let sql = "SELECT CASE WHEN vpack = 0 THEN pack ELSE vpack END, CASE WHEN vpack = 0 THEN slot + 1 ELSE vslot END
-        FROM resource WHERE rid = ?1";
-    let place = sql::first(on, sql, &[rid.into()], |r| Ok(Place { pack: r.int(0)?, slot: r.int(1)? }))?;
+fn values_of(on: &mut dyn Query, scope: Scope, rid: i64) -> Result<Vec<Value>> {
+    let sql = format!(
+        "SELECT r.facility, CASE WHEN r.vpack = 0 THEN r.pack ELSE r.vpack END,
+        CASE WHEN r.vpack = 0 THEN r.slot + 1 ELSE r.vslot END FROM resource r WHERE r.rid = ?1{}{}",
+        within("r", scope),
+        unless_one(scope)
+    );
+    let place =
+        sql::first(on, &sql, &[rid.into()], |r| Ok(Place { facility: r.int(0)?, pack: r.int(1)?, slot: r.int(2)? }))?;
     let place = place.ok_or(Error::Missing("a resource version"))?;
     let encoded = String::from_utf8(pack::body(on, place)?).map_err(|_| Error::Damaged(place.pack))?;
     codec::decode(&encoded).ok_or(Error::Damaged(place.pack))
@@ -265,10 +278,13 @@ pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
         let mut builder = Builder::new(ask.scope, ask.seq);
         let from = from(on, &mut builder, ask, one, None)?;
         let sql = format!(
-            "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {limit}) n",
-            from.rid, from.from, from.condition
+            "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {limit}) n{}",
+            from.rid,
+            from.from,
+            from.condition,
+            builder.spread()
         );
-        total += sql::int(on, &sql, &builder.args.list())?;
+        total += sql::int(on, &sql, &builder.given(&sql))?;
     }
     Ok(total.min(i64::try_from(limit).unwrap_or(i64::MAX)))
 }
@@ -290,31 +306,35 @@ pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>,
     let target = what.target.map_or(String::new(), |t| format!(" AND x.target = {}", t.number()));
     let sql = format!(
         "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param IN ({})
-            AND x.type = {} AND x.rid IN ({}) AND m.rid = x.rid AND t.type = x.target AND t.key = x.key{target} AND {}
-            AND {} ORDER BY t.rid LIMIT {limit}",
+            AND x.type = {} AND x.rid IN ({}){} AND m.rid = x.rid AND m.facility = x.facility AND t.type = x.target
+            AND t.key = x.key{target} AND {} AND {} ORDER BY t.rid LIMIT {limit}{}",
         numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
         numbers(rids),
+        builder.within("x"),
         builder.reachable("m", "t"),
-        builder.there("t")
+        builder.there("t"),
+        builder.spread()
     );
-    sql::list(on, &sql, &[], |r| r.int(0))
+    sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))
 }
 
 /// Versions of `what.source` that refer to resources `rids`; at most `limit`.
 pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
     let builder = Builder::new(ask.scope, ask.seq);
     let sql = format!(
-        "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({})
-            AND x.param IN ({}) AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid AND {} AND {}
-            ORDER BY s.rid LIMIT {limit}",
+        "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({}){}
+            AND x.param IN ({}) AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid
+            AND s.facility = x.facility AND {} AND {} ORDER BY s.rid LIMIT {limit}{}",
         numbers(rids),
+        builder.within("m"),
         numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
         builder.reachable("s", "m"),
-        builder.there("s")
+        builder.there("s"),
+        builder.spread()
     );
-    sql::list(on, &sql, &[], |r| r.int(0))
+    sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))
 }
 
 fn numbers(rids: &[i64]) -> String {
@@ -323,11 +343,14 @@ fn numbers(rids: &[i64]) -> String {
 
 /// Numbers of the versions of `kind` with these ids in the asked state.
 pub fn rids_of(on: &mut dyn Query, ask: &Ask, kind: ResourceType, id: &str) -> Result<Vec<i64>> {
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let (key, text) = (builder.args.int(crate::resources::token_hash(id)), builder.args.text(id.to_owned()));
     let sql = format!(
-        "SELECT r.rid FROM resource r WHERE r.type = {} AND r.key = ?1 AND r.id = ?2 AND {} AND {} ORDER BY r.facility DESC",
+        "SELECT r.rid FROM resource r WHERE r.type = {} AND r.key = {key} AND r.id = {text} AND {}
+            ORDER BY r.facility DESC{}",
         kind.number(),
-        as_of("r", ask.seq),
-        Builder::new(ask.scope, ask.seq).there("r")
+        builder.there("r"),
+        builder.spread()
     );
-    sql::list(on, &sql, &[crate::resources::token_hash(id).into(), id.into()], |r| r.int(0))
+    sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))
 }

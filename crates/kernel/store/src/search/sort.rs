@@ -43,7 +43,8 @@ impl Sort {
         let of = |table: &str, column: &str, param: Param| {
             let end = if self.descending { "max" } else { "min" };
             format!(
-                "(SELECT {end}(k.{column}) FROM {table} k WHERE k.param = {} AND k.type = {} AND k.rid = {r}.rid)",
+                "(SELECT {end}(k.{column}) FROM {table} k WHERE k.param = {} AND k.type = {} AND k.rid = {r}.rid
+                    AND k.facility = {r}.facility)",
                 param.0,
                 kind.number()
             )

@@ -2,7 +2,8 @@
 
 use super::value::{CANONICAL, SECOND, SHOWN, UNIT_TEXT, folded};
 use super::{Clause, Compare, Range, Table, TextTest};
-use crate::resources::{as_of, system_hash, token_hash, visible};
+use crate::distribution::unless_one;
+use crate::resources::{as_of, system_hash, token_hash, visible, within};
 use crate::sql::Arg;
 use mach_access::Scope;
 use mach_fhir::ResourceType;
@@ -43,7 +44,8 @@ impl Args {
 pub(super) struct Builder {
     pub(super) args: Args,
     scope: Scope,
-    seq: i64,
+    /// The argument that names the asked state: as an argument, so that the same search later is the same statement.
+    seq: String,
     aliases: usize,
 }
 
@@ -61,7 +63,9 @@ const LONG_SECONDS: i64 = 86_400;
 
 impl Builder {
     pub(super) fn new(scope: Scope, seq: i64) -> Self {
-        Self { args: Args::default(), scope, seq, aliases: 0 }
+        let mut args = Args::default();
+        let seq = args.int(seq);
+        Self { args, scope, seq, aliases: 0 }
     }
 
     fn alias(&mut self) -> String {
@@ -69,9 +73,33 @@ impl Builder {
         format!("a{}", self.aliases)
     }
 
+    /// The arguments of `sql`: those that it does not name are its last.
+    pub(super) fn given(&self, sql: &str) -> Vec<Arg<'_>> {
+        let mut given = self.args.list();
+        while !given.is_empty() && !sql.contains(&format!("?{}", given.len())) {
+            given.pop();
+        }
+        given
+    }
+
     /// That row `alias` of `resource` is there for the asker in the asked state.
     pub(super) fn there(&self, alias: &str) -> String {
-        format!("{alias}.deleted = 0 AND {} AND {}", as_of(alias, self.seq), visible(alias, self.scope))
+        format!("{alias}.deleted = 0 AND {} AND {}", self.then(alias), visible(alias, self.scope))
+    }
+
+    /// That row `alias` of `resource` was current in the asked state.
+    pub(super) fn then(&self, alias: &str) -> String {
+        as_of(alias, &self.seq)
+    }
+
+    /// That row `alias` of an index lies where the asker may look.
+    pub(super) fn within(&self, alias: &str) -> String {
+        within(alias, self.scope)
+    }
+
+    /// The mark of a statement that asks every shard, where this one does.
+    pub(super) fn spread(&self) -> &'static str {
+        unless_one(self.scope)
     }
 
     /// The rows of a clause that is answered by one table; `None` for the others.
@@ -121,7 +149,8 @@ impl Builder {
             Clause::Has { param, tables: [table] } => (*table, i64::from(param.0), String::new(), false),
             _ => return None,
         };
-        Some(Rows { table, condition: format!("x.param = {param} AND x.type = {of}{rest}"), in_order })
+        let within = self.within("x");
+        Some(Rows { table, condition: format!("x.param = {param} AND x.type = {of}{rest}{within}"), in_order })
     }
 
     fn second_of_pair(&mut self, second: &Clause) -> String {
@@ -199,7 +228,12 @@ impl Builder {
     /// Dates that a condition holds of, as statements that begin in the middle of the index by `low`: but for the few long
     /// periods, a value that ends after a moment begins at most a day before it.
     fn dates(&mut self, param: mach_fhir::index::Param, range: Range, kind: ResourceType) -> String {
-        let head = format!("SELECT x.rid FROM index_date x WHERE x.param = {} AND x.type = {}", param.0, kind.number());
+        let head = format!(
+            "SELECT x.rid, x.facility FROM index_date x WHERE x.param = {} AND x.type = {}{}",
+            param.0,
+            kind.number(),
+            self.within("x")
+        );
         let exact = self.range("x", range);
         let from = match range.compare {
             Compare::Gt => range.high,
@@ -284,7 +318,10 @@ impl Builder {
             // Without a code the index does not lead to one version.
             return format!("{r}.rid IN (SELECT {alias}.rid FROM {name} {alias} WHERE {condition})");
         }
-        format!("EXISTS (SELECT 1 FROM {name} {alias} WHERE {condition} AND {alias}.rid = {r}.rid)")
+        format!(
+            "EXISTS (SELECT 1 FROM {name} {alias} WHERE {condition} AND {alias}.rid = {r}.rid
+                AND {alias}.facility = {r}.facility)"
+        )
     }
 
     fn chain(
@@ -300,7 +337,7 @@ impl Builder {
         let there = self.there(&t);
         format!(
             "EXISTS (SELECT 1 FROM index_reference {x} CROSS JOIN resource {t} WHERE {x}.param = {} AND {x}.type = {}
-                AND {x}.rid = {r}.rid AND {x}.target = {target_number} AND {t}.type = {target_number}
+                AND {x}.rid = {r}.rid AND {x}.facility = {r}.facility AND {x}.target = {target_number} AND {t}.type = {target_number}
                 AND {t}.key = {x}.key AND {} AND {there} AND {inner})",
             param.0,
             kind.number(),
@@ -322,7 +359,8 @@ impl Builder {
         let there = self.there(&s);
         format!(
             "EXISTS (SELECT 1 FROM index_reference {x} CROSS JOIN resource {s} WHERE {x}.param = {} AND {x}.type = {}
-                AND {x}.target = {} AND {x}.key = {r}.key AND {s}.rid = {x}.rid AND {} AND {there} AND {inner})",
+                AND {x}.target = {} AND {x}.key = {r}.key AND {s}.rid = {x}.rid AND {s}.facility = {x}.facility
+                AND {} AND {there} AND {inner})",
             param.0,
             source.number(),
             kind.number(),
@@ -346,10 +384,11 @@ impl Builder {
             Clause::All(of) => of.iter().find_map(|c| self.listing(c, kind)),
             Clause::Id(id) => {
                 let key = self.args.int(token_hash(id));
-                let state = as_of("x", self.seq);
                 Some(format!(
-                    "SELECT x.rid FROM resource x WHERE x.type = {} AND x.key = {key} AND {state}",
-                    kind.number()
+                    "SELECT x.rid, x.facility FROM resource x WHERE x.type = {} AND x.key = {key} AND {}{}",
+                    kind.number(),
+                    self.then("x"),
+                    self.within("x")
                 ))
             }
             Clause::Date { param, range } => Some(self.dates(*param, *range, kind)),
@@ -359,12 +398,13 @@ impl Builder {
                 let rest = self.condition(clause, *target, &t);
                 let there = self.there(&t);
                 Some(format!(
-                    "SELECT x.rid FROM (SELECT DISTINCT * FROM ({inner}) {q}) {q}d CROSS JOIN resource {t}
-                        CROSS JOIN index_reference x WHERE {t}.rid = {q}d.rid AND {there} AND {rest}
-                        AND x.param = {} AND x.type = {} AND x.target = {} AND x.key = {t}.key",
+                    "SELECT x.rid, x.facility FROM (SELECT DISTINCT * FROM ({inner}) {q}) {q}d CROSS JOIN resource {t}
+                        CROSS JOIN index_reference x WHERE {t}.rid = {q}d.rid AND {t}.facility = {q}d.facility AND {there}
+                        AND {rest} AND x.param = {} AND x.type = {} AND x.target = {} AND x.key = {t}.key{}",
                     param.0,
                     kind.number(),
                     target.number(),
+                    self.within("x")
                 ))
             }
             Clause::Referred { source, param, clause } => {
@@ -374,20 +414,22 @@ impl Builder {
                 let there = self.there(&s);
                 let of = kind.number();
                 Some(format!(
-                    "SELECT x.rid FROM (SELECT DISTINCT * FROM ({inner}) {q}) {q}d CROSS JOIN resource {s}
-                        CROSS JOIN index_reference {y} CROSS JOIN resource x WHERE {s}.rid = {q}d.rid AND {there}
-                        AND {rest} AND {y}.param = {} AND {y}.type = {} AND {y}.rid = {s}.rid AND {y}.target = {of}
-                        AND x.type = {of} AND x.key = {y}.key AND {}",
+                    "SELECT x.rid, x.facility FROM (SELECT DISTINCT * FROM ({inner}) {q}) {q}d CROSS JOIN resource {s}
+                        CROSS JOIN index_reference {y} CROSS JOIN resource x WHERE {s}.rid = {q}d.rid
+                        AND {s}.facility = {q}d.facility AND {there} AND {rest} AND {y}.param = {} AND {y}.type = {}
+                        AND {y}.rid = {s}.rid AND {y}.facility = {s}.facility AND {y}.target = {of} AND x.type = {of}
+                        AND x.key = {y}.key AND {}{}",
                     param.0,
                     source.number(),
-                    as_of("x", self.seq),
+                    self.then("x"),
+                    self.within("x")
                 ))
             }
             Clause::Not(_) | Clause::LastUpdated(_) | Clause::Type(_) | Clause::Any(_) => None,
             Clause::Has { tables, .. } if tables.len() != 1 => None,
             one => {
                 let rows = self.rows(one, kind)?;
-                Some(format!("SELECT x.rid FROM {} x WHERE {}", rows.table.name(), rows.condition))
+                Some(format!("SELECT x.rid, x.facility FROM {} x WHERE {}", rows.table.name(), rows.condition))
             }
         }
     }

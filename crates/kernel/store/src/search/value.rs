@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 /// Characters of a text by whose beginning, end or middle it is found; `:exact` looks at all of it.
 const TEXT_CHARS: usize = 512;
 /// Rows of shown texts (`:text`) stand under the parameter's number plus this.
-pub(super) const SHOWN: i64 = 1 << 14;
+pub(super) const SHOWN: i64 = 1 << 13;
 /// Rows of identifiers with their type (`:of-type`), and of references' identifiers (`:identifier`).
-pub(super) const SECOND: i64 = 2 << 14;
+pub(super) const SECOND: i64 = 2 << 13;
 /// Stands for the unit's printed text, where a quantity has one beside its code.
 pub const UNIT_TEXT: &str = "\u{1}unit";
 /// Stands for values brought to base units.
@@ -125,9 +125,9 @@ pub fn token_hash(code: &str) -> i64 {
     i64::from_le_bytes(first_bytes(code))
 }
 
-/// The 32-bit hash of a token's system: systems are few, and a short number keeps the row short.
+/// The 32-bit hash of a token's system, with its sign: systems are few, and a short number keeps the row short.
 pub fn system_hash(system: &str) -> i64 {
-    if system.is_empty() { 0 } else { i64::from(u32::from_le_bytes(first_bytes(system))) }
+    if system.is_empty() { 0 } else { i64::from(i32::from_le_bytes(first_bytes(system))) }
 }
 
 fn first_bytes<const N: usize>(text: &str) -> [u8; N] {
@@ -158,49 +158,63 @@ pub(crate) enum Change {
     Remove,
 }
 
-/// Writes or takes away the rows of one value of resource version `rid`.
-pub(crate) fn change(tx: &mut dyn Execute, what: Change, kind: ResourceType, rid: i64, value: &Value) -> Result<()> {
+/// Writes or takes away the rows of one value of a resource version, by its facility and number.
+pub(crate) fn change(
+    tx: &mut dyn Execute,
+    what: Change,
+    kind: ResourceType,
+    (facility, rid): (i64, i64),
+    value: &Value,
+) -> Result<()> {
     let number = i64::from(kind.number());
+    let facility = Arg::Int(facility);
     match value {
         Value::Token { param, system, code } => {
             let (hash, system) = (token_hash(code), system_hash(system));
-            row(tx, what, TOKEN, &[p(param), number.into(), hash.into(), rid.into(), system.into()])
+            row(tx, what, TOKEN, &[p(param), number.into(), hash.into(), rid.into(), system.into(), facility])
         }
         Value::Second { param, system, code } => {
             let (hash, system) = (token_hash(code), system_hash(system));
             let param = i64::from(param.0) + SECOND;
-            row(tx, what, TOKEN, &[param.into(), number.into(), hash.into(), rid.into(), system.into()])
+            row(tx, what, TOKEN, &[param.into(), number.into(), hash.into(), rid.into(), system.into(), facility])
         }
         Value::Shown { param, text } => {
             let (param, folded) = (i64::from(param.0) + SHOWN, folded(text));
-            row(tx, what, TEXT, &[param.into(), number.into(), rid.into(), (&folded).into(), 0.into()])
+            row(tx, what, TEXT, &[param.into(), number.into(), rid.into(), (&folded).into(), 0.into(), facility])
         }
         Value::Text { param, text } => {
             let (folded, exact) = (folded(text), token_hash(text));
-            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), exact.into()])
+            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), exact.into(), facility])
         }
         Value::Joined { param, text } => {
             let folded = folded(text);
-            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), 0.into()])
+            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), 0.into(), facility])
         }
-        Value::Uri { param, uri } => row(tx, what, TEXT, &[p(param), number.into(), rid.into(), uri.into(), 0.into()]),
+        Value::Uri { param, uri } => {
+            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), uri.into(), 0.into(), facility])
+        }
         Value::Date { param, low, high } => {
-            row(tx, what, DATE, &[p(param), number.into(), rid.into(), (*low).into(), (*high).into()])
+            row(tx, what, DATE, &[p(param), number.into(), rid.into(), (*low).into(), (*high).into(), facility])
         }
         Value::Quantity { param, low, high, system, unit } => {
             let (system, unit) = (system_hash(system), system_hash(unit));
-            let args = [p(param), number.into(), rid.into(), (*low).into(), (*high).into(), system.into(), unit.into()];
-            row(tx, what, QUANTITY, &args)
+            let (low, high) = ((*low).into(), (*high).into());
+            row(
+                tx,
+                what,
+                QUANTITY,
+                &[p(param), number.into(), rid.into(), low, high, system.into(), unit.into(), facility],
+            )
         }
         Value::Reference { param, target, id } => {
             let (target, key) = (i64::from(target.number()), token_hash(id));
-            row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), target.into(), key.into()])
+            row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), target.into(), key.into(), facility])
         }
         Value::Url { param, url } => {
             let key = token_hash(url);
-            row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), 0.into(), key.into()])
+            row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), 0.into(), key.into(), facility])
         }
-        Value::Pair { param, first, second } => pair(tx, what, (p(param), number, rid), first, second),
+        Value::Pair { param, first, second } => pair(tx, what, (p(param), number, rid, facility), first, second),
     }
 }
 
@@ -215,30 +229,38 @@ struct Table {
 }
 
 const TOKEN: &Table = &Table {
-    add: "INSERT INTO index_token(param, type, hash, rid, system) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_token WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND system = ?5",
+    add: "INSERT INTO index_token(param, type, hash, rid, system, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT DO NOTHING",
+    remove: "DELETE FROM index_token WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND system = ?5
+        AND facility = ?6",
 };
 const TEXT: &Table = &Table {
-    add: "INSERT INTO index_text(param, type, rid, folded, exact) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_text WHERE param = ?1 AND type = ?2 AND rid = ?3 AND folded = ?4 AND exact = ?5",
+    add: "INSERT INTO index_text(param, type, rid, folded, exact, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT DO NOTHING",
+    remove: "DELETE FROM index_text WHERE param = ?1 AND type = ?2 AND rid = ?3 AND folded = ?4 AND exact = ?5
+        AND facility = ?6",
 };
 const DATE: &Table = &Table {
-    add: "INSERT INTO index_date(param, type, rid, low, high) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_date WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5",
+    add: "INSERT INTO index_date(param, type, rid, low, high, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT DO NOTHING",
+    remove: "DELETE FROM index_date WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
+        AND facility = ?6",
 };
 const QUANTITY: &Table = &Table {
-    add: "INSERT INTO index_quantity(param, type, rid, low, high, system, unit) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-        ON CONFLICT DO NOTHING",
+    add: "INSERT INTO index_quantity(param, type, rid, low, high, system, unit, facility)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
     remove: "DELETE FROM index_quantity WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
-        AND system = ?6 AND unit = ?7",
+        AND system = ?6 AND unit = ?7 AND facility = ?8",
 };
 const REFERENCE: &Table = &Table {
-    add: "INSERT INTO index_reference(param, type, rid, target, key) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_reference WHERE param = ?1 AND type = ?2 AND rid = ?3 AND target = ?4 AND key = ?5",
+    add: "INSERT INTO index_reference(param, type, rid, target, key, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT DO NOTHING",
+    remove: "DELETE FROM index_reference WHERE param = ?1 AND type = ?2 AND rid = ?3 AND target = ?4 AND key = ?5
+        AND facility = ?6",
 };
 
 fn row(tx: &mut dyn Execute, what: Change, table: &Table, args: &[Arg<'_>]) -> Result<()> {
-    tx.run(if what == Change::Add { table.add } else { table.remove }, args).map(drop)
+    tx.push(if what == Change::Add { table.add } else { table.remove }, args)
 }
 
 /// The columns of a pair's second value.
@@ -278,7 +300,7 @@ impl SecondColumns {
 fn pair(
     tx: &mut dyn Execute,
     what: Change,
-    (param, number, rid): (Arg<'_>, i64, i64),
+    (param, number, rid, facility): (Arg<'_>, i64, i64, Arg<'_>),
     first: &(String, String),
     second: &Value,
 ) -> Result<()> {
@@ -289,12 +311,13 @@ fn pair(
     super::codec::encode_one(&mut said, second);
     let n = token_hash(&format!("{}\u{1f}{said}", first.0));
     if what == Change::Remove {
-        let remove = "DELETE FROM index_pair WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND n = ?5";
-        return tx.run(remove, &[param, number.into(), hash.into(), rid.into(), n.into()]).map(drop);
+        let remove = "DELETE FROM index_pair WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND n = ?5
+            AND facility = ?6";
+        return tx.push(remove, &[param, number.into(), hash.into(), rid.into(), n.into(), facility]);
     }
-    tx.run(
-        "INSERT INTO index_pair(param, type, hash, rid, n, system, low, high, second, unit, folded)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+    tx.push(
+        "INSERT INTO index_pair(param, type, hash, rid, n, system, low, high, second, unit, folded, facility)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
         &[
             param,
             number.into(),
@@ -307,9 +330,9 @@ fn pair(
             c.second.into(),
             c.unit.into(),
             (&c.folded).into(),
+            facility,
         ],
     )
-    .map(drop)
 }
 
 /// Writes or takes away the rows of all values.
@@ -317,12 +340,12 @@ pub(crate) fn change_all(
     tx: &mut dyn Execute,
     what: Change,
     kind: ResourceType,
-    rid: i64,
+    at: (i64, i64),
     encoded: &str,
     place: i64,
 ) -> Result<()> {
     for value in super::codec::decode(encoded).ok_or(Error::Damaged(place))? {
-        change(tx, what, kind, rid, &value)?;
+        change(tx, what, kind, at, &value)?;
     }
     Ok(())
 }
