@@ -153,6 +153,7 @@ const FLOATS: [(&str, &str); 9] = [
     ("crates/exchange/synth/src/work.rs", "the share of defects asked for on the command line"),
     ("crates/kernel/ui/src/http/request.rs", "weights of Accept and Accept-Language"),
     ("crates/kernel/places/src/shapes.rs", "longitudes and latitudes"),
+    ("crates/apps/fhir/src/near.rs", "latitudes and longitudes"),
     ("crates/apps/hoc/src/overview/map.rs", "pixels"),
     ("crates/apps/hoc/src/export.rs", "cells of a spreadsheet are doubles; the exact number is in the CSV"),
     ("crates/apps/record/src/view.rs", "pixels"),

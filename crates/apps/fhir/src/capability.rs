@@ -120,6 +120,12 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
             l.item_text(&format!("{}:{}", kind.name(), param.code));
         }
     });
+    w.list("searchRevInclude", |l| {
+        l.item_text("*");
+        for (source, param) in referring(kind) {
+            l.item_text(&format!("{}:{}", source.name(), param.code));
+        }
+    });
     w.list("searchParam", |l| {
         for param in searched(kind) {
             l.item(|w| {
@@ -133,20 +139,27 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
                 w.text("name", name).text("definition", definition);
             });
         }
-        if kind == ResourceType::PATIENT {
+        if matches!(kind, ResourceType::PATIENT | ResourceType::ENCOUNTER) {
             l.item(|w| {
-                w.text("name", "everything");
-                w.text("definition", "http://hl7.org/fhir/OperationDefinition/Patient-everything");
+                let definition = format!("http://hl7.org/fhir/OperationDefinition/{}-everything", kind.name());
+                w.text("name", "everything").text("definition", &definition);
             });
         }
     });
+}
+
+/// Parameters by which resources of other types refer to those of `kind` by name.
+fn referring(kind: ResourceType) -> impl Iterator<Item = (ResourceType, &'static SearchParam)> {
+    let all = ResourceType::all().filter(|k| stored(*k));
+    all.flat_map(|source| definitions::r4().params_of(source.name()).map(move |p| (source, p)))
+        .filter(move |(_, p)| p.kind == ParamKind::Reference && p.targets.contains(&kind.name()))
 }
 
 /// The parameters that a search of a type understands.
 fn searched(kind: ResourceType) -> impl Iterator<Item = &'static SearchParam> {
     definitions::r4()
         .params_of(kind.name())
-        .filter(|p| p.kind != ParamKind::Special && (p.kind != ParamKind::Composite || p.components.len() == 2))
+        .filter(|p| p.code != "_query" && (p.kind != ParamKind::Special || matches!(p.code, "near" | "_filter")))
 }
 
 fn kind_code(kind: ParamKind) -> &'static str {

@@ -1,13 +1,15 @@
 //! Parameters as clauses: what a name, a modifier and a value ask. R4 §3.1.1.
 
-use crate::moment;
 use crate::query::{plain, split};
 use crate::refusal::Refusal;
+use crate::units;
+use crate::{moment, near};
 use mach_base::limits;
 use mach_fhir::definitions::{Definitions, ParamKind, SearchParam};
 use mach_fhir::index::Param;
 use mach_fhir::search::Target;
 use mach_fhir::{ResourceType, definitions};
+use mach_store::search::value::{second_param, shown_param};
 use mach_store::search::{Clause, Table, TextTest};
 
 /// Why a parameter makes no clause.
@@ -26,6 +28,9 @@ impl From<Refusal> for Wrong {
 }
 
 type Made = Result<Clause, Wrong>;
+
+/// What `ew` of `_filter` is read as: no modifier that a query can have.
+pub const ENDS: &str = "\u{1}ends";
 
 /// Reads parameters of one server.
 pub struct Reading<'a> {
@@ -118,6 +123,8 @@ impl<'a> Reading<'a> {
             ParamKind::String => match modifier {
                 "" => Ok(text(number, TextTest::Starts(words(name, value)?))),
                 "contains" => Ok(text(number, TextTest::Contains(words(name, value)?))),
+                // `_filter` alone asks so.
+                ENDS => Ok(text(number, TextTest::Ends(words(name, value)?))),
                 "exact" => Ok(text(number, TextTest::Exact(mach_base::text::nfc(&plain(value))))),
                 _ => Err(no_modifier(name, modifier)),
             },
@@ -129,9 +136,10 @@ impl<'a> Reading<'a> {
                 let (range, _) = moment::number_range(value).map_err(|r| r.at(name))?;
                 Ok(Clause::Quantity { param: number, range, system: None, unit: None })
             }
-            ParamKind::Quantity if modifier.is_empty() => quantity(number, name, value),
+            ParamKind::Quantity if modifier.is_empty() => units::quantity(number, name, value, false),
             ParamKind::Reference => self.reference(param, name, modifier, value),
             ParamKind::Composite if modifier.is_empty() => self.composite(param, name, value),
+            ParamKind::Special if param.code == "near" && modifier.is_empty() => near::near(number, name, value),
             ParamKind::Special => Err(Refusal::unsupported(format!("`{name}` is not supported")).at(name)),
             ParamKind::Date | ParamKind::Number | ParamKind::Quantity | ParamKind::Composite => {
                 Err(no_modifier(name, modifier))
@@ -246,27 +254,42 @@ impl<'a> Reading<'a> {
 
     fn composite(&self, param: &SearchParam, name: &str, value: &str) -> Result<Clause, Refusal> {
         let parts = split(value, '$');
-        if parts.len() != param.components.len() || parts.len() != 2 {
-            let how = match param.components.len() {
-                2 => Refusal::invalid(format!("`{name}`: write two values with `$` between them")),
-                _ => Refusal::unsupported(format!("`{name}` has more than two parts, which is not supported")),
-            };
-            return Err(how.at(name));
+        let wanted = param.components.len();
+        if parts.len() != wanted || !matches!(wanted, 2 | 3) {
+            let how = format!("`{name}`: write {wanted} values with `$` between them");
+            return Err(Refusal::invalid(how).at(name));
         }
-        let component = |n: usize| {
-            let url = param.components[n].0;
-            self.definitions.params.iter().find(|p| p.url == url)
-        };
-        let (Some(first), Some(second)) = (component(0), component(1)) else {
-            return Err(Refusal::unsupported(format!("`{name}` is not supported")).at(name));
-        };
-        let (system, code) = match self.value(first, name, "", &parts[0])? {
-            Clause::Token { system, code: Some(code), .. } => (system, code),
-            Clause::Reference { target: Some(kind), id, .. } => (Some(kind.name().to_owned()), id),
-            _ => return Err(Refusal::invalid(format!("`{name}`: the first value must be a code")).at(name)),
-        };
-        let second = Box::new(self.value(second, name, "", &parts[1])?);
-        Ok(Clause::Pair { param: Param(param.number), system, code, second })
+        let mut components = Vec::with_capacity(wanted);
+        for (url, _) in &param.components {
+            let component = self.definitions.params.iter().find(|p| p.url == *url);
+            components
+                .push(component.ok_or_else(|| Refusal::unsupported(format!("`{name}` is not supported")).at(name))?);
+        }
+        let number = Param(param.number);
+        let mut any = Vec::new();
+        // A value may be told as several ways to the same thing: an id as that of several types, a unit as others.
+        for first in alternatives(self.value(components[0], name, "", &parts[0])?) {
+            let (system, code) = match first {
+                Clause::Token { system, code: Some(code), .. } => (system, code),
+                Clause::Reference { target, id, .. } => (target.map(|kind| kind.name().to_owned()), id),
+                Clause::Url { .. } => continue,
+                _ => return Err(Refusal::invalid(format!("`{name}`: the first value must be a code")).at(name)),
+            };
+            if wanted == 3 {
+                let range = |n: usize| moment::number_range(&parts[n]).map(|(range, _)| range).map_err(|r| r.at(name));
+                any.push(Clause::Triple { param: number, system, code, first: range(1)?, second: range(2)? });
+                continue;
+            }
+            let second = match components[1].kind {
+                ParamKind::Quantity => units::quantity(number, name, &parts[1], true)?,
+                _ => self.value(components[1], name, "", &parts[1])?,
+            };
+            for second in alternatives(second) {
+                let (system, code) = (system.clone(), code.clone());
+                any.push(Clause::Pair { param: number, system, code, second: Box::new(second) });
+            }
+        }
+        Ok(one_or_any(any))
     }
 
     /// `subject:Patient.name=x`.
@@ -321,6 +344,20 @@ impl<'a> Reading<'a> {
         Ok(Clause::Referred { source, param: Param(param.number), clause })
     }
 
+    /// What places a resource of type `kind` in the compartment of some Patient; `None` where that type is never in one.
+    pub fn of_someone(&self, kind: ResourceType) -> Option<Clause> {
+        if kind == ResourceType::PATIENT {
+            return Some(Clause::EVERYTHING);
+        }
+        let params = self.definitions.compartment("Patient", kind.name())?.iter();
+        let any = params.filter_map(|code| self.definitions.param(kind.name(), code)).map(|p| Clause::Chain {
+            param: Param(p.number),
+            target: ResourceType::PATIENT,
+            clause: Box::new(Clause::EVERYTHING),
+        });
+        Some(one_or_any(any.collect()))
+    }
+
     /// What places a resource of type `kind` in the compartment of `of`/`id`; `None` where that type is never in it.
     pub fn compartment(&self, of: &str, id: &str, kind: ResourceType) -> Option<Clause> {
         let target = ResourceType::parse(of)?;
@@ -337,6 +374,13 @@ impl<'a> Reading<'a> {
             return None;
         }
         Some(one_or_any(any))
+    }
+}
+
+fn alternatives(clause: Clause) -> Vec<Clause> {
+    match clause {
+        Clause::Any(of) => of,
+        one => vec![one],
     }
 }
 
@@ -419,30 +463,27 @@ fn token(param: Param, name: &str, value: &str) -> Result<Clause, Refusal> {
     Ok(Clause::Token { param, system, code, second: false })
 }
 
-fn quantity(param: Param, name: &str, value: &str) -> Result<Clause, Refusal> {
-    let parts: Vec<String> = split(value, '|').iter().map(|p| plain(p)).collect();
-    let (range, _) = moment::number_range(&parts[0]).map_err(|r| r.at(name))?;
-    let some = |n: usize| parts.get(n).filter(|p| !p.is_empty()).cloned();
-    match parts.len() {
-        1 | 3 => Ok(Clause::Quantity { param, range, system: some(1), unit: some(2) }),
-        _ => Err(Refusal::invalid(format!("`{name}`: write `number|system|code` or `number||code`")).at(name)),
-    }
-}
-
-/// Tables in which values of a parameter may stand.
-fn tables(kind: ParamKind) -> &'static [Table] {
-    match kind {
-        ParamKind::Token => &[Table::Token],
-        ParamKind::String | ParamKind::Uri => &[Table::Text],
-        ParamKind::Date => &[Table::Date],
-        ParamKind::Number | ParamKind::Quantity => &[Table::Quantity],
-        ParamKind::Reference => &[Table::Reference],
-        ParamKind::Composite | ParamKind::Special => &[Table::Pair],
+/// That a resource has a value of the parameter: in whichever table it may stand. A concept of words alone and a reference
+/// by identifier are values too.
+fn has(param: &SearchParam) -> Clause {
+    let number = Param(param.number);
+    let stands = |param: Param, tables: &'static [Table]| Clause::Has { param, tables };
+    match param.kind {
+        ParamKind::Token => {
+            Clause::Any(vec![stands(number, &[Table::Token]), stands(shown_param(number), &[Table::Text])])
+        }
+        ParamKind::Reference => {
+            Clause::Any(vec![stands(number, &[Table::Reference]), stands(second_param(number), &[Table::Token])])
+        }
+        ParamKind::String | ParamKind::Uri => stands(number, &[Table::Text]),
+        ParamKind::Date => stands(number, &[Table::Date]),
+        ParamKind::Number | ParamKind::Quantity => stands(number, &[Table::Quantity]),
+        ParamKind::Composite | ParamKind::Special => stands(number, &[Table::Pair]),
     }
 }
 
 fn missing(param: &SearchParam, name: &str, value: &str) -> Made {
-    let has = Clause::Has { param: Param(param.number), tables: tables(param.kind) };
+    let has = has(param);
     match value {
         "false" => Ok(has),
         "true" => Ok(Clause::Not(Box::new(has))),

@@ -1,13 +1,15 @@
 //! What a resource is found by, from its tree to the store's values.
 
 use crate::refusal::Refusal;
+use crate::units::{UCUM, based};
 use mach_fhir::definitions::{self, ParamKind};
 use mach_fhir::index::Param;
+use mach_fhir::path::quantity::base_units;
 use mach_fhir::search::SearchValue;
 use mach_fhir::{Decimal, ResourceType, Tree};
 use mach_store::resources::Value;
 use mach_store::search::number::sortable;
-use mach_store::search::value::UNIT_TEXT;
+use mach_store::search::value::{CANONICAL, UNIT_TEXT};
 
 /// Seconds by which local minutes are ahead of UTC.
 const LOCAL: i64 = 7 * 3600;
@@ -76,6 +78,7 @@ fn push(out: &mut Vec<Value>, param: Param, value: &SearchValue<'_>, base: &str,
         SearchValue::Text { text, .. } => out.push(Value::Text { param, text: mach_base::text::nfc(text) }),
         SearchValue::Quantity { code, unit, .. } => {
             out.extend(single(param, value, base));
+            out.extend(in_base_units(param, value));
             // The printed unit finds it too, where it is not the code itself.
             if let (Some(unit), Some(Value::Quantity { low, high, .. })) = (unit, single(param, value, base))
                 && code.as_ref() != Some(unit)
@@ -90,13 +93,47 @@ fn push(out: &mut Vec<Value>, param: Param, value: &SearchValue<'_>, base: &str,
             }
         }
         SearchValue::Composite(parts) => {
+            if let [first, second, third] = parts.as_slice() {
+                return triples(out, param, [first, second, third]);
+            }
             let [first, second] = parts.as_slice() else { return };
             for first in first.iter().filter_map(first_of_pair) {
                 let seconds = second.iter().filter_map(|s| single(param, s, base));
                 out.extend(seconds.map(|s| Value::Pair { param, first: first.clone(), second: Box::new(s) }));
             }
         }
+        SearchValue::Position { latitude, longitude } => {
+            if let Some(numbers) = crate::near::kept(*latitude, *longitude) {
+                out.push(Value::Triple { param, first: Default::default(), numbers });
+            }
+        }
         other => out.extend(single(param, other, base)),
+    }
+}
+
+/// A quantity with a UCUM code in base units, where its own is none: what is compared across units.
+fn in_base_units(param: Param, value: &SearchValue<'_>) -> Option<Value> {
+    let SearchValue::Quantity { low, high, system, code: Some(code), .. } = value else { return None };
+    if system.as_deref() != Some(UCUM) || base_units(code)?.is_itself() {
+        return None;
+    }
+    let (low, high) = written(*low, *high);
+    let (low, high, unit) = based(code, low, high)?;
+    Some(Value::Quantity { param, low, high, system: CANONICAL.to_owned(), unit })
+}
+
+/// A code and two numbers of one element.
+fn triples(out: &mut Vec<Value>, param: Param, [first, second, third]: [&Vec<SearchValue<'_>>; 3]) {
+    let number = |value: &SearchValue<'_>| match value {
+        SearchValue::Number { low, high } => Some(ends(*low, *high).0),
+        _ => None,
+    };
+    for first in first.iter().filter_map(first_of_pair) {
+        for a in second.iter().filter_map(number) {
+            for b in third.iter().filter_map(number) {
+                out.push(Value::Triple { param, first: first.clone(), numbers: [a, b, 0] });
+            }
+        }
     }
 }
 
@@ -147,10 +184,16 @@ fn owned(text: &Option<std::borrow::Cow<'_, str>>) -> String {
     text.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-/// The ends of a value as sortable numbers. A number as written stands for itself (R4: prefixes take it as exact); what it
-/// may mean by its last digit is taken off again, and only ranges stay ranges.
+/// The ends of a value as sortable numbers.
 fn ends(low: Option<Decimal>, high: Option<Decimal>) -> (i64, i64) {
     let code = |d: Decimal| sortable(d.units(), d.scale());
+    let (low, high) = written(low, high);
+    (low.map_or(i64::MIN, code), high.map_or(i64::MAX, code))
+}
+
+/// The ends of a value. A number as written stands for itself (R4: prefixes take it as exact); what it may mean by its last
+/// digit is taken off again, and only ranges stay ranges.
+fn written(low: Option<Decimal>, high: Option<Decimal>) -> (Option<Decimal>, Option<Decimal>) {
     if let (Some(low), Some(high)) = (low, high)
         && low.scale() == high.scale()
         && low.scale() > 0
@@ -159,9 +202,9 @@ fn ends(low: Option<Decimal>, high: Option<Decimal>) -> (i64, i64) {
         && low.units() % 10 != 0
         && let Some(exact) = Decimal::new(low.units() + 5, low.scale())
     {
-        return (code(exact), code(exact));
+        return (Some(exact), Some(exact));
     }
-    (low.map_or(i64::MIN, code), high.map_or(i64::MAX, code))
+    (low, high)
 }
 
 #[cfg(test)]

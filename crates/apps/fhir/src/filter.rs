@@ -1,12 +1,15 @@
-//! `_filter`: a search as an expression. R4 §3.1.3, the part that has a meaning here: `eq ne co sw ew gt lt ge le ap sa eb
-//! pr in re`, `and`, `or`, `not(…)`, brackets, chains with dots. `po`, `ss`, `sb`, `ni` and element filters (`[…]`) are refused.
+//! `_filter`: a search as an expression. R4 §3.1.3: `eq ne co sw ew gt lt ge le ap sa eb pr po ss sb in ni re`, `and`, `or`,
+//! `not(…)`, brackets, chains with dots, and filters of a reference's target (`subject[active eq true].name co x`). Filters of
+//! elements that are no references are refused: the index does not know which values stand in one element.
 
-use crate::clauses::{Reading, Wrong};
+use crate::clauses::{ENDS, Reading, Wrong};
+use crate::moment;
 use crate::refusal::Refusal;
 use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_fhir::definitions::ParamKind;
-use mach_store::search::Clause;
+use mach_fhir::index::Param;
+use mach_store::search::{Clause, Compare, Range};
 
 /// The expression as a clause on resources of type `kind`.
 pub fn clause(reading: &Reading<'_>, kind: ResourceType, text: &str) -> Result<Clause, Wrong> {
@@ -47,7 +50,10 @@ fn tokens(text: &str) -> Result<Vec<String>, Refusal> {
                 }
                 tokens.push(token);
             }
-            '[' | ']' => return Err(Refusal::unsupported("`_filter`: `[…]` is not supported").at("_filter")),
+            '[' | ']' => {
+                chars.next();
+                tokens.push(c.to_string());
+            }
             _ => {
                 let mut token = String::new();
                 while let Some(c) = chars.peek().copied().filter(|c| !matches!(c, ' ' | '(' | ')' | '"' | '[' | ']')) {
@@ -122,11 +128,72 @@ impl Parser<'_, '_> {
                 Ok(Clause::Not(Box::new(inner)))
             }
             name => {
-                let (name, op) = (name.to_owned(), self.next()?);
-                let value = self.next()?;
+                let name = name.to_owned();
+                if self.peek() == Some("[") {
+                    return self.filtered(&name);
+                }
+                let (op, value) = (self.next()?, self.next()?);
                 self.compare(&name, &op, value.strip_prefix('"').unwrap_or(&value))
             }
         }
+    }
+
+    /// `subject[active eq true].name co x`: both hold of one and the same target.
+    fn filtered(&mut self, name: &str) -> Result<Clause, Wrong> {
+        let param = self.reading.param(self.kind, name)?;
+        if param.kind != ParamKind::Reference {
+            let how = format!("`_filter`: `{name}[…]` is supported where `{name}` is a reference");
+            return Err(Refusal::unsupported(how).at("_filter").into());
+        }
+        let begin = self.at + 1;
+        let (mut any, mut wrong, mut end) = (Vec::new(), None, None);
+        for target in self.reading.targets(param) {
+            let mut there = Self {
+                reading: self.reading,
+                kind: target,
+                tokens: std::mem::take(&mut self.tokens),
+                at: begin,
+                depth: self.depth + 1,
+            };
+            let read = there.target();
+            let at = there.at;
+            self.tokens = there.tokens;
+            match read {
+                Ok(clause) => {
+                    end = Some(at);
+                    any.push(Clause::Chain { param: Param(param.number), target, clause: Box::new(clause) });
+                }
+                Err(Wrong::Unknown(text)) => wrong = wrong.or(Some(Wrong::Unknown(text))),
+                Err(refused) => wrong = Some(refused),
+            }
+        }
+        match (end, wrong) {
+            (Some(end), _) => {
+                self.at = end;
+                Ok(Clause::Any(any))
+            }
+            (None, wrong) => Err(wrong.unwrap_or_else(|| Wrong::Refused(self::wrong("nothing can be filtered there")))),
+        }
+    }
+
+    /// What stands after the `[` of one target: a filter, `]`, and what is asked of the same one.
+    fn target(&mut self) -> Result<Clause, Wrong> {
+        let filter = self.any()?;
+        if self.next()? != "]" {
+            return Err(wrong("a `[` is not closed").into());
+        }
+        let path = self.next()?;
+        let Some(rest) = path.strip_prefix('.').filter(|r| !r.is_empty()) else {
+            return Err(wrong("after `]` comes `.` and a parameter").into());
+        };
+        let rest = rest.to_owned();
+        let asked = if self.peek() == Some("[") {
+            self.filtered(&rest)?
+        } else {
+            let (op, value) = (self.next()?, self.next()?);
+            self.compare(&rest, &op, value.strip_prefix('"').unwrap_or(&value))?
+        };
+        Ok(Clause::All(vec![filter, asked]))
     }
 
     fn close(&mut self) -> Result<(), Refusal> {
@@ -152,10 +219,25 @@ impl Parser<'_, '_> {
                 "false" => read(&format!("{name}:missing"), "true"),
                 _ => Err(wrong("`pr` is followed by `true` or `false`").into()),
             },
+            "ew" if is_text => read(&format!("{name}:{ENDS}"), &escaped),
             "in" => read(&format!("{name}:in"), &escaped),
+            "ni" => Ok(Clause::Not(Box::new(read(&format!("{name}:in"), &escaped)?))),
+            "ss" => read(&format!("{name}:above"), &escaped),
+            "sb" => read(&format!("{name}:below"), &escaped),
+            "po" => self.overlaps(name, of, value),
             _ => Err(Refusal::unsupported(format!("`_filter`: the operator `{op}` is not supported"))
                 .at("_filter")
                 .into()),
         }
+    }
+
+    /// `date po 2026-03`: the times have some moment in common.
+    fn overlaps(&self, name: &str, of: Option<ParamKind>, value: &str) -> Result<Clause, Wrong> {
+        if of != Some(ParamKind::Date) {
+            return Err(wrong(&format!("`po` asks dates, which `{name}` is not")).into());
+        }
+        let param = self.reading.param(self.kind, name)?;
+        let (low, high) = moment::seconds(value).ok_or_else(|| wrong(&format!("`{value}` is no date")))?;
+        Ok(Clause::Date { param: Param(param.number), range: Range { compare: Compare::Ap, low, high } })
     }
 }

@@ -17,6 +17,7 @@ use mach_store::sql::Query;
 use mach_store::{Reader, Store};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use std::time::Instant;
 
 /// Resource versions asked about in one statement.
 const TOGETHER: usize = 400;
@@ -92,34 +93,48 @@ fn total(on: &mut dyn Query, ask: &Ask, search: &Search, (hits, more): (usize, b
     })
 }
 
-/// Matches whose texts hold the words, found by looking through the bodies.
+/// Matches whose texts hold the words, found by looking through the bodies, some at a time. The total is told where all
+/// could be looked through in the time that a search has.
 fn with_words(on: &mut dyn Query, ask: &Ask, search: &Search, (seq, began): (i64, i64)) -> Result<Page, Refusal> {
+    let start = Instant::now();
     let mut kept: Vec<Hit> = Vec::new();
-    let mut after: Option<Hit> = None;
-    let mut seen = 0;
+    let mut after: Option<Hit> = search.page.as_ref().map(|t| t.after.clone());
+    let known = search.page.as_ref().map(|t| t.total);
+    let counts = known.is_none() && search.total != Total::None;
+    let mut counted = 0_i64;
+    let mut whole = false;
     loop {
         let hits = search::page(on, ask, &search.sorts, after.as_ref(), TOGETHER)?;
-        seen += hits.len();
-        if seen > limits::FHIR_TEXT_SCAN {
-            let text = format!("more than {} resources to look through: narrow the search", limits::FHIR_TEXT_SCAN);
-            return Err(Refusal::too_costly(text));
-        }
         let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
         for (hit, resource) in hits.iter().zip(resources::of_rids(on, &rids)?) {
             if holds_words(&resource, &search.words) {
-                kept.push(hit.clone());
+                counted += 1;
+                if kept.len() <= search.count {
+                    kept.push(hit.clone());
+                }
             }
         }
-        after = hits.last().cloned();
         if hits.len() < TOGETHER {
+            whole = true;
             break;
         }
+        let has_page = kept.len() > search.count;
+        if has_page && !counts {
+            break;
+        }
+        if start.elapsed() > limits::FHIR_PATIENCE {
+            if has_page && search.total == Total::Usual {
+                break;
+            }
+            let text = format!(
+                "looking through the texts takes more than {} s: narrow the search by another parameter",
+                limits::FHIR_PATIENCE.as_secs()
+            );
+            return Err(Refusal::too_costly(text));
+        }
+        after = hits.into_iter().next_back();
     }
-    let total = Some(i64::try_from(kept.len()).unwrap_or(i64::MAX));
-    if let Some(token) = &search.page {
-        let at = kept.iter().position(|h| h.rid == token.after.rid).map_or(kept.len(), |n| n + 1);
-        kept.drain(..at);
-    }
+    let total = known.unwrap_or_else(|| Some(counted).filter(|_| whole && counts));
     let more = search.count > 0 && kept.len() > search.count;
     kept.truncate(search.count);
     let next = kept.last().filter(|_| more).map(|last| PageToken { seq, began, total, after: last.clone() });

@@ -22,6 +22,7 @@ mod found;
 mod links;
 pub mod load;
 mod moment;
+mod near;
 mod operations;
 mod patch;
 mod query;
@@ -33,6 +34,7 @@ mod serve;
 mod state;
 mod structure;
 mod token;
+mod units;
 mod write;
 
 use axum::extract::DefaultBodyLimit;

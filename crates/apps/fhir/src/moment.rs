@@ -136,25 +136,40 @@ pub fn number_range(text: &str) -> Result<(Range, Decimal), Refusal> {
     Ok((range_of(compare, value, step), value))
 }
 
+/// Half of the last digit of a number as it is written, prefix aside; `None` where it has none.
+pub fn half_digit(text: &str) -> Option<Decimal> {
+    decimal(prefix(text).1)?.1
+}
+
 /// The range that a prefix, a value and half of its last digit mean.
 pub fn range_of(compare: Compare, value: Decimal, step: Option<Decimal>) -> Range {
-    let code = |d: Decimal| sortable(d.units(), d.scale());
-    let around = |step: Option<Decimal>| {
-        let low = step.and_then(|s| value.checked_sub(s)).map_or(code(value), code);
-        // The upper end itself belongs to the next number.
-        let high = step.and_then(|s| value.checked_add(s)).map_or(code(value), |d| code(d) - 1);
-        (low, high.max(low))
-    };
-    let (low, high) = match compare {
-        Compare::Eq | Compare::Ne => around(step),
-        Compare::Ap => {
-            let tenth = Decimal::new(1, 1).and_then(|t| value.abs().checked_mul(t));
-            let (low, high) = (tenth.and_then(|t| value.checked_sub(t)), tenth.and_then(|t| value.checked_add(t)));
-            (low.map_or(code(value), code), high.map_or(code(value), code))
+    let exact = sortable(value.units(), value.scale());
+    range_in(compare, value, step, &Some).unwrap_or(Range { compare, low: exact, high: exact })
+}
+
+/// The same in another unit, `into` which numbers are brought; `None` where they have too many digits for that.
+pub fn range_in(
+    compare: Compare,
+    value: Decimal,
+    step: Option<Decimal>,
+    into: &dyn Fn(Decimal) -> Option<Decimal>,
+) -> Option<Range> {
+    let code = |d: Decimal| into(d).map(|d| sortable(d.units(), d.scale()));
+    let exact = code(value)?;
+    let (low, high) = match (compare, step) {
+        (Compare::Eq | Compare::Ne, Some(step)) => {
+            let low = code(value.checked_sub(step)?)?;
+            // The upper end itself belongs to the next number.
+            let high = code(value.checked_add(step)?)? - 1;
+            (low, high.max(low))
         }
-        _ => (code(value), code(value)),
+        (Compare::Ap, _) => {
+            let tenth = value.abs().checked_mul(Decimal::new(1, 1)?)?;
+            (code(value.checked_sub(tenth)?)?, code(value.checked_add(tenth)?)?)
+        }
+        _ => (exact, exact),
     };
-    Range { compare, low, high }
+    Some(Range { compare, low, high })
 }
 
 /// A number and half of its last digit. `1e2` is 95 to 105 (R4 §3.1.1.4.6).

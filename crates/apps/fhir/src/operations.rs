@@ -25,8 +25,14 @@ use mach_fhir::{ResourceType, Tree};
 pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, Refusal> {
     let on: Vec<&str> = on.iter().map(String::as_str).collect();
     match (name, on.as_slice()) {
-        ("$everything", ["Patient", id]) => everything(asked, (*id).to_owned()).await,
-        ("$meta", [kind, id]) => meta(asked, type_of(kind)?, (*id).to_owned()).await,
+        ("$everything", ["Patient"]) => everything(asked, None).await,
+        ("$everything", [kind @ ("Patient" | "Encounter"), id]) => {
+            everything(asked, Some((type_of(kind)?, (*id).to_owned()))).await
+        }
+        ("$meta", [kind, id]) => meta(asked, type_of(kind)?, (*id).to_owned(), None).await,
+        ("$meta", [kind, id, "_history", version]) => {
+            meta(asked, type_of(kind)?, (*id).to_owned(), Some((*version).to_owned())).await
+        }
         ("$meta-add", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), true).await,
         ("$meta-delete", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), false).await,
         ("$validate", [kind] | [kind, _]) => validate(asked, type_of(kind)?).await,
@@ -37,8 +43,8 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
     }
 }
 
-/// The whole record of a patient: the compartment, and what it refers to.
-async fn everything(asked: Asked, id: String) -> Result<Response, Refusal> {
+/// The whole record of a patient or of an encounter: its compartment, and what that refers to; of all patients, page by page.
+async fn everything(asked: Asked, of: Option<(ResourceType, String)>) -> Result<Response, Refusal> {
     let decision = asked.caller.decide(&asked.house, Act::ReadFhir).await?;
     let mut pairs = Vec::new();
     let mut paged = false;
@@ -57,25 +63,32 @@ async fn everything(asked: Asked, id: String) -> Result<Response, Refusal> {
         }
     }
     blocking(move || {
-        let place = Place::Compartment("Patient".to_owned(), id.clone(), None);
+        let place = match &of {
+            Some((kind, id)) => Place::Compartment(kind.name().to_owned(), id.clone(), None),
+            None => Place::Everyone,
+        };
+        let path = of.as_ref().map_or("Patient".to_owned(), |(kind, id)| format!("{}/{id}", kind.name()));
         let reading = Reading::new(&asked.caller.base);
         let mut search = Search::read(&reading, &place, &pairs, asked.caller.handling)?;
-        if !paged {
+        if !paged && of.is_some() {
             search.count = limits::FHIR_COUNTED;
         }
         // Whatever the record refers to and is nobody's record itself: who, where, with what.
         let what = search.asked.iter().filter_map(|(kind, _)| references(&reading, *kind, None)).collect();
         search.includes.push(Include { what, back: false, iterate: false });
         let mut reader = asked.store.read(&decision)?;
-        let person = found::must_exist(&mut reader, ResourceType::PATIENT, &id)?.patient;
+        let person = match &of {
+            Some((kind, id)) => found::must_exist(&mut reader, *kind, id)?.patient,
+            None => None,
+        };
         let mut page = found::page(&asked.state, &asked.store, &mut reader, &search)?;
         drop(reader);
         if start.is_some() || end.is_some() {
             page.matches.retain(|r| r.kind == ResourceType::PATIENT || within(r.date, start, end));
             page.total = None;
         }
-        asked.state.look(&decision, person, short(format!("Patient/{id}/$everything")), "granted")?;
-        let body = found::bundle(&asked.caller, &format!("/Patient/{id}/$everything"), &search, &page)?;
+        asked.state.look(&decision, person, short(format!("{path}/$everything")), "granted")?;
+        let body = found::bundle(&asked.caller, &format!("/{path}/$everything"), &search, &page)?;
         asked.caller.answer(StatusCode::OK, body, search.shape.pretty)
     })
     .await
@@ -91,12 +104,15 @@ fn within(date: Option<i64>, start: Option<i64>, end: Option<i64>) -> bool {
     start.is_none_or(|s| at >= s) && end.is_none_or(|e| at <= e)
 }
 
-async fn meta(asked: Asked, kind: ResourceType, id: String) -> Result<Response, Refusal> {
+async fn meta(asked: Asked, kind: ResourceType, id: String, version: Option<String>) -> Result<Response, Refusal> {
     let decision = asked.caller.decide(&asked.house, Act::ReadFhir).await?;
     blocking(move || {
         let mut reader = asked.store.read(&decision)?;
         let scope = reader.scope();
-        let found = read::current(&mut reader, scope, kind, &id)?;
+        let found = match &version {
+            None => read::current(&mut reader, scope, kind, &id)?,
+            Some(version) => read::version(&mut reader, scope, kind, &id, version)?,
+        };
         drop(reader);
         asked.state.look(&decision, found.patient, short(format!("{}/{id}/$meta", kind.name())), "granted")?;
         let body = meta_parameters(&render::with_meta(&found.body, found.version, found.at)?)?;

@@ -60,6 +60,8 @@ pub enum Place {
     System,
     /// A compartment (`Patient`, id), one type or all.
     Compartment(String, String, Option<ResourceType>),
+    /// The compartments of all Patients.
+    Everyone,
 }
 
 /// A search.
@@ -119,6 +121,10 @@ impl Search {
         for kind in &types {
             let within = match place {
                 Place::Compartment(of, id, _) => match reading.compartment(of, id, *kind) {
+                    Some(clause) => vec![clause],
+                    None => continue,
+                },
+                Place::Everyone => match reading.of_someone(*kind) {
                     Some(clause) => vec![clause],
                     None => continue,
                 },
@@ -206,6 +212,12 @@ impl Search {
                     Refusal::unsupported("contained resources are not searched for themselves").at("_contained")
                 );
             }
+            "_query" => return Err(Refusal::unsupported("there are no named queries here").at("_query")),
+            "_score" => {
+                return Err(
+                    Refusal::unsupported("matches have no score here: words are there or they are not").at("_score")
+                );
+            }
             "_sort" => return Ok(Control::Unsaid),
             "_include" | "_revinclude" => {
                 includes.push(pair.clone());
@@ -279,7 +291,7 @@ fn looked_at(clause: &Clause, kind: ResourceType, types: &mut Vec<ResourceType>)
 fn types_of(place: &Place, pairs: &[Pair]) -> Result<Vec<ResourceType>, Refusal> {
     let one = match place {
         Place::Type(kind) | Place::Compartment(_, _, Some(kind)) => Some(*kind),
-        Place::System | Place::Compartment(_, _, None) => None,
+        Place::System | Place::Everyone | Place::Compartment(_, _, None) => None,
     };
     if let Some(kind) = one {
         return Ok(vec![kind]);
@@ -315,6 +327,7 @@ fn sorts(reading: &Reading<'_>, types: &[ResourceType], value: &str) -> Result<V
             "_lastUpdated" => Order::LastUpdated,
             "_id" => Order::Id,
             "" => return Err(Refusal::invalid("`_sort` has an empty part").at("_sort").into()),
+            "_score" => return Err(Refusal::unsupported("matches have no score here").at("_sort").into()),
             code => {
                 let kind = types.first().copied().unwrap_or(ResourceType::PATIENT);
                 for other in types.iter().skip(1) {

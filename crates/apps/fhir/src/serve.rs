@@ -226,7 +226,7 @@ impl Asked {
 
     fn path_of(&self, place: &Place) -> String {
         match place {
-            Place::System => String::new(),
+            Place::System | Place::Everyone => String::new(),
             Place::Type(kind) => format!("/{}", kind.name()),
             Place::Compartment(kind, id, of) => format!("/{kind}/{id}/{}", of.map_or("*", ResourceType::name)),
         }

@@ -56,14 +56,12 @@ pub const FHIR_INCLUDE_DEPTH: usize = 20;
 pub const FHIR_CLAUSES: usize = 200;
 /// Links of one chain.
 pub const FHIR_CHAIN: usize = 6;
-/// Bodies that one `_text` or `_content` looks through.
-pub const FHIR_TEXT_SCAN: usize = 20_000;
 /// Entries of one batch or transaction.
 pub const FHIR_BUNDLE: usize = 20_000;
 /// Bytes of one FHIR request.
 pub const FHIR_BODY_BYTES: usize = 64 << 20;
-/// Matches that a sort by codes or references orders in memory.
-pub const FHIR_SORTED: usize = 10_000;
+/// How long one search may look through all its matches: to order them by codes or references, or for words. Longer is refused.
+pub const FHIR_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Matches of a conditional delete, at most.
 pub const FHIR_DELETED: usize = 100;
 /// Bytes of one line, or of one document, of a file that is loaded.

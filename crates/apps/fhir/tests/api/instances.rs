@@ -201,6 +201,8 @@ async fn the_statement_is_open_and_true() {
                 "date" => "2026",
                 "number" | "quantity" => "1",
                 "composite" => continue,
+                "special" if name == "near" => "16.46|107.59|10|km",
+                "special" => "_id eq x",
                 _ => "x",
             };
             query.push(format!("{name}={value}"));

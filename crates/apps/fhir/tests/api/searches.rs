@@ -17,6 +17,12 @@ async fn hospital() -> Place {
         r#"{"resourceType":"Observation","id":"b2","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"subject":{"reference":"Patient/p2"},"effectiveDateTime":"2026-03-18","valueQuantity":{"value":145,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}"#,
         r#"{"resourceType":"Observation","id":"b3","status":"amended","code":{"coding":[{"system":"http://loinc.org","code":"4548-4"}]},"subject":{"reference":"Patient/p1"},"effectivePeriod":{"start":"2026-01-10"},"valueQuantity":{"value":6.40,"unit":"%","system":"http://unitsofmeasure.org","code":"%"}}"#,
         r#"{"resourceType":"Observation","id":"b4","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]},"subject":{"identifier":{"system":"urn:x","value":"77"}},"component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":131,"code":"mm[Hg]","system":"http://unitsofmeasure.org"}}]}"#,
+        r#"{"resourceType":"Observation","id":"b5","status":"final","code":{"text":"Đường huyết"},"subject":{"reference":"Patient/p3"},"valueQuantity":{"value":5000,"unit":"mg","system":"http://unitsofmeasure.org","code":"mg"},"component":[{"code":{"coding":[{"code":"w"}]},"valueQuantity":{"value":2.50,"system":"http://unitsofmeasure.org","code":"kg"}}]}"#,
+        r#"{"resourceType":"Location","id":"hue","position":{"latitude":16.4637,"longitude":107.5909}}"#,
+        r#"{"resourceType":"Location","id":"danang","position":{"latitude":16.0544,"longitude":108.2022}}"#,
+        r#"{"resourceType":"MolecularSequence","id":"m1","coordinateSystem":0,"referenceSeq":{"chromosome":{"coding":[{"system":"urn:chr","code":"1"}]}},"variant":[{"start":100,"end":200},{"start":900,"end":1000}]}"#,
+        r#"{"resourceType":"DocumentReference","id":"r2","status":"current","content":[{"attachment":{"url":"u"}}],"relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/r0"}}]}"#,
+        r#"{"resourceType":"Group","id":"g1","type":"person","actual":true,"characteristic":[{"code":{"coding":[{"code":"sex"}]},"valueCodeableConcept":{"coding":[{"code":"male"}]},"exclude":false},{"code":{"coding":[{"code":"age"}]},"valueCodeableConcept":{"coding":[{"code":"old"}]},"exclude":false}]}"#,
         r#"{"resourceType":"Provenance","id":"v1","target":[{"reference":"Observation/b1"}],"recorded":"2026-03-18T09:00:00Z","agent":[{"who":{"reference":"Practitioner/d1"}}]}"#,
         r#"{"resourceType":"List","id":"l1","status":"current","mode":"working","entry":[{"item":{"reference":"Patient/p1"}},{"item":{"reference":"Patient/p3"}}]}"#,
         r#"{"resourceType":"ValueSet","id":"s1","url":"http://example.org/a/b","status":"active"}"#,
@@ -52,7 +58,7 @@ async fn queries_find_what_they_ask() {
     check("Patient?phone=0905", "p1").await;
     check("Observation?code:text=huyet+ap", "b1").await;
     check("Observation?code:text=systolic", "b1").await;
-    check("Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status", "b1 b2 b3 b4").await;
+    check("Observation?status:in=http://hl7.org/fhir/ValueSet/observation-status", "b1 b2 b3 b4 b5").await;
     check("Observation?status:not-in=http://hl7.org/fhir/ValueSet/observation-status", "").await;
     // A code is not a component's code.
     check("Observation?code=8480-6", "b1 b2").await;
@@ -81,10 +87,10 @@ async fn queries_find_what_they_ask() {
     check("Observation?date=gt2026-06-01", "b3").await;
     check("Observation?date=ge2026-03-18&date=lt2026-03-19", "b1 b2 b3").await;
     check("Observation?date=le2026-02", "b3").await;
-    check("Observation?date:missing=true", "b4").await;
+    check("Observation?date:missing=true", "b4 b5").await;
     // Quantities and numbers.
     check("Observation?value-quantity=120", "b1").await;
-    check("Observation?value-quantity=gt130", "b2").await;
+    check("Observation?value-quantity=gt130", "b2 b5").await;
     check("Observation?value-quantity=6.4|http://unitsofmeasure.org|%25", "b3").await;
     check("Observation?value-quantity=6.4||%25", "b3").await;
     check("Observation?value-quantity=120||mmHg", "b1").await;
@@ -93,7 +99,32 @@ async fn queries_find_what_they_ask() {
     check("RiskAssessment?probability=0.2", "r1").await;
     check("RiskAssessment?probability=lt0.2", "").await;
     check("RiskAssessment?probability=le0.2", "r1").await;
+    // Across units: exact, by UCUM.
+    check("Observation?value-quantity=5|http://unitsofmeasure.org|g", "b5").await;
+    check("Observation?value-quantity=5000|http://unitsofmeasure.org|mg", "b5").await;
+    check("Observation?value-quantity=0.0050|http://unitsofmeasure.org|kg", "b5").await;
+    check("Observation?value-quantity=gt4.9|http://unitsofmeasure.org|g", "b5").await;
+    check("Observation?value-quantity=gt5|http://unitsofmeasure.org|g", "").await;
+    check("Observation?value-quantity=ge5|http://unitsofmeasure.org|g", "b5").await;
+    check("Observation?value-quantity=5|http://unitsofmeasure.org|L", "").await;
+    check("Observation?value-quantity=16.0|http://unitsofmeasure.org|kPa", "b1").await;
+    check("Observation?value-quantity=5||g", "").await;
+    check("Observation?component-code-value-quantity=w$2500|http://unitsofmeasure.org|g", "b5").await;
+    check("Observation?component-code-value-quantity=w$gt2.4|http://unitsofmeasure.org|kg", "b5").await;
+    // Places, by the distance along the ground.
+    check("Location?near=16.46|107.59", "hue").await;
+    check("Location?near=16.46|107.59|81|km", "hue danang").await;
+    check("Location?near=16.4637|107.5909|1|m", "hue").await;
+    check("Location?near:missing=false", "hue danang").await;
     // Composites.
+    check("MolecularSequence?chromosome-variant-coordinate=urn:chr|1$100$200", "m1").await;
+    check("MolecularSequence?chromosome-variant-coordinate=1$ge900$le1000", "m1").await;
+    check("MolecularSequence?chromosome-variant-coordinate=1$100$1000", "").await;
+    check("MolecularSequence?chromosome-variant-coordinate=2$100$200", "").await;
+    check("DocumentReference?relationship=DocumentReference/r0$replaces", "r2").await;
+    check("DocumentReference?relationship=DocumentReference/r0$signs", "").await;
+    check("Group?characteristic-value=sex$male", "g1").await;
+    check("Group?characteristic-value=sex$old", "").await;
     check("Observation?code-value-quantity=http://loinc.org|8480-6$gt130", "b2").await;
     check("Observation?code-value-quantity=4548-4$gt130", "").await;
     check("Observation?combo-code-value-quantity=8480-6$131", "b4").await;
@@ -127,6 +158,14 @@ async fn queries_find_what_they_ask() {
     check("Patient?_filter=name sw \"nguyen\" or birthdate ge 1990-06", "p1 p2 p3").await;
     check("Patient?_filter=not (gender eq male) and birthdate eq 1990", "p2 p3").await;
     check("Patient?_filter=gender pr false", "p3").await;
+    check("Patient?_filter=family ew \"yễn\"", "p1").await;
+    check("Observation?_filter=date po 2026-02", "b3").await;
+    check("Observation?_filter=status ni http://hl7.org/fhir/ValueSet/observation-status", "").await;
+    check("Observation?_filter=patient[gender eq male].name co guye", "b1 b3").await;
+    check("Observation?_filter=patient[gender eq female].name co guye", "").await;
+    check("Observation?_filter=(patient[active eq true].organization[name co tram].partof eq Organization/o1) and code eq 4548-4", "b3").await;
+    check("Observation?code:missing=true", "").await;
+    check("Observation?subject:missing=true", "").await;
     // Compartments and the whole system.
     check("Patient/p1/Observation", "b1 b3").await;
     check("Patient/p1/Observation?code=4548-4", "b3").await;
@@ -139,14 +178,14 @@ async fn queries_find_what_they_ask() {
     check("Patient?_sort=family", "p3 p1 p2").await;
     check("Patient?_sort=gender,-_id", "p2 p1 p3").await;
     check("Patient?_sort=-_lastUpdated", "p3 p2 p1").await;
-    check("Observation?_sort=-date", "b1 b2 b3 b4").await;
-    check("Observation?_sort=value-quantity", "b3 b1 b2 b4").await;
-    check("Observation?_sort=patient,-date", "b1 b3 b2 b4").await;
+    check("Observation?_sort=-date", "b1 b2 b3 b4 b5").await;
+    check("Observation?_sort=value-quantity", "b3 b1 b2 b5 b4").await;
+    check("Observation?_sort=patient,-date", "b1 b3 b2 b5 b4").await;
     for pages in ["_count=1", "_count=2"] {
         for (query, expect) in [
             ("Patient?_sort=-birthdate", "p3 p2 p1"),
-            ("Observation?_sort=date", "b3 b2 b1 b4"),
-            ("Observation?_sort=status,-date", "b3 b1 b2 b4"),
+            ("Observation?_sort=date", "b3 b2 b1 b4 b5"),
+            ("Observation?_sort=status,-date", "b3 b1 b2 b4 b5"),
             ("Patient?_content=a", ""),
         ] {
             let got = place.all(PROVINCE, &format!("/fhir/{query}&{pages}")).await.join(" ");
@@ -197,8 +236,15 @@ async fn bad_queries_are_refused_never_guessed() {
         "Patient?_filter=name xx a",
         "Patient?_filter=(name eq a",
         "Patient?_contained=true",
+        "Patient?_query=x",
+        "Patient?_score=x",
+        "Patient?_sort=_score",
+        "Patient?_filter=name[a eq b].x eq y",
+        "Patient?_filter=organization[name eq b] eq y",
+        "Patient?_filter=name po 2026",
+        "MolecularSequence?chromosome-variant-coordinate=1$2",
         "Patient?name=%ff",
-        "Location?near=1|2",
+        "Location?near=91|2",
         "?_type=Nothing",
     ] {
         let answer = place.get(PROVINCE, &format!("/fhir/{query}")).await;
@@ -284,7 +330,7 @@ async fn what_comes_along() {
         seen.push(format!("{} {}", answer.matches().join(","), answer.ids("include").join(",")));
         next = answer.link("next");
     }
-    assert_eq!(seen, ["b1 p1", "b2 p2", "b3 p1", "b4 "]);
+    assert_eq!(seen, ["b1 p1", "b2 p2", "b3 p1", "b4 ", "b5 p3"]);
     let everything = place.get(PROVINCE, "/fhir/Patient/p1/$everything").await;
     let mut ids = everything.matches();
     ids.extend(everything.ids("include"));

@@ -85,11 +85,50 @@ impl Unit {
     }
 }
 
-/// A unit in base units.
-struct Canonical {
-    unit: String,
+/// A unit in base units: `value × factor + offset` of `unit`.
+#[derive(Clone, Debug)]
+pub struct Canonical {
+    /// The base units, as UCUM writes them.
+    pub unit: String,
     factor: Decimal,
     offset: Decimal,
+}
+
+impl Canonical {
+    /// A value of the unit in base units; `None` where it has more digits than we count with.
+    pub fn of(&self, value: Decimal) -> Option<Decimal> {
+        value.checked_mul(self.factor)?.checked_add(self.offset)
+    }
+
+    /// A value of the base units in this unit, to enough digits for a comparison.
+    pub fn from(&self, value: Decimal) -> Option<Decimal> {
+        value.checked_sub(self.offset)?.checked_div(self.factor)
+    }
+
+    /// Whether values are in base units already.
+    pub fn is_itself(&self) -> bool {
+        self.factor.compare(Decimal::whole(1)).is_eq() && self.offset.compare(Decimal::whole(0)).is_eq()
+    }
+}
+
+/// Units kept by `base_units`; past it they are worked out anew.
+const KEPT: usize = 4_096;
+
+/// The base units of a UCUM code, worked out once; `None` where it is none.
+pub fn base_units(code: &str) -> Option<std::sync::Arc<Canonical>> {
+    use std::collections::HashMap;
+    use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+    type Known = HashMap<Box<str>, Option<Arc<Canonical>>>;
+    static UNITS: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+    if let Some(known) = UNITS.read().unwrap_or_else(PoisonError::into_inner).get(code) {
+        return known.clone();
+    }
+    let made = canonical(&Unit::ucum(code)).map(Arc::new);
+    let mut units = UNITS.write().unwrap_or_else(PoisonError::into_inner);
+    if units.len() < KEPT {
+        units.insert(code.into(), made.clone());
+    }
+    made
 }
 
 fn number(n: octofhir_ucum::Number) -> Option<Decimal> {

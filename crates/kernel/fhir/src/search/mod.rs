@@ -101,7 +101,14 @@ fn rules_of(definitions: &Definitions, param: &SearchParam, id: TypeId) -> Resul
     let mut rules = Vec::new();
     for expression in mine.operands() {
         let mut components = Vec::new();
-        for (url, expression) in &param.components {
+        let mut parts = param.components.clone();
+        // R4 gives the two parts of this one each other's expressions.
+        if let ("http://hl7.org/fhir/SearchParameter/DocumentReference-relationship", [a, b]) =
+            (param.url, parts.as_mut_slice())
+        {
+            std::mem::swap(&mut a.1, &mut b.1);
+        }
+        for (url, expression) in &parts {
             let kind = definitions.params.iter().find(|p| p.url == *url).map_or(ParamKind::Token, |p| p.kind);
             let whole = Expression::compile(expression, definitions, TypeId::UNKNOWN, Mode::Lenient)?;
             components.push(Component { kind, operands: whole.operands() });

@@ -13,8 +13,11 @@ fn number(kind: ResourceType) -> Arg<'static> {
     Arg::Int(i64::from(kind.number()))
 }
 
+/// A pack, by facility and number, and its bodies.
+type Unpacked = ((i64, i64), Vec<Vec<u8>>);
+
 fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<Resource>> {
-    let mut unpacked: Option<((i64, i64), Vec<Vec<u8>>)> = None;
+    let mut unpacked: Option<Unpacked> = None;
     let mut out = Vec::with_capacity(rows.len());
     for (mut resource, place) in rows {
         if resource.deleted {

@@ -53,6 +53,9 @@ pub(super) fn encode_one(out: &mut String, value: &Value) {
             out.push(PART);
             encode_one(out, second);
         }
+        Value::Triple { param, first, numbers: [a, b, c] } => {
+            put(out, '3', *param, &[&first.0, &first.1, &n(a), &n(b), &n(c)]);
+        }
     }
 }
 
@@ -88,6 +91,7 @@ fn decode_one(text: &str) -> Option<Value> {
         }
         ("l", 3) => Value::Url { param, url: own(2)? },
         ("p", 4) => Value::Pair { param, first: (own(2)?, own(3)?), second: Box::new(decode_one(second?)?) },
+        ("3", 7) => Value::Triple { param, first: (own(2)?, own(3)?), numbers: [int(4)?, int(5)?, int(6)?] },
         _ => return None,
     })
 }
@@ -111,6 +115,7 @@ mod tests {
             Value::Reference { param, target: ResourceType::PATIENT, id: "p1".into() },
             Value::Url { param, url: "http://x/y|1".into() },
             Value::Pair { param, first: ("s".into(), "c".into()), second: Box::new(quantity.clone()) },
+            Value::Triple { param, first: ("s".into(), "c".into()), numbers: [i64::MIN, 0, -7] },
             quantity,
         ];
         assert_eq!(decode(&encode(&values)), Some(values));

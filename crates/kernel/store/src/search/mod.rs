@@ -73,6 +73,8 @@ pub enum TextTest {
     Starts(String),
     /// Has it somewhere, accents and case aside.
     Contains(String),
+    /// Ends so, accents and case aside.
+    Ends(String),
     /// Is exactly so.
     Exact(String),
     /// A URI that is exactly so.
@@ -154,6 +156,28 @@ pub enum Clause {
         code: String,
         /// The second: a `Token`, `Text`, `Date`, `Quantity`, `Reference` or `Url`; its parameter is not looked at.
         second: Box<Clause>,
+    },
+    /// A code with two numbers of one element.
+    Triple {
+        /// Parameter.
+        param: Param,
+        /// System; any where `None`.
+        system: Option<String>,
+        /// Code.
+        code: String,
+        /// What must hold of the first number.
+        first: Range,
+        /// And of the second.
+        second: Range,
+    },
+    /// A place on earth that is near another one.
+    Near {
+        /// Parameter.
+        param: Param,
+        /// The other place on a globe of some radius of at most 5 × 10⁸.
+        place: [i64; 3],
+        /// Square of the straight distance between them, at most.
+        within: i64,
     },
     /// Has any value of the parameter, in one of these tables.
     Has {

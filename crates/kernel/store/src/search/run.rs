@@ -3,7 +3,7 @@
 use super::plan::{self, Lead};
 use super::sort::{self, Key, Order, Sort};
 use super::sql::Builder;
-use super::value::Value;
+use super::value::{CANONICAL, Value, folded};
 use super::{Ask, Clause, codec};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
@@ -14,6 +14,10 @@ use mach_access::Scope;
 use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
+use std::time::Instant;
+
+/// Versions looked at in one statement where all matches are.
+const STREAMED: usize = 1_000;
 
 /// A found resource version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +36,17 @@ pub fn snapshot(on: &mut dyn Query) -> Result<i64> {
 /// At most `limit` hits in order, after `after` if given.
 ///
 /// # Errors
-/// [`Error::Refused`] where a sort by codes or references would order more than `FHIR_SORTED` hits.
+/// [`Error::Refused`] where a sort by codes or references takes longer than `FHIR_PATIENCE`.
 pub fn page(on: &mut dyn Query, ask: &Ask, sorts: &[Sort], after: Option<&Hit>, limit: usize) -> Result<Vec<Hit>> {
     let in_memory = sorts.iter().any(|s| s.in_memory());
     let mut hits = Vec::new();
     for one in present(on, ask)? {
         hits.extend(match in_memory {
-            true => keyed_in_memory(on, ask, one, sorts)?,
+            true => keyed_in_memory(on, ask, one, sorts, after, limit)?,
             false => of_type(on, ask, one, sorts, after, limit)?,
         });
     }
-    if in_memory {
-        hits.retain(|h| after.is_none_or(|a| sort::compare(sorts, (&h.keys, h.rid), (&a.keys, a.rid)).is_gt()));
-    }
-    if in_memory || ask.asked.len() > 1 {
+    if ask.asked.len() > 1 {
         hits.sort_by(|a, b| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid)));
     }
     hits.truncate(limit);
@@ -220,55 +221,114 @@ fn walked(
     Ok(hits)
 }
 
-/// All hits with all keys, those by codes and references read from the values beside the bodies.
-fn keyed_in_memory(on: &mut dyn Query, ask: &Ask, one: One<'_>, sorts: &[Sort]) -> Result<Vec<Hit>> {
-    let in_sql: Vec<Sort> = sorts.iter().copied().filter(|s| !s.in_memory()).collect();
-    let hits = of_type(on, ask, one, &in_sql, None, limits::FHIR_SORTED + 1)?;
-    if hits.len() > limits::FHIR_SORTED {
-        return Err(Error::Refused(format!(
-            "more than {} resources match: narrow the search before sorting by codes or references",
-            limits::FHIR_SORTED
-        )));
-    }
-    let mut out = Vec::with_capacity(hits.len());
-    for hit in hits {
-        let values = values_of(on, ask.scope, hit.rid)?;
-        let mut rest = hit.keys.into_iter();
-        let keys = sorts
-            .iter()
-            .map(|sort| if sort.in_memory() { text_key(&values, *sort) } else { rest.next().unwrap_or(Key::None) })
-            .collect();
-        out.push(Hit { rid: hit.rid, keys });
-    }
-    Ok(out)
-}
-
-fn text_key(values: &[Value], sort: Sort) -> Key {
-    let texts = values.iter().filter_map(|v| match (v, sort.order) {
-        (Value::Token { param, code, .. }, Order::Token(by)) if *param == by => Some(code.clone()),
-        (Value::Reference { param, target, id }, Order::Reference(by)) if *param == by => {
-            Some(format!("{}/{id}", target.name()))
+/// The first `limit` hits after `after`, their keys read from the values beside the bodies: every match is looked at, a
+/// page of them is kept.
+fn keyed_in_memory(
+    on: &mut dyn Query,
+    ask: &Ask,
+    one: One<'_>,
+    sorts: &[Sort],
+    after: Option<&Hit>,
+    limit: usize,
+) -> Result<Vec<Hit>> {
+    let began = Instant::now();
+    let order = |a: &Hit, b: &Hit| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid));
+    let mut best: Vec<Hit> = Vec::new();
+    let mut last: Option<Hit> = None;
+    let mut open = None;
+    loop {
+        let hits = of_type(on, ask, one, &[], last.as_ref(), STREAMED)?;
+        for hit in &hits {
+            let (id, values) = values_of(on, ask.scope, hit.rid, &mut open)?;
+            let keys = sorts.iter().map(|s| key_of(&values, (hit.rid, &id), *s)).collect();
+            let hit = Hit { rid: hit.rid, keys };
+            if after.is_none_or(|a| order(&hit, a).is_gt()) {
+                best.push(hit);
+            }
         }
-        (Value::Url { param, url }, Order::Reference(by)) if *param == by => Some(url.clone()),
-        _ => None,
-    });
-    let end = if sort.descending { texts.max() } else { texts.min() };
-    end.map_or(Key::None, Key::Text)
+        if best.len() > limit * 2 {
+            best.sort_by(order);
+            best.truncate(limit);
+        }
+        if hits.len() < STREAMED {
+            break;
+        }
+        if began.elapsed() > limits::FHIR_PATIENCE {
+            return Err(Error::Refused(format!(
+                "so many resources match that ordering them by codes or references takes more than {} s: narrow the search",
+                limits::FHIR_PATIENCE.as_secs()
+            )));
+        }
+        last = hits.into_iter().next_back();
+    }
+    best.sort_by(order);
+    best.truncate(limit);
+    Ok(best)
 }
 
-/// The values a version is found by.
-fn values_of(on: &mut dyn Query, scope: Scope, rid: i64) -> Result<Vec<Value>> {
+/// The key of a version as `Sort::expression` says it in SQL.
+fn key_of(values: &[Value], (rid, id): (i64, &str), sort: Sort) -> Key {
+    let text = |texts: &mut dyn Iterator<Item = String>| {
+        let end = if sort.descending { texts.max() } else { texts.min() };
+        end.map_or(Key::None, Key::Text)
+    };
+    let number = |numbers: &mut dyn Iterator<Item = i64>| {
+        let end = if sort.descending { numbers.max() } else { numbers.min() };
+        end.map_or(Key::None, Key::Int)
+    };
+    match sort.order {
+        Order::LastUpdated => Key::Int(rid),
+        Order::Id => Key::Text(id.to_owned()),
+        Order::Date(by) => number(&mut values.iter().filter_map(|v| match v {
+            Value::Date { param, low, .. } if *param == by => Some(*low),
+            _ => None,
+        })),
+        Order::Quantity(by) => number(&mut values.iter().filter_map(|v| match v {
+            Value::Quantity { param, low, system, .. } if *param == by && system != CANONICAL => Some(*low),
+            _ => None,
+        })),
+        Order::Text(by) => text(&mut values.iter().filter_map(|v| match v {
+            Value::Text { param, text } | Value::Joined { param, text } if *param == by => Some(folded(text)),
+            Value::Uri { param, uri } if *param == by => Some(uri.clone()),
+            _ => None,
+        })),
+        Order::Token(by) => text(&mut values.iter().filter_map(|v| match v {
+            Value::Token { param, code, .. } if *param == by => Some(code.clone()),
+            _ => None,
+        })),
+        Order::Reference(by) => text(&mut values.iter().filter_map(|v| match v {
+            Value::Reference { param, target, id } if *param == by => Some(format!("{}/{id}", target.name())),
+            Value::Url { param, url } if *param == by => Some(url.clone()),
+            _ => None,
+        })),
+    }
+}
+
+/// The pack read last, and its parts.
+type OpenPack = Option<((i64, i64), Vec<Vec<u8>>)>;
+
+/// The id of a version and the values it is found by.
+fn values_of(on: &mut dyn Query, scope: Scope, rid: i64, open: &mut OpenPack) -> Result<(String, Vec<Value>)> {
     let sql = format!(
         "SELECT r.facility, CASE WHEN r.vpack = 0 THEN r.pack ELSE r.vpack END,
-        CASE WHEN r.vpack = 0 THEN r.slot + 1 ELSE r.vslot END FROM resource r WHERE r.rid = ?1{}{}",
+        CASE WHEN r.vpack = 0 THEN r.slot + 1 ELSE r.vslot END, r.id FROM resource r WHERE r.rid = ?1{}{}",
         within("r", scope),
         unless_one(scope)
     );
-    let place =
-        sql::first(on, &sql, &[rid.into()], |r| Ok(Place { facility: r.int(0)?, pack: r.int(1)?, slot: r.int(2)? }))?;
-    let place = place.ok_or(Error::Missing("a resource version"))?;
-    let encoded = String::from_utf8(pack::body(on, place)?).map_err(|_| Error::Damaged(place.pack))?;
-    codec::decode(&encoded).ok_or(Error::Damaged(place.pack))
+    let found = sql::first(on, &sql, &[rid.into()], |r| {
+        Ok((Place { facility: r.int(0)?, pack: r.int(1)?, slot: r.int(2)? }, r.text(3)?.to_owned()))
+    })?;
+    let (place, id) = found.ok_or(Error::Missing("a resource version"))?;
+    let damaged = || Error::Damaged(place.pack);
+    let parts = match open.take() {
+        Some((of, parts)) if of == (place.facility, place.pack) => parts,
+        _ => pack::read(on, place.facility, place.pack)?,
+    };
+    let part = usize::try_from(place.slot).ok().and_then(|n| parts.get(n));
+    let encoded = part.and_then(|p| std::str::from_utf8(p).ok()).ok_or_else(damaged)?;
+    let values = codec::decode(encoded).ok_or_else(damaged)?;
+    *open = Some(((place.facility, place.pack), parts));
+    Ok((id, values))
 }
 
 /// How many resources match, counted to at most `limit`.

@@ -54,7 +54,11 @@ impl Sort {
             Order::Id => format!("{r}.id"),
             Order::Date(param) => of("index_date", "low", param),
             Order::Text(param) => of("index_text", "folded", param),
-            Order::Quantity(param) => of("index_quantity", "low", param),
+            // Values brought to base units stand beside those as written, for comparing only.
+            Order::Quantity(param) => {
+                let base = crate::resources::system_hash(super::value::CANONICAL);
+                of("index_quantity", "low", param).replace(" AND k.rid", &format!(" AND k.system <> {base} AND k.rid"))
+            }
             Order::Token(_) | Order::Reference(_) => "NULL".to_owned(),
         }
     }

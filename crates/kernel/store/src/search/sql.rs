@@ -146,6 +146,24 @@ impl Builder {
                 rest.push_str(&self.second_of_pair(second));
                 (Table::Pair, i64::from(param.0), rest, true)
             }
+            Clause::Triple { param, system, code, first, second } => {
+                let mut rest = format!(" AND x.hash = {}", self.args.int(token_hash(code)));
+                if let Some(system) = system {
+                    rest.push_str(&format!(" AND x.system = {}", self.args.int(system_hash(system))));
+                }
+                rest.push_str(&self.number("x.low", *first));
+                rest.push_str(&self.number("x.high", *second));
+                (Table::Pair, i64::from(param.0), rest, true)
+            }
+            Clause::Near { param, place, within } => {
+                let square = |column: &str, at: i64| {
+                    format!("(CAST({column} AS BIGINT) - ({at})) * (CAST({column} AS BIGINT) - ({at}))")
+                };
+                let [x, y, z] = *place;
+                let sum = [square("x.low", x), square("x.high", y), square("x.second", z)].join(" + ");
+                let rest = format!(" AND x.hash = {} AND {sum} <= {within}", self.args.int(token_hash("")));
+                (Table::Pair, i64::from(param.0), rest, false)
+            }
             Clause::Has { param, tables: [table] } => (*table, i64::from(param.0), String::new(), false),
             _ => return None,
         };
@@ -205,6 +223,21 @@ impl Builder {
             TextTest::Contains(text) => {
                 format!(" AND {x}.folded LIKE {}", self.args.text(format!("%{}%", folded(text))))
             }
+            TextTest::Ends(text) => format!(" AND {x}.folded LIKE {}", self.args.text(format!("%{}", folded(text)))),
+        }
+    }
+
+    /// Bounds on one exact number.
+    fn number(&mut self, column: &str, range: Range) -> String {
+        let (low, high) = (range.low, range.high);
+        let mut n = |v: i64| self.args.int(v);
+        match range.compare {
+            Compare::Eq | Compare::Ap => format!(" AND {column} BETWEEN {} AND {}", n(low), n(high)),
+            Compare::Ne => format!(" AND {column} NOT BETWEEN {} AND {}", n(low), n(high)),
+            Compare::Gt | Compare::Sa => format!(" AND {column} > {}", n(high)),
+            Compare::Lt | Compare::Eb => format!(" AND {column} < {}", n(low)),
+            Compare::Ge => format!(" AND {column} >= {}", n(low)),
+            Compare::Le => format!(" AND {column} <= {}", n(high)),
         }
     }
 

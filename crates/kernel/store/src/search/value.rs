@@ -118,6 +118,25 @@ pub enum Value {
         /// Second.
         second: Box<Value>,
     },
+    /// A code with up to three numbers of one element: a composite of three parts, a place on earth.
+    Triple {
+        /// Parameter.
+        param: Param,
+        /// System and code; empty for a place.
+        first: (String, String),
+        /// The numbers. The last is within 32 bits.
+        numbers: [i64; 3],
+    },
+}
+
+/// The number under which the printed texts of a parameter's tokens stand.
+pub fn shown_param(param: Param) -> Param {
+    Param(param.0 + SHOWN as u16)
+}
+
+/// The number under which the identifiers of a parameter's references stand.
+pub fn second_param(param: Param) -> Param {
+    Param(param.0 + SECOND as u16)
 }
 
 /// The 64-bit hash of a token's code, a resource's id, a URL.
@@ -215,6 +234,7 @@ pub(crate) fn change(
             row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), 0.into(), key.into(), facility])
         }
         Value::Pair { param, first, second } => pair(tx, what, (p(param), number, rid, facility), first, second),
+        Value::Triple { param, first, .. } => pair(tx, what, (p(param), number, rid, facility), first, value),
     }
 }
 
@@ -291,6 +311,9 @@ impl SecondColumns {
             Value::Uri { uri, .. } | Value::Url { url: uri, .. } => Self { low: token_hash(uri), ..Self::default() },
             Value::Reference { target, id, .. } => {
                 Self { low: token_hash(id), high: i64::from(target.number()), ..Self::default() }
+            }
+            Value::Triple { numbers: [low, high, second], .. } => {
+                Self { low: *low, high: *high, second: *second, ..Self::default() }
             }
             Value::Shown { .. } | Value::Second { .. } | Value::Joined { .. } | Value::Pair { .. } => Self::default(),
         }
