@@ -147,7 +147,7 @@ fn templates_hold_no_text_of_their_own() {
 }
 
 /// Where floating point may be: drawing, geometry, and what a spreadsheet's cells are.
-const FLOATS: [(&str, &str); 9] = [
+const FLOATS: [(&str, &str); 10] = [
     ("crates/kernel/ui/src/chart/", "pixels"),
     ("crates/kernel/ui/src/gallery/charts.rs", "pixels"),
     ("crates/exchange/synth/src/work.rs", "the share of defects asked for on the command line"),

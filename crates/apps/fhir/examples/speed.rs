@@ -87,6 +87,10 @@ async fn main() {
     timed(&app, "_sort=-date", &paths(&|_| "/fhir/Observation?_sort=-date".to_owned())).await;
     timed(&app, "code&_sort=-date", &paths(&|_| "/fhir/Observation?code=8302-2&_sort=-date".to_owned())).await;
     timed(&app, "$everything", &paths(&|p| format!("/fhir/Patient/{p}/$everything"))[..100]).await;
+    let code = "/fhir/CodeSystem/$validate-code?url=http://hl7.org/fhir/sid/icd-10&code=E11.9";
+    timed(&app, "$validate-code", &paths(&|_| code.to_owned())).await;
+    let words = "/fhir/ValueSet/$expand?url=http://hl7.org/fhir/sid/icd-10/vs&filter=dai+thao+duong&count=10";
+    timed(&app, "$expand by words", &paths(&|_| words.to_owned())[..100]).await;
     timed(&app, "metadata", &paths(&|_| "/fhir/metadata".to_owned())).await;
     let began = Instant::now();
     let mut asked = Vec::new();

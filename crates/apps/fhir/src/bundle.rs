@@ -237,7 +237,7 @@ impl Job {
         }
         let scope = deciding.scope;
         for (n, entry) in self.entries.iter().enumerate().filter(|(_, e)| e.verb == Verb::Get) {
-            write_searchable(deciding.tx, entry).map_err(|r| at(r, n))?;
+            write_searchable(deciding.tx, scope, entry).map_err(|r| at(r, n))?;
             answers[n] = Some(get(deciding.tx, scope, caller, entry).map_err(|r| at(r, n))?);
         }
         Ok(answers.into_iter().flatten().collect())
@@ -280,7 +280,7 @@ fn one_of_batch(
 ) -> Answer {
     let run = |deciding: &mut Deciding<'_, '_>, entry: Entry| -> Result<Answer, Refusal> {
         if entry.verb == Verb::Get {
-            write_searchable(deciding.tx, &entry)?;
+            write_searchable(deciding.tx, deciding.scope, &entry)?;
             let scope = deciding.scope;
             return get(deciding.tx, scope, caller, &entry);
         }
@@ -310,7 +310,7 @@ fn one_of_batch(
 }
 
 /// A search of an entry, read.
-fn search_of(entry: &Entry, base: &str) -> Result<Option<(Place, Search)>, Refusal> {
+fn search_of(on: &mut dyn Query, scope: Scope, entry: &Entry, base: &str) -> Result<Option<(Place, Search)>, Refusal> {
     let pairs = query::pairs(&entry.query)?;
     let place = match entry.path.as_slice() {
         [] => Place::System,
@@ -320,19 +320,20 @@ fn search_of(entry: &Entry, base: &str) -> Result<Option<(Place, Search)>, Refus
         }
         _ => return Ok(None),
     };
-    let search = Search::read(&Reading::new(base), &place, &pairs, crate::search::Handling::Lenient)?;
+    let reading = Reading::within(base, on, scope, &pairs)?;
+    let search = Search::read(&reading, &place, &pairs, crate::search::Handling::Lenient)?;
     Ok(Some((place, search)))
 }
 
-fn write_searchable(on: &mut dyn Query, entry: &Entry) -> Result<(), Refusal> {
-    match search_of(entry, "")? {
+fn write_searchable(on: &mut dyn Query, scope: Scope, entry: &Entry) -> Result<(), Refusal> {
+    match search_of(on, scope, entry, "")? {
         Some((_, search)) => write::indexed(on, &search.trusted()),
         None => Ok(()),
     }
 }
 
 fn get(on: &mut dyn Query, scope: Scope, caller: &crate::caller::Caller, entry: &Entry) -> Result<Answer, Refusal> {
-    if let Some((place, search)) = search_of(entry, &caller.base)? {
+    if let Some((place, search)) = search_of(on, scope, entry, &caller.base)? {
         if let Place::Compartment(kind, id, _) = &place {
             read::current(on, scope, type_of(kind)?, id)?;
         }

@@ -2,6 +2,7 @@
 
 use crate::caller::{FHIR_XML, Format, as_xml, format};
 use crate::refusal::{FHIR_JSON, Refusal};
+use crate::{query, terms};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use mach_fhir::ResourceType;
@@ -9,14 +10,26 @@ use mach_fhir::definitions::{self, ParamKind, SearchParam};
 use mach_fhir::json::Writer;
 use std::sync::LazyLock;
 
+/// When this statement last changed.
+const DATE: &str = "2026-11-26";
 /// Stands for the server's URL in the prepared text.
 const BASE: &str = "\u{1}base";
 
 /// `GET /fhir/metadata`; open to everyone, it says nothing of what is stored.
 pub async fn metadata(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
     static TEXT: LazyLock<String> = LazyLock::new(statement);
+    static TERMS: LazyLock<String> = LazyLock::new(|| terms::statement(BASE, DATE));
+    let pairs = query::pairs(uri.query().unwrap_or_default())?;
+    let text = match pairs.iter().find(|p| p.name == "mode").map(|p| p.value.as_str()) {
+        None | Some("full" | "normative") => &TEXT,
+        Some("terminology") => &TERMS,
+        Some(other) => {
+            let text = format!("`mode` cannot be `{other}`: `full`, `normative` or `terminology`");
+            return Err(Refusal::invalid(text).at("mode"));
+        }
+    };
     let escaped = BASE.replace('\u{1}', "\\u0001");
-    let body = TEXT.replace(&escaped, &crate::caller::base(&headers));
+    let body = text.replace(&escaped, &crate::caller::base(&headers));
     Ok(match format(uri.query(), &headers)? {
         Format::Json => ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response(),
         Format::Xml => ([(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response(),
@@ -40,7 +53,7 @@ pub const NOT_STORED: [ResourceType; 1] = [ResourceType::PARAMETERS];
 fn statement() -> String {
     let mut out = String::new();
     Writer::object(&mut out, |w| {
-        w.text("resourceType", "CapabilityStatement").text("status", "active").text("date", "2026-11-20");
+        w.text("resourceType", "CapabilityStatement").text("status", "active").text("date", DATE);
         w.text("kind", "instance").text("fhirVersion", "4.0.1");
         w.nested("software", |w| {
             w.text("name", "Mạch").text("version", env!("CARGO_PKG_VERSION"));
@@ -137,6 +150,11 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
         for (name, definition) in OPERATIONS {
             l.item(|w| {
                 w.text("name", name).text("definition", definition);
+            });
+        }
+        for operation in terms::OPERATIONS.iter().filter(|o| o.kind == kind) {
+            l.item(|w| {
+                w.text("name", operation.name).text("definition", operation.definition);
             });
         }
         if matches!(kind, ResourceType::PATIENT | ResourceType::ENCOUNTER) {

@@ -1,9 +1,11 @@
 //! Parameters as clauses: what a name, a modifier and a value ask. R4 §3.1.1.
 
-use crate::query::{plain, split};
+use crate::query::{Pair, plain, split};
 use crate::refusal::Refusal;
+use crate::terms::{Shelves, search::Terms};
 use crate::units;
 use crate::{moment, near};
+use mach_access::Scope;
 use mach_base::limits;
 use mach_fhir::definitions::{Definitions, ParamKind, SearchParam};
 use mach_fhir::index::Param;
@@ -11,6 +13,8 @@ use mach_fhir::search::Target;
 use mach_fhir::{ResourceType, definitions};
 use mach_store::search::value::{second_param, shown_param};
 use mach_store::search::{Clause, Table, TextTest};
+use mach_store::sql::Query;
+use mach_terms::IdentifierSystems;
 
 /// Why a parameter makes no clause.
 #[derive(Debug)]
@@ -38,12 +42,29 @@ pub struct Reading<'a> {
     pub definitions: &'a Definitions,
     /// This server's base URL: references to it are references to resources here.
     pub base: &'a str,
+    /// Value sets and hierarchies.
+    terms: Terms,
 }
 
 impl<'a> Reading<'a> {
     /// Reads parameters of the server at `base`.
     pub fn new(base: &'a str) -> Self {
-        Self { definitions: definitions::r4(), base }
+        Self { definitions: definitions::r4(), base, terms: Terms::default() }
+    }
+
+    /// Reads them in a transaction, which keeps nothing of what was stored for the next.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn within(base: &'a str, on: &mut dyn Query, scope: Scope, pairs: &[Pair]) -> Result<Self, Refusal> {
+        Ok(Self::new(base).knowing(Terms::of(&Shelves::default(), on, scope, pairs)?))
+    }
+
+    /// Reads them with what the asker may know of value sets and hierarchies.
+    #[must_use]
+    pub fn knowing(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
     }
 
     /// What `name=value` asks of resources of type `kind`.
@@ -163,32 +184,10 @@ impl<'a> Reading<'a> {
                     second: true,
                 })
             }
-            "in" => self.value_set(param, name, value),
+            "in" => self.terms.within(param, name, value, self.base),
+            "above" | "below" => self.terms.around(param, name, value, modifier == "below"),
             _ => Err(no_modifier(name, modifier)),
         }
-    }
-
-    fn value_set(&self, param: Param, name: &str, url: &str) -> Result<Clause, Refusal> {
-        let unknown =
-            || Refusal::unsupported(format!("`{name}`: the codes of value set `{url}` are not known here")).at(name);
-        let set = self.definitions.value_set(&plain(url)).filter(|s| s.is_known).ok_or_else(unknown)?;
-        let mut any = Vec::new();
-        for (system, codes) in &set.systems {
-            let Some(codes) = codes else { return Err(unknown()) };
-            // Elements of type `code` carry no system; their codes are asked without one.
-            any.extend(codes.iter().flat_map(|code| {
-                [(*system).to_owned(), String::new()].map(|system| Clause::Token {
-                    param,
-                    system: Some(system),
-                    code: Some((*code).to_owned()),
-                    second: false,
-                })
-            }));
-        }
-        if any.len() > limits::FHIR_CLAUSES * 2 {
-            return Err(Refusal::too_costly(format!("value set `{url}` has too many codes for a search")).at(name));
-        }
-        Ok(Clause::Any(any))
     }
 
     fn reference(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
@@ -197,7 +196,7 @@ impl<'a> Reading<'a> {
         match modifier {
             "identifier" => {
                 let (system, code) = system_and_code(name, &value)?;
-                Ok(Clause::Token { param: number, system, code, second: true })
+                Ok(tokens(number, system, code, true))
             }
             "" => Ok(self.target(param, &value)),
             of_type => {
@@ -460,7 +459,17 @@ fn token(param: Param, name: &str, value: &str) -> Result<Clause, Refusal> {
         [system, code] => (Some(system.clone()), Some(code.clone())),
         _ => (None, None),
     };
-    Ok(Clause::Token { param, system, code, second: false })
+    Ok(tokens(param, system, code, false))
+}
+
+/// A token under every spelling of its system: the URIs that mean one number are one.
+fn tokens(param: Param, system: Option<String>, code: Option<String>, second: bool) -> Clause {
+    let one = |system: Option<String>| Clause::Token { param, system, code: code.clone(), second };
+    let known = system.as_deref().and_then(|s| IdentifierSystems::shared().get(s));
+    let Some(known) = known else { return one(system) };
+    let mut spellings = known.uris.clone();
+    spellings.extend(system.filter(|s| !known.uris.contains(s)));
+    one_or_any(spellings.into_iter().map(|s| one(Some(s))).collect())
 }
 
 /// That a resource has a value of the parameter: in whichever table it may stand. A concept of words alone and a reference

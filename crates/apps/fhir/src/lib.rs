@@ -3,7 +3,7 @@
 //! | address | act | does |
 //! |---|---|---|
 //! | `GET /fhir/metadata` | open | what this server can |
-//! | `GET`, `HEAD`, `POST …/_search` below `/fhir` | read FHIR | read, vread, history, search, `$everything`, `$meta`, `$validate` |
+//! | `GET`, `HEAD`, `POST …/_search` below `/fhir` | read FHIR | read, vread, history, search, `$everything`, `$meta`, `$validate`, terminology |
 //! | `POST`, `PUT`, `PATCH`, `DELETE` below `/fhir` | write FHIR | create, update, patch, delete, batch, transaction, `$meta-add`, `$meta-delete` |
 //!
 //! What is supported and what is not stands in `docs/fhir.md`. Every answer is an access decision's: a facility's asker sees
@@ -33,6 +33,7 @@ mod search;
 mod serve;
 mod state;
 mod structure;
+mod terms;
 mod token;
 mod units;
 mod write;

@@ -24,6 +24,9 @@ use mach_fhir::{ResourceType, Tree};
 /// 404 where there is no such operation there; those of the operation.
 pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, Refusal> {
     let on: Vec<&str> = on.iter().map(String::as_str).collect();
+    if crate::terms::is_operation(name, &on) {
+        return crate::terms::run(asked, name, &on).await;
+    }
     match (name, on.as_slice()) {
         ("$everything", ["Patient"]) => everything(asked, None).await,
         ("$everything", [kind @ ("Patient" | "Encounter"), id]) => {

@@ -6,6 +6,7 @@ use crate::query::{self, Pair};
 use crate::refusal::{Refusal, note};
 use crate::search::{Place, Search};
 use crate::state::State;
+use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
 use crate::{bundle, found, moment, operations, patch, read, render};
 use axum::Extension;
@@ -202,8 +203,10 @@ impl Asked {
         let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
         let pairs = self.pairs()?;
         blocking(move || {
-            let search = Search::read(&Reading::new(&self.caller.base), &place, &pairs, self.caller.handling)?;
             let mut reader = self.store.read(&decision)?;
+            let terms = Terms::of(self.state.shelves(), &mut reader, decision.scope(), &pairs)?;
+            let understood = Reading::new(&self.caller.base).knowing(terms);
+            let search = Search::read(&understood, &place, &pairs, self.caller.handling)?;
             let mut person = None;
             if let Place::Compartment(kind, id, _) = &place {
                 let kind = type_of(kind)?;

@@ -287,7 +287,8 @@ impl<'t, 'x> Deciding<'t, 'x> {
             )));
         }
         // What is not understood must never widen a condition.
-        let search = Search::read(&Reading::new(self.base), &Place::Type(kind), &pairs, Handling::Strict)?;
+        let reading = Reading::within(self.base, self.tx, self.scope, &pairs)?;
+        let search = Search::read(&reading, &Place::Type(kind), &pairs, Handling::Strict)?;
         indexed(self.tx, &search.trusted())?;
         let ask = Ask { asked: search.asked, scope: self.scope, seq: self.tx.seq() };
         let hits = search::page(self.tx, &ask, &[], None, limit)?;

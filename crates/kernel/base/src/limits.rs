@@ -85,3 +85,9 @@ pub const HTTP_BYTES_PER_SECOND: u64 = 1_024;
 pub const HTTP_BODIES_BYTES: usize = 256 << 20;
 /// Seconds that running requests have to finish when the program is told to stop.
 pub const HTTP_FINISH_SECONDS: u64 = 20;
+/// Codes of one answer of `$expand` that asks for no page.
+pub const EXPANSION_CODES: usize = 20_000;
+/// Codes that a search by value set or hierarchy asks for.
+pub const FHIR_SET_CODES: usize = 10_000;
+/// Bytes of stored code systems, value sets and concept maps kept ready; what is over is refused when it is asked.
+pub const TERMINOLOGY_BYTES: usize = 64 << 20;

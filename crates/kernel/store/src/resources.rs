@@ -18,8 +18,8 @@ use mach_fhir::{IndexValue, ResourceType};
 
 pub use crate::search::value::{Value, system_hash, token_hash};
 pub use read::{
-    Of, Page, current, entity_versions, get, history, history_count, history_page, of_patient, of_rids, owner, pending,
-    pending_rows, person_of, version, with_prefix, with_token,
+    Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
+    of_patient, of_rids, owner, pending, pending_rows, person_of, version, with_prefix, with_token,
 };
 pub use write::{Save, Saved};
 

@@ -1,5 +1,5 @@
 //! Terms: the dated lists every other crate asks by day: ICD-10, working days and Tết, notifiable diseases, antibiotics,
-//! facilities, and small code lists.
+//! facilities, identifier systems with their other spellings, and small code lists.
 //!
 //! All of it is content an administrator can replace (see [`mach_base::content`]); every list is read once, at its first
 //! use or by [`load`] at start. Lookups take no lock and do no allocation. Memory, all lists together: under 8 MB.
@@ -9,6 +9,8 @@ mod calendar;
 mod code_list;
 mod facilities;
 mod icd10;
+mod identifiers;
+mod lists;
 mod notifiable;
 mod rules;
 mod table;
@@ -18,6 +20,8 @@ pub use calendar::{Calendar, TET_PERIOD_MAX_DAYS, TET_REACH_DAYS};
 pub use code_list::{CodeEntry, CodeList};
 pub use facilities::{Facilities, Facility, FacilityKind, Tier};
 pub use icd10::{Block, Chapter, Diagnosis, Icd10, IcdKey, Mark, Status};
+pub use identifiers::{IdentifierSystem, IdentifierSystems};
+pub use lists::{CodeLists, LabCatalogue, LabTest};
 pub use notifiable::{Class, Notifiable, NotifiableDisease};
 pub use rules::{Age, Conflict, Pair, Rule, Sex};
 
@@ -54,6 +58,7 @@ pub fn load() {
     Notifiable::shared();
     Antibiotics::shared();
     Facilities::shared();
+    IdentifierSystems::shared();
 }
 
 /// Stops the program on a list that cannot be used: half a rule book is worse than none.

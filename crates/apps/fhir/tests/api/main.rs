@@ -9,3 +9,4 @@ mod patches;
 mod scope;
 mod searches;
 mod support;
+mod terminology;

@@ -103,6 +103,15 @@ pub enum Clause {
         /// Ask identifiers with their type (`:of-type`), or references' identifiers (`:identifier`), instead.
         second: bool,
     },
+    /// A token that is one of many codes of one system.
+    Codes {
+        /// Parameter.
+        param: Param,
+        /// The systems of the codes; empty for codes without one.
+        systems: Vec<String>,
+        /// The codes.
+        codes: std::sync::Arc<[String]>,
+    },
     /// A text.
     Text {
         /// Parameter.

@@ -117,6 +117,20 @@ impl Builder {
                 }
                 (Table::Token, param, rest, code.is_some())
             }
+            Clause::Codes { param, systems, codes } => {
+                // Hashes stand in the text itself: statements take fewer arguments than a value set has codes.
+                let list = |hashes: Vec<i64>| hashes.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+                let (codes, systems) = (
+                    list(codes.iter().map(|c| token_hash(c)).collect()),
+                    list(systems.iter().map(|s| system_hash(s)).collect()),
+                );
+                let none = codes.is_empty() || systems.is_empty();
+                let rest = match none {
+                    true => " AND 1 = 0".to_owned(),
+                    false => format!(" AND x.hash IN ({codes}) AND x.system IN ({systems})"),
+                };
+                (Table::Token, i64::from(param.0), rest, false)
+            }
             Clause::Text { param, test, shown } => {
                 let param = i64::from(param.0) + if *shown { SHOWN } else { 0 };
                 (Table::Text, param, self.text("x", test), false)
