@@ -7,6 +7,7 @@ import { launch } from "./lib/browser.mjs";
 import { out } from "./lib/paths.mjs";
 import { Report } from "./lib/report.mjs";
 import { start } from "./lib/server.mjs";
+import accounts from "./journeys/accounts.mjs";
 import clinician from "./journeys/clinician.mjs";
 import indicators, { afterSending } from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
@@ -40,6 +41,8 @@ try {
   await noScript({ ...world, screen: PHONE });
   await afterSending(world);
   await policy(world);
+  // Afterwards: they turn on second factors, which the policy table does not expect.
+  await accounts({ ...world, screen: DESKTOP });
   await restart(world);
 } catch (error) {
   // Not a step that failed but the harness itself: it must not look like a pass.

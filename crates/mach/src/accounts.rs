@@ -3,13 +3,11 @@
 use crate::{Outcome, console, open};
 use clap::Subcommand;
 use mach_access::{Act, Role, secret};
+use mach_base::limits;
 use mach_store::{Store, accounts, schema};
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// Shortest password taken (NIST SP 800-63B-4 asks at least 15 where it is the only factor; 12 with a rest after failures).
-const PASSWORD_CHARS: usize = 12;
 
 /// Accounts.
 #[derive(Subcommand)]
@@ -18,10 +16,10 @@ pub enum AccountCommand {
     Set {
         /// What is typed at sign-in
         name: String,
-        /// leader, operator or clinician
+        /// leader, operator, clinician or administrator
         #[arg(long)]
         role: String,
-        /// Code of the facility, for operator and clinician
+        /// Code of the facility, for operator and clinician, and for an administrator of one facility only
         #[arg(long)]
         facility: Option<String>,
         /// Name shown
@@ -52,9 +50,11 @@ pub fn account(data: &Path, command: AccountCommand) -> Outcome {
     match command {
         AccountCommand::Set { name, role, facility, display } => {
             let role = Role::parse(&role)
-                .filter(|r| matches!(r, Role::Leader | Role::Operator | Role::Clinician))
-                .ok_or_else(|| format!("role `{role}` is not known\nhint: leader, operator or clinician"))?;
-            if role.has_facility() != facility.is_some() {
+                .filter(|r| matches!(r, Role::Leader | Role::Operator | Role::Clinician | Role::Administrator))
+                .ok_or_else(|| {
+                    format!("role `{role}` is not known\nhint: leader, operator, clinician or administrator")
+                })?;
+            if role != Role::Administrator && role.has_facility() != facility.is_some() {
                 return Err(match facility {
                     None => "this role needs --facility CODE".to_owned(),
                     Some(_) => "a leader belongs to no facility: leave --facility away".to_owned(),
@@ -63,8 +63,8 @@ pub fn account(data: &Path, command: AccountCommand) -> Outcome {
             let mut password = String::new();
             std::io::stdin().take(4096).read_to_string(&mut password).map_err(|e| e.to_string())?;
             let password = password.trim_end_matches(['\r', '\n']);
-            if password.chars().count() < PASSWORD_CHARS {
-                return Err(format!("the password must have at least {PASSWORD_CHARS} characters"));
+            if password.chars().count() < limits::PASSWORD_CHARS {
+                return Err(format!("the password must have at least {} characters", limits::PASSWORD_CHARS));
             }
             let display = display.unwrap_or_else(|| name.clone());
             set(&store, &name, &display, role, facility.as_deref(), password)?;

@@ -201,7 +201,7 @@ fn pages(data: &Path, requests: usize) -> Outcome {
         .write(&console(Act::Administer)?, move |tx| {
             let account =
                 mach_store::accounts::by_name(tx, "bench")?.ok_or(mach_store::Error::Missing("an account"))?;
-            tx.begin_session(&hash, account.actor.account)
+            tx.begin_session(&hash, account.actor.account, mach_store::sessions::State::Open, "bench")
         })
         .map_err(|e| e.to_string())?;
     let people = sample(&store)?;

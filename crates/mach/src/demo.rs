@@ -132,6 +132,8 @@ fn make_accounts(store: &Store) -> Result<Vec<Account>, String> {
         (Role::Leader, "leader", None, "Lê Đức Lãnh"),
         (Role::Operator, "operator", Some(facility.clone()), "Hồ Thị Nhập"),
         (Role::Clinician, "clinician", Some(facility), "Trần Minh Khám"),
+        (Role::Administrator, "administrator", None, "Phan Thị Quản"),
+        (Role::Administrator, "administrator2", None, "Đặng Văn Trị"),
     ];
     let mut accounts = Vec::new();
     for (role, name, facility, display) in plan {

@@ -75,6 +75,7 @@ pub fn application(house: House) -> axum::Router {
         .merge(mach_intake::router())
         .merge(fhir)
         .merge(mach_record::router())
+        .merge(mach_account::router())
         .with_state(house);
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }

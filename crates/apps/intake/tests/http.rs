@@ -78,7 +78,7 @@ impl World {
                 let new =
                     accounts::NewAccount { name: name.clone(), display: name, role, facility, password: "x".into() };
                 let id = tx.set_account(&new)?;
-                tx.begin_session(&hash, id)
+                tx.begin_session(&hash, id, mach_store::sessions::State::Open, "test")
             })
             .unwrap();
         format!("{SESSION_COOKIE}={token}")

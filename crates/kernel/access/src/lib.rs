@@ -4,6 +4,7 @@
 //! (relations, sensitivity, consent, break-glass) takes this place without changing those who carry the value.
 
 pub mod secret;
+pub mod totp;
 
 /// What an account is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +15,8 @@ pub enum Role {
     Operator,
     /// Treats people at one facility.
     Clinician,
+    /// Makes and changes accounts: those of one facility, or of the province where the account names none.
+    Administrator,
     /// Another program of one facility, by API key.
     Sender,
     /// Another system by token, reading FHIR: of one facility, or of the province where its token names none.
@@ -31,6 +34,7 @@ impl Role {
             Self::Leader => "leader",
             Self::Operator => "operator",
             Self::Clinician => "clinician",
+            Self::Administrator => "administrator",
             Self::Sender => "sender",
             Self::SystemReader => "system-reader",
             Self::SystemWriter => "system-writer",
@@ -44,6 +48,7 @@ impl Role {
             Self::Leader,
             Self::Operator,
             Self::Clinician,
+            Self::Administrator,
             Self::Sender,
             Self::SystemReader,
             Self::SystemWriter,
@@ -192,6 +197,7 @@ pub fn decide(actor: &Actor, act: Act) -> Result<Decision, Denied> {
         Leader => !matches!(act, SendClaims | Administer | WriteFhir),
         Operator => matches!(act, ReadFigures | ReadClaims | SendClaims | UseAccount),
         Clinician => matches!(act, ReadFigures | SearchPeople | ReadRecord | UseAccount | ReadFhir | WriteFhir),
+        Administrator => matches!(act, Administer | UseAccount),
         Sender => matches!(act, SendClaims | ReadFigures),
         SystemReader => matches!(act, ReadFhir),
         SystemWriter => matches!(act, ReadFhir | WriteFhir),
@@ -200,8 +206,8 @@ pub fn decide(actor: &Actor, act: Act) -> Result<Decision, Denied> {
         (true, Some(id)) => Scope::Facility(id),
         // A facility role without a facility is a broken account: it opens nothing.
         (true, None) => return Err(Denied),
-        // A system's token names a facility or speaks for the province.
-        (false, Some(id)) if matches!(actor.role, SystemReader | SystemWriter) => Scope::Facility(id),
+        // A system's token names a facility or speaks for the province; so does an administrator's account.
+        (false, Some(id)) if matches!(actor.role, SystemReader | SystemWriter | Administrator) => Scope::Facility(id),
         (false, _) => Scope::All,
     };
     if granted { Ok(Decision { actor: actor.clone(), act, scope }) } else { Err(Denied) }
@@ -217,6 +223,7 @@ mod tests {
             leader        + + - + + + - + + -
             operator      + + + - - - - + - -
             clinician     + - - + + - - + + +
+            administrator - - - - - - + + - -
             sender        + - + - - - - - - -
             system-reader - - - - - - - - + -
             system-writer - - - - - - - - + +

@@ -36,6 +36,18 @@ pub const SIGN_IN_FAILURES: u32 = 8;
 pub const SIGN_IN_REST_MINUTES: i64 = 5;
 /// Minutes after which an idle session ends.
 pub const SESSION_IDLE_MINUTES: i64 = 60;
+/// Minutes after which an idle session of somebody who treats people ends: their screens stand where others pass.
+pub const SESSION_IDLE_CLINICAL_MINUTES: i64 = 15;
+/// Minutes for which somebody who proved who they are may do what is dangerous, without proving it again.
+pub const PROVEN_MINUTES: i64 = 10;
+/// Fewest characters of a password (NIST SP 800-63B-4 asks 15 where it is the only factor; 12 with a rest after failures).
+pub const PASSWORD_CHARS: usize = 12;
+/// Hours for which one administrator's wish that somebody may get back in waits for another's.
+pub const RECOVERY_HOURS: i64 = 24;
+/// Minutes for which the code of an allowed recovery is good.
+pub const RECOVERY_CODE_MINUTES: i64 = 30;
+/// Codes for paper that a second factor comes with.
+pub const PAPER_CODES: usize = 8;
 /// Minutes after which a session ends whatever happens.
 pub const SESSION_MINUTES: i64 = 12 * 60;
 /// Places of one place as text.

@@ -3,10 +3,12 @@
 //! A handler extracts a [`Session`], asks [`House::decide`] for a decision, and gives it to [`House::read`] or
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
+pub mod proof;
+mod recover;
 mod session;
 pub mod sign_in;
 
-pub use session::{SESSION_COOKIE, Session, facility_name};
+pub use session::{SESSION_COOKIE, Session, facility_name, role_label};
 
 use mach_access::{Act, Decision, decide};
 use mach_store::{Reader, Store, Tx};
@@ -50,7 +52,8 @@ impl House {
         self.inner.demo
     }
 
-    pub(crate) fn secure(&self) -> bool {
+    /// Whether cookies travel over TLS only.
+    pub fn secure(&self) -> bool {
         self.inner.secure
     }
 

@@ -5,8 +5,10 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use mach_access::{Act, Actor, Decision, Role, decide, secret};
+use mach_base::limits;
 use mach_base::time::now_seconds;
-use mach_store::{accounts, schema};
+use mach_store::sessions::State;
+use mach_store::{accounts, schema, sessions};
 use mach_terms::Facilities;
 use mach_ui::components::Icon;
 use mach_ui::http::{Here, Problem, cookie};
@@ -31,9 +33,13 @@ pub struct Session {
     pub here: String,
     /// Whether the data is synthetic.
     pub demo: bool,
+    /// The hash of the session's token; none for a program's key.
+    pub token: Option<[u8; 32]>,
+    /// When they last proved who they are, seconds; a program does so with every request.
+    proven: i64,
 }
 
-/// The decision by which the house itself reads sessions and keys.
+/// The decision by which the house itself reads sessions, keys and second factors.
 pub(crate) fn house_decision() -> Result<Decision, Problem> {
     decide(&Actor::console(), Act::UseAccount).map_err(Problem::internal)
 }
@@ -49,7 +55,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 struct Found {
     actor: Actor,
     facility_code: Option<String>,
-    stale: bool,
+    seen: i64,
+    proven: i64,
+    state: State,
 }
 
 impl FromRequestParts<House> for Session {
@@ -65,24 +73,37 @@ impl FromRequestParts<House> for Session {
         }
         let found = house
             .read(house_decision()?, move |reader| {
-                let live = match (key, token) {
-                    (Some(key), _) => accounts::by_api_key(reader, &key)?.map(|actor| (actor, now_seconds())),
-                    (None, Some(token)) => accounts::by_session(reader, &token)?.map(|(a, seen)| (a.actor, seen)),
-                    (None, None) => None,
+                let now = now_seconds();
+                let (actor, seen, proven, state) = match (key, token) {
+                    (Some(key), _) => match accounts::by_api_key(reader, &key)? {
+                        Some(actor) => (actor, now, now, State::Open),
+                        None => return Ok::<_, Failure>(None),
+                    },
+                    (None, Some(token)) => match sessions::live(reader, &token)? {
+                        Some(live) => (live.account.actor, live.seen, live.proven, live.state),
+                        None => return Ok(None),
+                    },
+                    (None, None) => return Ok(None),
                 };
-                let Some((actor, seen)) = live else { return Ok::<_, Failure>(None) };
                 let facility_code = match actor.facility {
                     Some(id) => schema::facility_code(reader, id)?,
                     None => None,
                 };
-                Ok(Some(Found { actor, facility_code, stale: now_seconds() - seen > TOUCH_SECONDS }))
+                Ok(Some(Found { actor, facility_code, seen, proven, state }))
             })
             .await?
             .ok_or(Problem::Unauthenticated)?;
-        if let (true, Some(token), None) = (found.stale, token, key) {
+        match found.state {
+            State::Open => {}
+            State::Half => return Err(Problem::Unauthenticated),
+            State::Locked => return Err(Problem::Prove),
+        }
+        let token = if key.is_some() { None } else { token };
+        if let Some(token) = token.filter(|_| now_seconds() - found.seen > TOUCH_SECONDS) {
             house.write(house_decision()?, move |tx| tx.touch_session(&token)).await?;
         }
-        Ok(Self { actor: found.actor, facility_code: found.facility_code, lang, here, demo: house.demo() })
+        let Found { actor, facility_code, proven, .. } = found;
+        Ok(Self { actor, facility_code, lang, here, demo: house.demo(), token, proven })
     }
 }
 
@@ -94,6 +115,14 @@ fn extract<T>(result: Result<T, std::convert::Infallible>) -> T {
 }
 
 impl Session {
+    /// Whether they proved who they are so lately that something dangerous may be done.
+    ///
+    /// # Errors
+    /// `Prove` where they did not.
+    pub fn is_proven(&self) -> Result<(), Problem> {
+        if now_seconds() - self.proven <= limits::PROVEN_MINUTES * 60 { Ok(()) } else { Err(Problem::Prove) }
+    }
+
     /// The shell's data of a page of this session: who, the rail of the role, `active` marked.
     pub fn meta(&self, title: impl Into<String>, active: &'static str) -> PageMeta {
         let facility_name = match &self.facility_code {
@@ -124,11 +153,13 @@ pub fn facility_name(code: &str) -> String {
     Facilities::shared().get(code).map_or_else(|| code.to_owned(), |f| f.name.clone())
 }
 
-fn role_label(role: Role) -> Msg {
+/// What a role is called.
+pub fn role_label(role: Role) -> Msg {
     match role {
         Role::Leader | Role::Console => msg::ROLE_LEADER,
         Role::Operator | Role::Sender | Role::SystemReader | Role::SystemWriter => msg::ROLE_OPERATOR,
         Role::Clinician => msg::ROLE_CLINICIAN,
+        Role::Administrator => msg::ROLE_ADMINISTRATOR,
     }
 }
 
@@ -156,6 +187,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
             ],
         ),
+        (msg::NAV_ADMINISTRATION, vec![(Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People))]),
     ];
     groups
         .into_iter()

@@ -1,23 +1,31 @@
 //! Signing in and out, and the front door: `/` sends each role to where its work is.
 
+use crate::proof::{self, Next, Verdict};
 use crate::session::{SESSION_COOKIE, house_decision, session_token};
-use crate::{Failure, House, Session};
+use crate::{Failure, House, Session, recover};
 use axum::Router;
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use mach_access::{Role, secret};
 use mach_base::limits;
-use mach_base::time::now_seconds;
 use mach_store::accounts;
+use mach_store::sessions::State as Open;
 use mach_ui::http::{Here, Problem, cookie, safe_next};
-use mach_ui::{Html, Lang, msg, pages};
+use mach_ui::{Html, Lang, format, msg, pages};
 use serde::Deserialize;
 
-/// Routes `/`, `/sign-in`, `/sign-out`.
+/// Routes `/`, `/sign-in`, `/sign-in/code`, `/sign-out`, `/prove`, `/lock`, `/recover`.
 pub fn router() -> Router<House> {
-    Router::new().route("/", get(front)).route("/sign-in", get(form).post(sign_in)).route("/sign-out", post(sign_out))
+    Router::new()
+        .route("/", get(front))
+        .route("/sign-in", get(form).post(sign_in))
+        .route("/sign-in/code", get(code_form).post(sign_in_code))
+        .route("/sign-out", post(sign_out))
+        .route("/prove", get(proof::form).post(proof::prove))
+        .route("/lock", post(proof::lock))
+        .route("/recover", get(recover::form).post(recover::recover))
 }
 
 async fn front(session: Session) -> Redirect {
@@ -30,20 +38,26 @@ pub fn home(role: Role) -> &'static str {
         Role::Leader | Role::Console => "/hoc",
         Role::Operator | Role::Sender => "/claims",
         Role::Clinician => "/people",
+        Role::Administrator => "/admin/accounts",
         Role::SystemReader | Role::SystemWriter => "/fhir/metadata",
     }
 }
 
 #[derive(Deserialize)]
-struct Next {
+struct Asked {
     #[serde(default)]
     next: String,
     #[serde(default)]
     out: Option<String>,
 }
 
-async fn form(lang: Lang, here: Here, Query(query): Query<Next>) -> Html {
-    let notice = query.out.map(|_| lang.t(msg::SIGNED_OUT).to_owned());
+async fn form(lang: Lang, here: Here, Query(query): Query<Asked>) -> Html {
+    let said = |why: String| match why.as_str() {
+        "recovered" => msg::RECOVERED,
+        "password" => msg::PASSWORD_CHANGED,
+        _ => msg::SIGNED_OUT,
+    };
+    let notice = query.out.map(|why| lang.t(said(why)).to_owned());
     pages::sign_in(&pages::SignIn {
         lang,
         here: here.0,
@@ -61,16 +75,11 @@ struct Credentials {
     next: String,
 }
 
-enum Outcome {
-    In(String),
-    Wrong,
-    Rests,
-}
-
 async fn sign_in(
     State(house): State<House>,
     lang: Lang,
     here: Here,
+    headers: HeaderMap,
     Form(typed): Form<Credentials>,
 ) -> Result<Response, Problem> {
     let next = safe_next(&typed.next).to_owned();
@@ -80,56 +89,87 @@ async fn sign_in(
     }
     let name = username.clone();
     let account = house.read(house_decision()?, move |r| accounts::by_name(r, &name).map_err(Failure::from)).await?;
-    let outcome = check(&house, account, typed.password).await?;
-    let error = match outcome {
-        Outcome::In(token) => {
-            let options = cookie::Options { max_age_seconds: None, secure: house.secure() };
-            let cookie = cookie::set(SESSION_COOKIE, &token, options);
-            return Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response());
-        }
-        Outcome::Wrong => lang.t(msg::SIGN_IN_WRONG).to_owned(),
-        Outcome::Rests => lang.fmt(msg::SIGN_IN_REST, &[("minutes", &limits::SIGN_IN_REST_MINUTES.to_string())]),
+    let verdict = proof::password(&house, account.as_ref(), typed.password).await?;
+    let (Verdict::Right, Some(account)) = (verdict, account) else {
+        let error = verdict.said(lang, msg::SIGN_IN_WRONG);
+        let view = pages::SignIn { lang, here: here.0, next, username, error, ..pages::SignIn::default() };
+        return Ok((StatusCode::UNAUTHORIZED, pages::sign_in(&view)).into_response());
     };
-    let view = pages::SignIn { lang, here: here.0, next, username, error: Some(error), ..pages::SignIn::default() };
-    Ok((axum::http::StatusCode::UNAUTHORIZED, pages::sign_in(&view)).into_response())
-}
-
-/// Checks a password and begins a session. The time it takes tells nothing of whether the account exists.
-async fn check(house: &House, account: Option<accounts::Account>, password: String) -> Result<Outcome, Problem> {
-    let hash = account.as_ref().map(|a| a.password.clone());
-    let matches = tokio::task::spawn_blocking(move || match hash {
-        Some(hash) => secret::password_matches(&password, &hash),
-        None => {
-            secret::spend_password_time(&password);
-            false
-        }
-    })
-    .await
-    .map_err(Problem::internal)?;
-    let Some(account) = account else { return Ok(Outcome::Wrong) };
     let id = account.actor.account;
-    if account.rests_until > now_seconds() {
-        return Ok(Outcome::Rests);
-    }
-    let target = format!("account {id}");
-    if !matches {
-        house
-            .write(house_decision()?, move |tx| {
-                tx.failed_sign_in(id)?;
-                tx.audit(None, &target, "denied")
-            })
-            .await?;
-        return Ok(Outcome::Wrong);
-    }
+    let half = proof::has_factor(&house, id).await?;
     let token = secret::new_token("").map_err(Problem::internal)?;
     let stored = secret::token_hash(&token);
+    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let agent: String = agent.chars().take(limits::NAME_CHARS).collect();
     house
         .write(house_decision()?, move |tx| {
-            tx.begin_session(&stored, id)?;
-            tx.audit(None, &target, "granted")
+            tx.begin_session(&stored, id, if half { Open::Half } else { Open::Open }, &agent)?;
+            if half {
+                return tx.audit(None, &format!("account {id} password"), "granted");
+            }
+            tx.signed_in(id)?;
+            tx.audit(None, &format!("account {id}"), "granted")
         })
         .await?;
-    Ok(Outcome::In(token))
+    let cookie = cookie::set(SESSION_COOKIE, &token, cookie::Options { max_age_seconds: None, secure: house.secure() });
+    let to = if half { format!("/sign-in/code?next={}", format::query_value(&next)) } else { next };
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
+}
+
+fn code_page(lang: Lang, here: Here, next: &str, error: Option<String>) -> Html {
+    pages::door(&pages::Door {
+        lang,
+        here: here.0,
+        title: lang.t(msg::CODE_ASKED).to_owned(),
+        lead: lang.t(msg::CODE_ASKED_LEAD).to_owned(),
+        action: "/sign-in/code".to_owned(),
+        next: safe_next(next).to_owned(),
+        fields: vec![proof::code_field(lang)],
+        button: lang.t(msg::SIGN_IN).to_owned(),
+        error,
+        is_signed_in: true,
+    })
+}
+
+async fn code_form(
+    State(house): State<House>,
+    lang: Lang,
+    here: Here,
+    headers: HeaderMap,
+    Query(query): Query<Next>,
+) -> Result<Html, Problem> {
+    match proof::live(&house, &headers).await?.0.state {
+        Open::Half => Ok(code_page(lang, here, &query.next, None)),
+        Open::Open | Open::Locked => Err(Problem::Prove),
+    }
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn sign_in_code(
+    State(house): State<House>,
+    lang: Lang,
+    here: Here,
+    headers: HeaderMap,
+    Form(typed): Form<Code>,
+) -> Result<Response, Problem> {
+    let (found, token) = proof::live(&house, &headers).await?;
+    if found.state != Open::Half {
+        return Err(Problem::Prove);
+    }
+    let next = safe_next(&typed.next).to_owned();
+    let verdict = proof::code(&house, &found.account, typed.code).await?;
+    if verdict != Verdict::Right {
+        let page = code_page(lang, here, &next, verdict.said(lang, msg::CODE_WRONG));
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    }
+    let cookie = proof::renew(&house, &found.account, token, "code").await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }
 
 async fn sign_out(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {

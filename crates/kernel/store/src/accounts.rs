@@ -1,16 +1,16 @@
-//! Accounts, their sessions, and the API keys of facilities' programs.
+//! Accounts, and the API keys of facilities' programs.
 
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
+use mach_access::Scope;
 use mach_access::{Actor, Role};
 use mach_base::{limits, time::now_seconds};
 
 /// Tables of accounts.
 pub const DDL: &[&str] = &[
     "CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, display TEXT NOT NULL, role TEXT NOT NULL,
-        facility INTEGER, password TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0, rests_until INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE session(token BLOB PRIMARY KEY, account INTEGER NOT NULL, began INTEGER NOT NULL, seen INTEGER NOT NULL)
-        {clustered}",
+        facility INTEGER, password TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0, rests_until INTEGER NOT NULL DEFAULT 0,
+        closed INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE api_key(hash BLOB PRIMARY KEY, id INTEGER NOT NULL, facility INTEGER NOT NULL, name TEXT NOT NULL,
         made INTEGER NOT NULL, revoked INTEGER) {clustered}",
     "CREATE TABLE system_token(hash BLOB PRIMARY KEY, id INTEGER NOT NULL, facility INTEGER, role TEXT NOT NULL,
@@ -28,6 +28,10 @@ pub struct Account {
     pub password: String,
     /// Seconds since 1970 UTC until which sign-in is refused.
     pub rests_until: i64,
+    /// What is typed at sign-in.
+    pub name: String,
+    /// Whether nobody can sign in with it.
+    pub closed: bool,
 }
 
 /// An account to be made, or to be given a new password.
@@ -45,13 +49,28 @@ pub struct NewAccount {
     pub password: String,
 }
 
-const ACCOUNT: &str = "SELECT a.id, a.display, a.role, a.facility, a.password, a.rests_until FROM account a";
+/// What an account may become.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Name shown.
+    pub display: String,
+    /// Role.
+    pub role: Role,
+    /// The facility's number, for roles that have one.
+    pub facility: Option<i64>,
+    /// Whether nobody can sign in with it.
+    pub closed: bool,
+}
 
-fn account(r: &dyn Row) -> Result<Account> {
+/// The columns of an account, in the order that `account` reads them.
+pub(crate) const COLUMNS: &str = "a.id, a.display, a.role, a.facility, a.password, a.rests_until, a.name, a.closed";
+
+pub(crate) fn account(r: &dyn Row) -> Result<Account> {
     let display = r.text(1)?.to_owned();
     let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
     let actor = Actor { account: r.int(0)?, name: display.clone(), role, facility: r.opt_int(3)? };
-    Ok(Account { actor, display, password: r.text(4)?.to_owned(), rests_until: r.int(5)? })
+    let (password, name) = (r.text(4)?.to_owned(), r.text(6)?.to_owned());
+    Ok(Account { actor, name, display, password, rests_until: r.int(5)?, closed: r.int(7)? != 0 })
 }
 
 impl Tx<'_> {
@@ -70,32 +89,39 @@ impl Tx<'_> {
             ],
         )?;
         let id = sql::int(self, "SELECT id FROM account WHERE name = ?1", &[(&new.name).into()])?;
-        self.run("DELETE FROM session WHERE account = ?1", &[id.into()])?;
+        self.run("UPDATE account SET closed = 0 WHERE id = ?1", &[id.into()])?;
+        self.end_sessions(id)?;
         Ok(id)
     }
 
-    /// Begins a session of `account` under the hash of its token.
-    pub fn begin_session(&mut self, token: &[u8; 32], account: i64) -> Result<()> {
-        let now = now_seconds();
-        self.run("UPDATE account SET failures = 0 WHERE id = ?1", &[account.into()])?;
-        let oldest = now - limits::SESSION_MINUTES * 60;
-        self.run("DELETE FROM session WHERE began < ?1", &[oldest.into()])?;
+    /// Counts that somebody proved who they are: earlier failures are forgotten.
+    pub fn signed_in(&mut self, account: i64) -> Result<()> {
+        self.run("UPDATE account SET failures = 0 WHERE id = ?1 AND failures > 0", &[account.into()]).map(drop)
+    }
+
+    /// Gives an account another password and ends its sessions.
+    pub fn set_password(&mut self, account: i64, password: &str) -> Result<()> {
         self.run(
-            "INSERT INTO session(token, account, began, seen) VALUES (?1, ?2, ?3, ?3)",
-            &[token.as_slice().into(), account.into(), now.into()],
+            "UPDATE account SET password = ?2, failures = 0, rests_until = 0 WHERE id = ?1",
+            &[account.into(), password.into()],
         )?;
-        Ok(())
+        self.end_sessions(account)
     }
 
-    /// Notes that a session was used now.
-    pub fn touch_session(&mut self, token: &[u8; 32]) -> Result<()> {
-        self.run("UPDATE session SET seen = ?2 WHERE token = ?1", &[token.as_slice().into(), now_seconds().into()])?;
-        Ok(())
-    }
-
-    /// Ends a session.
-    pub fn end_session(&mut self, token: &[u8; 32]) -> Result<()> {
-        self.run("DELETE FROM session WHERE token = ?1", &[token.as_slice().into()])?;
+    /// Changes what an account is: its name shown, role, facility, whether it is closed. Ends its sessions where any of the
+    /// last three changes.
+    pub fn change_account(&mut self, account: i64, to: &Change) -> Result<()> {
+        let same =
+            "SELECT count(*) FROM account WHERE id = ?1 AND role = ?2 AND coalesce(facility, 0) = ?3 AND closed = ?4";
+        let closed = i64::from(to.closed);
+        let now = [account.into(), to.role.code().into(), to.facility.unwrap_or(0).into(), closed.into()];
+        if sql::int(self, same, &now)? == 0 {
+            self.end_sessions(account)?;
+        }
+        self.run(
+            "UPDATE account SET display = ?2, role = ?3, facility = ?4, closed = ?5 WHERE id = ?1",
+            &[account.into(), (&to.display).into(), to.role.code().into(), to.facility.into(), closed.into()],
+        )?;
         Ok(())
     }
 
@@ -176,24 +202,26 @@ const TOKEN_ACCOUNTS: i64 = -1_000_000;
 
 /// The account with this sign-in name.
 pub fn by_name(on: &mut dyn Query, name: &str) -> Result<Option<Account>> {
-    sql::first(on, &format!("{ACCOUNT} WHERE a.name = ?1"), &[name.into()], account)
+    sql::first(on, &format!("SELECT {COLUMNS} FROM account a WHERE a.name = ?1"), &[name.into()], account)
+}
+
+/// The account with this number, where `scope` holds it.
+pub fn by_id(on: &mut dyn Query, scope: Scope, id: i64) -> Result<Option<Account>> {
+    let found = sql::first(on, &format!("SELECT {COLUMNS} FROM account a WHERE a.id = ?1"), &[id.into()], account)?;
+    Ok(found.filter(|a| scope.facility().is_none_or(|f| a.actor.facility == Some(f))))
+}
+
+/// The next accounts that `scope` holds, in the order of their sign-in names, after `after`; at most `limit`.
+pub fn page(on: &mut dyn Query, scope: Scope, after: &str, limit: usize) -> Result<Vec<Account>> {
+    let within = scope.facility().map_or(String::new(), |f| format!(" AND a.facility = {f}"));
+    let sql = format!("SELECT {COLUMNS} FROM account a WHERE a.name > ?1{within} ORDER BY a.name LIMIT {limit}");
+    sql::list(on, &sql, &[after.into()], account)
 }
 
 /// All accounts: (sign-in name, account).
 pub fn all(on: &mut dyn Query) -> Result<Vec<(String, Account)>> {
-    let sql =
-        "SELECT a.id, a.display, a.role, a.facility, a.password, a.rests_until, a.name FROM account a ORDER BY a.name";
-    sql::list(on, sql, &[], |r| Ok((r.text(6)?.to_owned(), account(r)?)))
-}
-
-/// The account of a live session, and when it was last seen (seconds).
-pub fn by_session(on: &mut dyn Query, token: &[u8; 32]) -> Result<Option<(Account, i64)>> {
-    let now = now_seconds();
-    let sql = "SELECT a.id, a.display, a.role, a.facility, a.password, a.rests_until, s.seen FROM session s
-        JOIN account a ON a.id = s.account WHERE s.token = ?1 AND s.seen >= ?2 AND s.began >= ?3";
-    let idle = now - limits::SESSION_IDLE_MINUTES * 60;
-    let oldest = now - limits::SESSION_MINUTES * 60;
-    sql::first(on, sql, &[token.as_slice().into(), idle.into(), oldest.into()], |r| Ok((account(r)?, r.int(6)?)))
+    let sql = format!("SELECT {COLUMNS} FROM account a ORDER BY a.name");
+    sql::list(on, &sql, &[], |r| account(r).map(|a| (a.name.clone(), a)))
 }
 
 /// The program that holds an API key, or the system that holds a token.

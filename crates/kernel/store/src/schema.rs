@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
-use crate::{Error, Result, accounts, audit, bulk, cells, claims, people, resources};
+use crate::{Error, Result, accounts, audit, bulk, cells, claims, factors, people, resources, sessions};
 
 /// The schema this program writes.
 const VERSION: i64 = 1 + STEPS.len() as i64;
@@ -37,8 +37,19 @@ pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
 
 fn within(engine: &mut Engine) -> Result<()> {
     if !engine.has_table("meta")? {
-        for statement in
-            [DDL, resources::DDL, claims::DDL, people::DDL, cells::DDL, accounts::DDL, audit::DDL, bulk::DDL].concat()
+        for statement in [
+            DDL,
+            resources::DDL,
+            claims::DDL,
+            people::DDL,
+            cells::DDL,
+            accounts::DDL,
+            sessions::DDL,
+            factors::DDL,
+            audit::DDL,
+            bulk::DDL,
+        ]
+        .concat()
         {
             engine.define(statement)?;
         }

@@ -122,8 +122,10 @@ fn sessions_end(home: &Home) {
     };
     let again = new.clone();
     let id = store.write(&console(), move |tx| tx.set_account(&new)).unwrap();
-    store.write(&console(), move |tx| tx.begin_session(&[1; 32], id)).unwrap();
-    let live = || accounts::by_session(&mut store.read(&console()).unwrap(), &[1; 32]).unwrap().is_some();
+    store
+        .write(&console(), move |tx| tx.begin_session(&[1; 32], id, mach_store::sessions::State::Open, "test"))
+        .unwrap();
+    let live = || mach_store::sessions::live(&mut store.read(&console()).unwrap(), &[1; 32]).unwrap().is_some();
     assert!(live());
     store.write(&console(), move |tx| tx.set_account(&again)).unwrap();
     assert!(!live(), "a new password ends the sessions");

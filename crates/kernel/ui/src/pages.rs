@@ -68,6 +68,55 @@ struct SignInBody<'a> {
     button: Button,
 }
 
+/// A page that asks one thing before it lets the reader on: a code, the password again, a new password.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    /// The reader's language.
+    pub lang: Lang,
+    /// Path and query of this page.
+    pub here: String,
+    /// What is asked.
+    pub title: String,
+    /// Why, in a sentence.
+    pub lead: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Where to go afterwards; a path of this site.
+    pub next: String,
+    /// What is asked for.
+    pub fields: Vec<Field>,
+    /// What the button says.
+    pub button: String,
+    /// Why the last try failed, in the reader's language.
+    pub error: Option<String>,
+    /// Whether the reader is signed in, and may sign out instead.
+    pub is_signed_in: bool,
+}
+
+/// The page of a door.
+pub fn door(view: &Door) -> Html {
+    let lang = view.lang;
+    let body = Html::template(&DoorBody {
+        lang,
+        view,
+        error: view.error.as_ref().map(|e| Notice::new(lang, Tone::Bad, e.clone())),
+        fields: view.fields.iter().map(|f| f.html(lang)).collect(),
+        button: Button::primary(&view.button),
+    });
+    let meta = PageMeta { lang, title: view.title.clone(), here: view.here.clone(), ..PageMeta::default() };
+    shell::bare(&meta, body)
+}
+
+#[derive(Template)]
+#[template(path = "door.html")]
+struct DoorBody<'a> {
+    lang: Lang,
+    view: &'a Door,
+    error: Option<Notice>,
+    fields: Vec<Html>,
+    button: Button,
+}
+
 /// The page of a problem: what happened, what to do, a way home. The same shape for every problem; `id` is that of a
 /// request that broke, for the reader to name and the log to find.
 pub fn problem(lang: Lang, here: &str, problem: &Problem, id: Option<&str>) -> Html {

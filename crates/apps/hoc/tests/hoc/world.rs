@@ -104,7 +104,7 @@ impl World {
                 let display = name.to_owned();
                 let new = NewAccount { name: name.to_owned(), display, role, facility, password: String::new() };
                 let id = tx.set_account(&new)?;
-                tx.begin_session(&secret::token_hash(name), id)?;
+                tx.begin_session(&secret::token_hash(name), id, mach_store::sessions::State::Open, "test")?;
             }
             tx.add_api_key(&secret::token_hash("key"), 1, "HIS")
         });

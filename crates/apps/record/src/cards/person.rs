@@ -105,6 +105,7 @@ fn role(code: &str) -> Msg {
         Some(Role::Leader) => msg::ROLE_LEADER,
         Some(Role::Operator) => msg::ROLE_OPERATOR,
         Some(Role::Clinician) => msg::ROLE_CLINICIAN,
+        Some(Role::Administrator) => msg::ROLE_ADMINISTRATOR,
         Some(Role::Sender | Role::SystemReader | Role::SystemWriter) => msg::RECORD_PROGRAM,
         Some(Role::Console) | None => msg::RECORD_CONSOLE,
     }

@@ -50,7 +50,7 @@ impl Place {
                 let facility = facility.map(|code| schema::facility_id(tx, code)).transpose()?;
                 let (display, password) = (format!("BS. {name}"), "none".to_owned());
                 let account = tx.set_account(&NewAccount { name: name.into(), display, role, facility, password })?;
-                tx.begin_session(&secret::token_hash(name), account)?;
+                tx.begin_session(&secret::token_hash(name), account, mach_store::sessions::State::Open, "test")?;
             }
             Ok(())
         });

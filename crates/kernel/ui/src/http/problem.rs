@@ -16,6 +16,10 @@ pub enum Problem {
     /// 401; a page sends the reader to `/sign-in` and back.
     #[error("not signed in")]
     Unauthenticated,
+    /// 401: signed in, but the session is locked, or the act wants a fresh proof of who asks; a page sends the reader to
+    /// `/prove` and back.
+    #[error("must prove who they are")]
+    Prove,
     /// 403.
     #[error("forbidden")]
     Forbidden,
@@ -55,7 +59,7 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::Prove => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::OtherOrigin => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -88,6 +92,7 @@ impl Problem {
         match self {
             Self::BadRequest(_) => (msg::ERROR_400, msg::ERROR_400_DO),
             Self::Unauthenticated => (msg::ERROR_401, msg::ERROR_401_DO),
+            Self::Prove => (msg::ERROR_PROVE, msg::ERROR_PROVE_DO),
             Self::Forbidden => (msg::ERROR_403, msg::ERROR_403_DO),
             Self::OtherOrigin => (msg::ERROR_403, msg::ERROR_ORIGIN),
             Self::NotFound => (msg::ERROR_404, msg::ERROR_404_DO),
@@ -146,7 +151,7 @@ impl Problem {
     fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "invalid",
-            Self::Unauthenticated => "login",
+            Self::Unauthenticated | Self::Prove => "login",
             Self::Forbidden | Self::OtherOrigin => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "not-supported",

@@ -125,9 +125,14 @@ impl Asked {
         if self.here.0.starts_with("/api/") {
             return self.with_headers_of(response, (status, Json(problem.outcome(self.lang, id))).into_response());
         }
-        if problem == Problem::Unauthenticated {
+        let door = match problem {
+            Problem::Unauthenticated => Some("/sign-in"),
+            Problem::Prove => Some("/prove"),
+            _ => None,
+        };
+        if let Some(door) = door {
             let next = if self.method == Method::GET { self.here.0.as_str() } else { "/" };
-            return Redirect::to(&format!("/sign-in?next={}", format::query_value(next))).into_response();
+            return Redirect::to(&format!("{door}?next={}", format::query_value(next))).into_response();
         }
         let status = if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
         let page = (status, pages::problem(self.lang, &self.here.0, &problem, id)).into_response();

@@ -1,0 +1,141 @@
+//! What the pages of this crate share: a form, a stack of parts, a secret shown once, and who may come in.
+
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::{Act, Decision, Role};
+use mach_base::Minute;
+use mach_house::{House, Session};
+use mach_store::sql::Query;
+use mach_store::{Error, Result as Stored, accounts, factors};
+use mach_ui::components::{Button, ErrorSummary, Field, Layout, laid_out};
+use mach_ui::http::Problem;
+use mach_ui::{Html, Lang, format, msg};
+
+/// A form of fields with one button.
+#[derive(Template)]
+#[template(path = "form.html")]
+struct FormBody {
+    action: String,
+    errors: Html,
+    fields: Vec<Html>,
+    button: Button,
+}
+
+/// A form of fields with one button; their errors stand above it.
+pub(crate) fn form(lang: Lang, action: impl Into<String>, fields: &[Field], button: Button) -> Html {
+    Html::template(&FormBody {
+        action: action.into(),
+        errors: ErrorSummary::of(lang, fields).into(),
+        fields: fields.iter().map(|f| f.html(lang)).collect(),
+        button,
+    })
+}
+
+/// Parts below each other.
+pub(crate) fn stack(parts: impl IntoIterator<Item = Html>) -> Html {
+    laid_out(Layout::Stack, parts)
+}
+
+/// A paragraph.
+#[derive(Template)]
+#[template(path = "line.html")]
+struct Line<'a> {
+    text: &'a str,
+}
+
+/// A paragraph of plain text.
+pub(crate) fn line(text: &str) -> Html {
+    Html::template(&Line { text })
+}
+
+/// Codes that are shown this once.
+#[derive(Template)]
+#[template(path = "codes.html")]
+struct Codes<'a> {
+    codes: &'a [String],
+}
+
+/// Codes that are shown this once, large enough to copy by hand.
+pub(crate) fn codes(codes: &[String]) -> Html {
+    Html::template(&Codes { codes })
+}
+
+/// A time in seconds as it is shown.
+pub(crate) fn moment(seconds: i64) -> String {
+    format::date_time(Minute::of_seconds(seconds))
+}
+
+/// A fresh code of twelve letters and digits in three groups; none of them looks like another.
+pub(crate) fn new_code() -> Result<String, Problem> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let token = mach_access::secret::new_token("").map_err(Problem::internal)?;
+    let digest = mach_access::secret::token_hash(&token);
+    let letter = |b: &u8| char::from(LETTERS[usize::from(*b) & 31]);
+    let all: String = digest[..12].iter().map(letter).collect();
+    Ok(format!("{}-{}-{}", &all[..4], &all[4..8], &all[8..]))
+}
+
+/// Why an administrator's page does not open.
+pub(crate) enum Closed {
+    /// As everywhere.
+    Problem(Problem),
+    /// Administrators need a second factor first.
+    NoFactor,
+}
+
+impl From<Problem> for Closed {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Closed {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::NoFactor => Redirect::to("/account?need=factor#second-factor").into_response(),
+        }
+    }
+}
+
+/// Lets an administrator in.
+pub(crate) async fn administrator(house: &House, session: &Session) -> Result<Decision, Closed> {
+    let decision = house.decide(session, Act::Administer).await?;
+    let id = session.actor.account;
+    let confirmed = house
+        .read(decision.clone(), move |r| Ok::<bool, Failure>(factors::factor(r, id)?.is_some_and(|f| f.confirmed)))
+        .await?;
+    if confirmed { Ok(decision) } else { Err(Closed::NoFactor) }
+}
+
+/// Lets an administrator in who proved lately who they are: before anything is changed.
+pub(crate) async fn proven_administrator(house: &House, session: &Session) -> Result<Decision, Closed> {
+    let decision = administrator(house, session).await?;
+    session.is_proven()?;
+    Ok(decision)
+}
+
+pub(crate) use mach_house::Failure;
+
+/// One's own account.
+pub(crate) fn own(on: &mut dyn Query, decision: &Decision) -> Stored<accounts::Account> {
+    accounts::by_id(on, decision.scope(), decision.actor().account)?.ok_or(Error::Missing("the account of a session"))
+}
+
+/// Roles of people, those that `by` may give.
+pub(crate) fn roles(by: &Session) -> Vec<Role> {
+    let all = [Role::Leader, Role::Operator, Role::Clinician, Role::Administrator];
+    all.into_iter().filter(|r| by.actor.facility.is_none() || *r != Role::Leader).collect()
+}
+
+/// What an account's state is called.
+pub(crate) fn state(lang: Lang, account: &accounts::Account) -> (mach_ui::components::Tone, &'static str) {
+    use mach_ui::components::Tone;
+    if account.closed {
+        (Tone::Plain, lang.t(msg::ACCOUNT_CLOSED))
+    } else if account.rests_until > mach_base::time::now_seconds() {
+        (Tone::Warning, lang.t(msg::ACCOUNT_RESTS))
+    } else {
+        (Tone::Good, lang.t(msg::ACCOUNT_OPEN))
+    }
+}

@@ -1,0 +1,84 @@
+//! Getting back in: one administrator asks, another allows.
+
+use crate::edit::code_page;
+use crate::form::{Closed, Failure, new_code, proven_administrator};
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::secret;
+use mach_house::{House, Session, proof};
+use mach_store::accounts;
+use mach_store::factors::{self, NotAllowed};
+use mach_ui::http::Problem;
+use mach_ui::msg;
+use serde::Deserialize;
+
+/// `POST /admin/accounts/{id}/recovery`.
+pub(crate) async fn ask(State(house): State<House>, session: Session, Path(id): Path<i64>) -> Result<Redirect, Closed> {
+    let decision = proven_administrator(&house, &session).await?;
+    let by = session.actor.account;
+    let asked = house
+        .write(decision, move |tx| {
+            let scope = tx.scope();
+            let known = accounts::by_id(tx, scope, id)?.is_some();
+            if known {
+                tx.ask_recovery(id, by)?;
+            }
+            tx.audit(None, &format!("account {id} recovery asked"), if known { "granted" } else { "failed" })?;
+            Ok(known)
+        })
+        .await?;
+    if asked { Ok(Redirect::to("/admin/accounts?done=asked")) } else { Err(Problem::NotFound.into()) }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Verdict {
+    verdict: String,
+}
+
+/// `POST /admin/recoveries/{id}`: the answer to an allowed one is the only time its code is shown.
+pub(crate) async fn settle(
+    State(house): State<House>,
+    session: Session,
+    Path(id): Path<i64>,
+    Form(typed): Form<Verdict>,
+) -> Result<Response, Closed> {
+    let decision = proven_administrator(&house, &session).await?;
+    if typed.verdict != "allow" {
+        let refused = house
+            .write(decision, move |tx| {
+                let scope = tx.scope();
+                let refused = tx.refuse_recovery(scope, id)?;
+                tx.audit(None, &format!("recovery {id} refused"), if refused { "granted" } else { "failed" })?;
+                Ok(refused)
+            })
+            .await?;
+        let to = Redirect::to("/admin/accounts?done=refused").into_response();
+        return if refused { Ok(to) } else { Err(Problem::NotFound.into()) };
+    }
+    let code = new_code()?;
+    let (hash, by) = (secret::token_hash(&proof::plain_code(&code)), session.actor.account);
+    let name = house
+        .read(decision.clone(), move |r| {
+            let scope = r.scope();
+            let wish = factors::recoveries(r, scope)?.into_iter().find(|w| w.id == id);
+            Ok::<_, Failure>(wish.map(|w| w.account.name))
+        })
+        .await?;
+    let allowed = house
+        .write(decision, move |tx| {
+            let scope = tx.scope();
+            let allowed = tx.allow_recovery(scope, id, by, &hash)?;
+            tx.audit(None, &format!("recovery {id} allowed"), if allowed.is_ok() { "granted" } else { "denied" })?;
+            Ok(allowed)
+        })
+        .await?;
+    match (allowed, name) {
+        (Ok(()), Some(name)) => {
+            Ok(code_page(&session, session.lang.t(msg::RECOVERY_ALLOWED), &name, &code).into_response())
+        }
+        (Err(NotAllowed::SamePerson), _) => {
+            Err(Problem::Conflict(session.lang.t(msg::RECOVERY_SAME_PERSON).to_owned()).into())
+        }
+        _ => Err(Problem::NotFound.into()),
+    }
+}

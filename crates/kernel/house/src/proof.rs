@@ -1,0 +1,247 @@
+//! Proving who one is: the password, then a one-time code where the account has a second factor.
+//!
+//! `/prove` is the one door for a locked session and for acts that want a fresh proof; it gives the session a new token.
+
+use crate::session::{SESSION_COOKIE, house_decision, session_token};
+use crate::{Failure, House};
+use axum::extract::{Form, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::{secret, totp};
+use mach_base::limits;
+use mach_base::time::now_seconds;
+use mach_store::accounts::Account;
+use mach_store::{factors, sessions};
+use mach_ui::components::{Field, FieldKind};
+use mach_ui::http::{Here, Problem, cookie, safe_next};
+use mach_ui::{Html, Lang, msg, pages};
+use serde::Deserialize;
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is them.
+    Right,
+    /// It is not what was asked for.
+    Wrong,
+    /// Too many tries: the account rests, whatever is typed.
+    Rests,
+}
+
+impl Verdict {
+    /// Why it failed, for a page; `wrong` where it was not what was asked for.
+    pub fn said(self, lang: Lang, wrong: mach_ui::Msg) -> Option<String> {
+        match self {
+            Self::Right => None,
+            Self::Wrong => Some(lang.t(wrong).to_owned()),
+            Self::Rests => Some(lang.fmt(msg::SIGN_IN_REST, &[("minutes", &limits::SIGN_IN_REST_MINUTES.to_string())])),
+        }
+    }
+}
+
+/// Checks a password, and counts a failure. The time it takes tells nothing of whether the account exists.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn password(house: &House, account: Option<&Account>, typed: String) -> Result<Verdict, Problem> {
+    let hash = account.filter(|a| !a.closed).map(|a| a.password.clone());
+    let matches = tokio::task::spawn_blocking(move || match hash {
+        Some(hash) => secret::password_matches(&typed, &hash),
+        None => {
+            secret::spend_password_time(&typed);
+            false
+        }
+    })
+    .await
+    .map_err(Problem::internal)?;
+    let Some(account) = account.filter(|a| !a.closed) else { return Ok(Verdict::Wrong) };
+    if account.rests_until > now_seconds() {
+        return Ok(Verdict::Rests);
+    }
+    if !matches {
+        failed(house, account.actor.account, "password").await?;
+        return Ok(Verdict::Wrong);
+    }
+    Ok(Verdict::Right)
+}
+
+/// Checks a one-time code, or a code from paper, of an account with a second factor; each is taken once. Counts a failure.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn code(house: &House, account: &Account, typed: String) -> Result<Verdict, Problem> {
+    if account.rests_until > now_seconds() {
+        return Ok(Verdict::Rests);
+    }
+    let id = account.actor.account;
+    let taken = house
+        .write(house_decision()?, move |tx| {
+            let Some(factor) = factors::factor(tx, id)?.filter(|f| f.confirmed) else { return Ok(false) };
+            if let Some(step) = totp::accepted(&factor.secret, &typed, now_seconds(), factor.last_step) {
+                return tx.take_step(id, step);
+            }
+            let paper = secret::token_hash(&plain_code(&typed));
+            let taken = tx.take_paper_code(id, &paper)?;
+            if taken {
+                tx.audit(None, &format!("account {id} paper code"), "granted")?;
+            }
+            Ok(taken)
+        })
+        .await?;
+    if taken {
+        return Ok(Verdict::Right);
+    }
+    failed(house, id, "code").await?;
+    Ok(Verdict::Wrong)
+}
+
+/// A code as it is compared: letters and digits only, upper case.
+pub fn plain_code(typed: &str) -> String {
+    typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
+}
+
+pub(crate) async fn failed(house: &House, account: i64, what: &'static str) -> Result<(), Problem> {
+    house
+        .write(house_decision()?, move |tx| {
+            tx.failed_sign_in(account)?;
+            tx.audit(None, &format!("account {account} {what}"), "denied")
+        })
+        .await
+}
+
+/// Whether an account has a second factor.
+pub(crate) async fn has_factor(house: &House, account: i64) -> Result<bool, Problem> {
+    house
+        .read(house_decision()?, move |r| Ok::<_, Failure>(factors::factor(r, account)?.is_some_and(|f| f.confirmed)))
+        .await
+}
+
+/// The field a one-time code is typed into.
+pub fn code_field(lang: Lang) -> Field {
+    let mut field =
+        Field::new("code", lang.t(msg::CODE_FIELD), FieldKind::Text).required().hint(lang.t(msg::CODE_HINT));
+    field.autocomplete = "one-time-code";
+    field.autofocus = true;
+    field.max_chars = 20;
+    field
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Next {
+    #[serde(default)]
+    pub next: String,
+}
+
+/// The live session of a request, whatever its state, and the hash of its token.
+pub(crate) async fn live(house: &House, headers: &HeaderMap) -> Result<(sessions::Live, [u8; 32]), Problem> {
+    let token = session_token(headers).ok_or(Problem::Unauthenticated)?;
+    let live = house.read(house_decision()?, move |r| sessions::live(r, &token).map_err(Failure::from)).await?;
+    Ok((live.ok_or(Problem::Unauthenticated)?, token))
+}
+
+fn page(lang: Lang, here: Here, next: &str, error: Option<String>) -> Html {
+    let mut field = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
+    field.autocomplete = "current-password";
+    field.autofocus = true;
+    pages::door(&pages::Door {
+        lang,
+        here: here.0,
+        title: lang.t(msg::PROVE).to_owned(),
+        lead: lang.t(msg::PROVE_LEAD).to_owned(),
+        action: "/prove".to_owned(),
+        next: safe_next(next).to_owned(),
+        fields: vec![field],
+        button: lang.t(msg::PROVE_GO).to_owned(),
+        error,
+        is_signed_in: true,
+    })
+}
+
+/// `GET /prove`.
+pub(crate) async fn form(
+    State(house): State<House>,
+    lang: Lang,
+    here: Here,
+    headers: HeaderMap,
+    Query(query): Query<Next>,
+) -> Result<Html, Problem> {
+    let (found, _) = live(&house, &headers).await?;
+    if found.state == sessions::State::Half {
+        return Err(Problem::Unauthenticated);
+    }
+    Ok(page(lang, here, &query.next, None))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Proof {
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /prove`: opens a locked session, or proves an open one afresh. A script that asks for JSON gets a status only.
+pub(crate) async fn prove(
+    State(house): State<House>,
+    lang: Lang,
+    here: Here,
+    headers: HeaderMap,
+    Form(typed): Form<Proof>,
+) -> Result<Response, Problem> {
+    let (found, token) = live(&house, &headers).await?;
+    if found.state == sessions::State::Half {
+        return Err(Problem::Unauthenticated);
+    }
+    let next = safe_next(&typed.next).to_owned();
+    if typed.password.len() > limits::NAME_CHARS * 4 {
+        return Err(Problem::TooLarge);
+    }
+    let verdict = password(&house, Some(&found.account), typed.password).await?;
+    let by_script = headers.get(header::ACCEPT).is_some_and(|v| v == "application/json");
+    if verdict != Verdict::Right {
+        let error = verdict.said(lang, msg::PROVE_WRONG);
+        if by_script {
+            return Ok((StatusCode::FORBIDDEN, axum::Json(serde_json::json!({ "error": error }))).into_response());
+        }
+        return Ok((StatusCode::UNAUTHORIZED, page(lang, here, &next, error)).into_response());
+    }
+    let cookie = renew(&house, &found.account, token, "prove").await?;
+    if by_script {
+        return Ok(([(header::SET_COOKIE, cookie)], StatusCode::NO_CONTENT).into_response());
+    }
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+}
+
+/// `POST /lock`.
+pub(crate) async fn lock(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
+    let (found, token) = live(&house, &headers).await?;
+    let id = found.account.actor.account;
+    house
+        .write(house_decision()?, move |tx| {
+            tx.lock_session(&token)?;
+            tx.audit(None, &format!("account {id} lock"), "granted")
+        })
+        .await?;
+    if headers.get(header::ACCEPT).is_some_and(|v| v == "application/json") {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(Redirect::to("/prove").into_response())
+}
+
+/// Opens a session under a new token; gives its cookie.
+pub(crate) async fn renew(
+    house: &House,
+    account: &Account,
+    token: [u8; 32],
+    what: &'static str,
+) -> Result<axum::http::HeaderValue, Problem> {
+    let renewed = secret::new_token("").map_err(Problem::internal)?;
+    let (stored, id) = (secret::token_hash(&renewed), account.actor.account);
+    house
+        .write(house_decision()?, move |tx| {
+            tx.signed_in(id)?;
+            tx.prove_session(&token, &stored)?;
+            tx.audit(None, &format!("account {id} {what}"), "granted")
+        })
+        .await?;
+    Ok(cookie::set(SESSION_COOKIE, &renewed, cookie::Options { max_age_seconds: None, secure: house.secure() }))
+}

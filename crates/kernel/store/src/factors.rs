@@ -1,0 +1,190 @@
+//! Second factors of accounts, and getting back in without them: by a code kept on paper, or by two administrators.
+
+use crate::sql::{self, Execute, Query};
+use crate::{Result, Tx, accounts};
+use mach_access::Scope;
+use mach_base::{limits, time::now_seconds};
+
+/// Tables of second factors.
+pub const DDL: &[&str] = &[
+    "CREATE TABLE second_factor(account INTEGER PRIMARY KEY, secret BLOB NOT NULL, confirmed INTEGER NOT NULL,
+        last_step INTEGER NOT NULL, made INTEGER NOT NULL)",
+    "CREATE TABLE paper_code(account INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(account, hash)) {clustered}",
+    "CREATE TABLE recovery(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, asked_by INTEGER NOT NULL,
+        asked INTEGER NOT NULL, allowed_by INTEGER, code BLOB, expires INTEGER NOT NULL, ended INTEGER)",
+];
+
+/// The second factor of an account: one-time codes by time.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    /// The secret that codes are made of.
+    pub secret: Vec<u8>,
+    /// Whether its owner has shown that their app makes the same codes.
+    pub confirmed: bool,
+    /// The step of the code taken last.
+    pub last_step: i64,
+}
+
+/// A wish to get back in that nobody has ended.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// Its number.
+    pub id: i64,
+    /// For whom.
+    pub account: accounts::Account,
+    /// Number of the administrator who asked.
+    pub asked_by: i64,
+    /// Their name.
+    pub asked_by_name: String,
+    /// When, seconds.
+    pub asked: i64,
+    /// Whether another has allowed it.
+    pub is_allowed: bool,
+}
+
+/// Why a recovery was not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAllowed {
+    /// There is none such, or it has ended.
+    Gone,
+    /// Who asked cannot allow it; nor can whom it is for.
+    SamePerson,
+}
+
+impl Tx<'_> {
+    /// Keeps a secret that its owner has yet to confirm, in place of an earlier unconfirmed one; false where a factor is
+    /// confirmed.
+    pub fn propose_factor(&mut self, account: i64, secret: &[u8]) -> Result<bool> {
+        let sql = "INSERT INTO second_factor(account, secret, confirmed, last_step, made) VALUES (?1, ?2, 0, 0, ?3)
+            ON CONFLICT(account) DO UPDATE SET secret = excluded.secret, made = excluded.made
+            WHERE second_factor.confirmed = 0";
+        Ok(self.run(sql, &[account.into(), secret.into(), now_seconds().into()])? > 0)
+    }
+
+    /// Confirms a factor by a code of `step`, with the hashes of the codes for paper.
+    pub fn confirm_factor(&mut self, account: i64, step: i64, paper: &[[u8; 32]]) -> Result<()> {
+        self.run(
+            "UPDATE second_factor SET confirmed = 1, last_step = ?2 WHERE account = ?1",
+            &[account.into(), step.into()],
+        )?;
+        self.run("DELETE FROM paper_code WHERE account = ?1", &[account.into()])?;
+        for hash in paper {
+            let args = [account.into(), hash.as_slice().into()];
+            self.run("INSERT INTO paper_code(account, hash) VALUES (?1, ?2)", &args)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the code of a step; false where that or a later one was taken.
+    pub fn take_step(&mut self, account: i64, step: i64) -> Result<bool> {
+        let sql = "UPDATE second_factor SET last_step = ?2 WHERE account = ?1 AND confirmed = 1 AND last_step < ?2";
+        Ok(self.run(sql, &[account.into(), step.into()])? > 0)
+    }
+
+    /// Takes a code from paper; false where it is none, or was taken.
+    pub fn take_paper_code(&mut self, account: i64, hash: &[u8; 32]) -> Result<bool> {
+        let args = [account.into(), hash.as_slice().into()];
+        Ok(self.run("DELETE FROM paper_code WHERE account = ?1 AND hash = ?2", &args)? > 0)
+    }
+
+    /// Takes the second factor away.
+    pub fn drop_factor(&mut self, account: i64) -> Result<()> {
+        self.run("DELETE FROM second_factor WHERE account = ?1", &[account.into()])?;
+        self.run("DELETE FROM paper_code WHERE account = ?1", &[account.into()]).map(drop)
+    }
+
+    /// An administrator asks that somebody may get back in; an earlier wish for the same account ends.
+    pub fn ask_recovery(&mut self, account: i64, by: i64) -> Result<i64> {
+        let now = now_seconds();
+        self.run("UPDATE recovery SET ended = ?2 WHERE account = ?1 AND ended IS NULL", &[account.into(), now.into()])?;
+        let expires = now + limits::RECOVERY_HOURS * 3600;
+        self.insert(
+            "INSERT INTO recovery(account, asked_by, asked, expires) VALUES (?1, ?2, ?3, ?4)",
+            &[account.into(), by.into(), now.into(), expires.into()],
+        )
+    }
+
+    /// Lets a new account be opened once by a code, known by its hash: it holds nothing yet that a second administrator
+    /// would have to guard.
+    pub fn invite(&mut self, account: i64, by: i64, code: &[u8; 32]) -> Result<()> {
+        let id = self.ask_recovery(account, by)?;
+        let args = [id.into(), by.into(), code.as_slice().into()];
+        self.run("UPDATE recovery SET allowed_by = ?2, code = ?3 WHERE id = ?1", &args).map(drop)
+    }
+
+    /// Another administrator allows it: from now the code, known by its hash, opens the account once.
+    pub fn allow_recovery(
+        &mut self,
+        scope: Scope,
+        id: i64,
+        by: i64,
+        code: &[u8; 32],
+    ) -> Result<std::result::Result<(), NotAllowed>> {
+        let found = recoveries(self, scope)?.into_iter().find(|r| r.id == id && !r.is_allowed);
+        let Some(found) = found else { return Ok(Err(NotAllowed::Gone)) };
+        if found.asked_by == by || found.account.actor.account == by {
+            return Ok(Err(NotAllowed::SamePerson));
+        }
+        let expires = now_seconds() + limits::RECOVERY_CODE_MINUTES * 60;
+        self.run(
+            "UPDATE recovery SET allowed_by = ?2, code = ?3, expires = ?4 WHERE id = ?1",
+            &[id.into(), by.into(), code.as_slice().into(), expires.into()],
+        )?;
+        Ok(Ok(()))
+    }
+
+    /// Ends a wish without granting it; false where there is none such.
+    pub fn refuse_recovery(&mut self, scope: Scope, id: i64) -> Result<bool> {
+        if !recoveries(self, scope)?.iter().any(|r| r.id == id) {
+            return Ok(false);
+        }
+        Ok(self.run("UPDATE recovery SET ended = ?2 WHERE id = ?1", &[id.into(), now_seconds().into()])? > 0)
+    }
+
+    /// Lets an account in by the code of an allowed recovery: a new password, no second factor, no open session. Gives the
+    /// account's number; `None` where the code is not that of this account, or too old.
+    pub fn recover(&mut self, account: i64, code: &[u8; 32], password: &str) -> Result<Option<i64>> {
+        let now = now_seconds();
+        let sql = "UPDATE recovery SET ended = ?3 WHERE account = ?1 AND code = ?2 AND ended IS NULL AND expires >= ?3";
+        if self.run(sql, &[account.into(), code.as_slice().into(), now.into()])? == 0 {
+            return Ok(None);
+        }
+        self.drop_factor(account)?;
+        self.set_password(account, password)?;
+        Ok(Some(account))
+    }
+}
+
+/// The second factor of an account.
+pub fn factor(on: &mut dyn Query, account: i64) -> Result<Option<Factor>> {
+    let sql = "SELECT secret, confirmed, last_step FROM second_factor WHERE account = ?1";
+    sql::first(on, sql, &[account.into()], |r| {
+        Ok(Factor { secret: r.blob(0)?.to_vec(), confirmed: r.int(1)? != 0, last_step: r.int(2)? })
+    })
+}
+
+/// How many codes for paper an account has left.
+pub fn paper_codes(on: &mut dyn Query, account: i64) -> Result<i64> {
+    sql::int(on, "SELECT count(*) FROM paper_code WHERE account = ?1", &[account.into()])
+}
+
+/// Wishes to get back in that are open, of accounts that `scope` holds, the oldest first.
+pub fn recoveries(on: &mut dyn Query, scope: Scope) -> Result<Vec<Recovery>> {
+    let within = scope.facility().map_or(String::new(), |f| format!(" AND a.facility = {f}"));
+    let sql = format!(
+        "SELECT {}, r.id, r.asked_by, coalesce(b.display, ''), r.asked, coalesce(r.allowed_by, 0) FROM recovery r
+            JOIN account a ON a.id = r.account LEFT JOIN account b ON b.id = r.asked_by
+            WHERE r.ended IS NULL AND r.expires >= ?1{within} ORDER BY r.id LIMIT 200",
+        accounts::COLUMNS
+    );
+    sql::list(on, &sql, &[now_seconds().into()], |r| {
+        Ok(Recovery {
+            account: accounts::account(r)?,
+            id: r.int(8)?,
+            asked_by: r.int(9)?,
+            asked_by_name: r.text(10)?.to_owned(),
+            asked: r.int(11)?,
+            is_allowed: r.int(12)? != 0,
+        })
+    })
+}

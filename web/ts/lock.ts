@@ -1,0 +1,67 @@
+// The lock screen: over the page, so that what was typed stays. The server holds the lock; this only shows it.
+import { around } from "./dom";
+
+/** Left alone for so long, the screen locks itself; well before the session of somebody who treats people ends. */
+const IDLE_MS = 10 * 60_000;
+const JSON_ONLY = { accept: "application/json" };
+
+export function lock(): void {
+  const found = document.querySelector<HTMLDialogElement>("dialog[data-lock]");
+  if (!found) return;
+  const dialog = found;
+  const wrong = dialog.querySelector<HTMLElement>(".wrong");
+  const form = dialog.querySelector("form");
+  const ended = dialog.querySelector<HTMLElement>("[data-ended]");
+  const password = dialog.querySelector<HTMLInputElement>("input");
+  if (!wrong || !form || !ended || !password) return;
+  let used = Date.now();
+
+  async function close(): Promise<void> {
+    if (dialog.open) return;
+    dialog.showModal();
+    password?.focus();
+    // Where the server cannot be told now, the page is hidden all the same; it asks for the password when it can.
+    await fetch("/lock", { method: "POST", headers: JSON_ONLY, redirect: "manual" }).catch(() => undefined);
+  }
+
+  async function open(): Promise<void> {
+    if (!form || !wrong || !ended || !password) return;
+    const body = new URLSearchParams({ password: password.value });
+    password.value = "";
+    const answer = await fetch("/prove", { method: "POST", headers: JSON_ONLY, body, redirect: "manual" }).catch(() => undefined);
+    if (answer?.status === 204) {
+      wrong.hidden = true;
+      ended.hidden = true;
+      dialog.close();
+      used = Date.now();
+      return;
+    }
+    if (answer?.status === 403) {
+      const said = (await answer.json()) as { error?: string };
+      wrong.textContent = said.error ?? "";
+      wrong.hidden = false;
+    } else {
+      ended.hidden = false;
+    }
+    password.focus();
+  }
+
+  for (const event of ["pointerdown", "keydown", "wheel", "touchstart"]) {
+    document.addEventListener(event, () => (used = Date.now()), { passive: true });
+  }
+  setInterval(() => {
+    if (Date.now() - used > IDLE_MS) void close();
+  }, 15_000);
+  document.addEventListener("submit", (event) => {
+    const sent = around<HTMLFormElement>(event, "form");
+    if (sent === form) {
+      event.preventDefault();
+      void open();
+    } else if (sent?.getAttribute("action") === "/lock") {
+      event.preventDefault();
+      void close();
+    }
+  }, true);
+  // Escape closes other dialogs, not this one.
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+}
