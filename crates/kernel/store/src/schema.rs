@@ -4,9 +4,6 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{Error, Result, accounts, audit, bulk, cells, claims, factors, people, resources, sessions};
 
-/// The schema this program writes.
-const VERSION: i64 = 1 + STEPS.len() as i64;
-
 /// Tables every module needs.
 const DDL: &[&str] = &[
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
@@ -25,8 +22,12 @@ pub(crate) const COPYING: &str = "copying";
 
 /// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone.
 pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
+    bring_to(engine, STEPS)
+}
+
+fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     engine.begin()?;
-    let done = within(engine);
+    let done = within(engine, steps);
     match &done {
         Ok(_) => engine.commit()?,
         Err(_) => engine.rollback()?,
@@ -35,7 +36,8 @@ pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
     done
 }
 
-fn within(engine: &mut Engine) -> Result<()> {
+fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
+    let version = 1 + i64::try_from(steps.len()).unwrap_or(i64::MAX - 1);
     if !engine.has_table("meta")? {
         for statement in [
             DDL,
@@ -54,20 +56,20 @@ fn within(engine: &mut Engine) -> Result<()> {
             engine.define(statement)?;
         }
         engine.tables_are_there(true)?;
-        engine.run("INSERT INTO meta(name, value) VALUES ('schema', ?1)", &[VERSION.into()])?;
+        engine.run("INSERT INTO meta(name, value) VALUES ('schema', ?1)", &[version.into()])?;
         return Ok(());
     }
     if meta(engine, COPYING)?.is_some() {
         return Err(Error::Unfinished);
     }
     let found = meta(engine, "schema")?.ok_or(Error::Missing("the schema's version"))?;
-    if found > VERSION {
-        return Err(Error::Newer { found, known: VERSION });
+    if found > version {
+        return Err(Error::Newer { found, known: version });
     }
-    let steps = STEPS.iter().skip(usize::try_from(found - 1).unwrap_or(0));
+    let steps = steps.iter().skip(usize::try_from(found - 1).unwrap_or(0));
     steps.flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
-    if found < VERSION {
-        engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[VERSION.into()])?;
+    if found < version {
+        engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()])?;
     }
     Ok(())
 }
@@ -118,4 +120,62 @@ pub fn facility_of_code(on: &mut dyn sql::Query, code: &str) -> Result<Option<i6
 /// All facilities that have a number: (number, code).
 pub fn facilities(on: &mut dyn sql::Query) -> Result<Vec<(i64, String)>> {
     sql::list(on, "SELECT id, code FROM facility ORDER BY code", &[], |r| Ok((r.int(0)?, r.text(1)?.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Place;
+    use crate::postgres::Target;
+    use crate::sql::Query;
+    use std::sync::Arc;
+
+    const ONE: &[&str] = &["CREATE TABLE later(id INTEGER PRIMARY KEY, facility INT NOT NULL {key id})"];
+    const TWO: &[&str] =
+        &["ALTER TABLE later ADD COLUMN text TEXT NOT NULL DEFAULT 'x'", "CREATE INDEX later_text ON later(text)"];
+
+    fn version(engine: &mut Engine) -> i64 {
+        meta(engine, "schema").unwrap().unwrap()
+    }
+
+    fn an_older_store_moves_forward(place: &Place) {
+        let mut engine = place.writer().unwrap();
+        bring_to(&mut engine, &[]).unwrap();
+        assert_eq!(version(&mut engine), 1);
+        bring_to(&mut engine, &[ONE]).unwrap();
+        engine.begin().unwrap();
+        engine.insert("INSERT INTO later(facility) VALUES (?1)", &[7.into()]).unwrap();
+        engine.settle().unwrap();
+        engine.commit().unwrap();
+        // Two steps at once, of which the first was done: its row stays, and the new column is there.
+        bring_to(&mut engine, &[ONE, TWO]).unwrap();
+        let row = |engine: &mut Engine| {
+            sql::list(engine, "SELECT id, facility, text FROM later", &[], |r| {
+                Ok((r.int(0)?, r.int(1)?, r.text(2)?.to_owned()))
+            })
+        };
+        assert_eq!((version(&mut engine), row(&mut engine).unwrap()), (3, vec![(1, 7, "x".to_owned())]));
+        // A step that fails takes the whole move back.
+        let broken: &[&str] =
+            &["CREATE TABLE never(id INTEGER PRIMARY KEY)", "CREATE TABLE later(id INTEGER PRIMARY KEY)"];
+        assert!(bring_to(&mut engine, &[ONE, TWO, broken]).is_err());
+        let mut engine = place.writer().unwrap();
+        assert_eq!((version(&mut engine), engine.has_table("never").unwrap()), (3, false));
+        bring_to(&mut engine, &[ONE, TWO]).unwrap();
+        // An older program leaves it alone.
+        assert!(matches!(bring_to(&mut engine, &[ONE]), Err(Error::Newer { found: 3, known: 2 })));
+        engine.each("SELECT text FROM later", &[], &mut |_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn an_older_store_moves_forward_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        an_older_store_moves_forward(&Place::File(folder.path().join("mach.db")));
+    }
+
+    #[test]
+    fn an_older_store_moves_forward_on_postgresql() {
+        let Some(server) = mach_test_engines::Server::shared() else { return };
+        an_older_store_moves_forward(&Place::Server(Arc::new(Target::parse(&server.database()).unwrap())));
+    }
 }

@@ -46,6 +46,30 @@ impl<'a> From<&'a [u8]> for Arg<'a> {
     }
 }
 
+/// How wide a column is, where the engine tells widths apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 16 bits.
+    Small,
+    /// 32 bits.
+    Middle,
+    /// 64 bits.
+    Whole,
+    /// A text.
+    Text,
+}
+
+/// A table that many rows are added to at once.
+#[derive(Debug)]
+pub struct Into {
+    /// Its name.
+    pub table: &'static str,
+    /// Columns in the order of the rows' values.
+    pub columns: &'static [(&'static str, Width)],
+    /// The statement that adds one row.
+    pub insert: &'static str,
+}
+
 /// One row of an answer; columns count from 0. A value of another type than asked is an error, never a guess.
 pub trait Row {
     /// A 64-bit integer.
@@ -90,6 +114,10 @@ pub trait Execute: Query {
     /// with what follows: its error may come with a later statement of the same piece, at the latest when the piece ends.
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
         self.run(sql, args).map(drop)
+    }
+    /// Adds rows whose keys are new, given value after value. An engine at the other end of a wire takes them as one block.
+    fn add(&mut self, into: &Into, values: &[Arg<'_>]) -> Result<()> {
+        values.chunks(into.columns.len()).try_for_each(|row| self.push(into.insert, row))
     }
     /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
