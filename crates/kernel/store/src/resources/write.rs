@@ -7,7 +7,7 @@ use crate::search::codec;
 use crate::search::value::{self, Change};
 use crate::sql::{self, Arg, Execute, Query};
 use crate::{Error, Result, Tx};
-use mach_base::{limits, time::now_seconds};
+use mach_base::limits;
 use mach_fhir::ResourceType;
 
 /// Ended versions whose index rows one write takes away, where they are old enough: more than one write makes.
@@ -108,7 +108,7 @@ impl Tx<'_> {
     }
 
     fn put_one(&mut self, put: &Put, place: Place, values: &[Value]) -> Result<Written> {
-        let at = now_seconds();
+        let at = self.at();
         let facility = put.facility.unwrap_or(0);
         let mut row = NewRow {
             kind: put.kind,
@@ -160,7 +160,7 @@ impl Tx<'_> {
     }
 
     fn save_one(&mut self, save: &Save, place: Place) -> Result<Saved> {
-        let at = now_seconds();
+        let at = self.at();
         let old = current(self, save.kind, &save.id, save.facility)?;
         if let Some(old) = &old {
             self.retire(save.facility, old, at)?;
