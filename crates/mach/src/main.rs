@@ -62,8 +62,11 @@ enum Command {
     Store(store::Command),
     /// Write the store, as it is now, to one file, while others work with it
     Backup(store::Backup),
-    /// Put a backup into a data folder that has no store
+    /// Put a backup into a data folder that has no store; with its archive, as it was at any moment since
     Restore(store::Restore),
+    /// The archive of every commit, for restoring to a moment
+    #[command(subcommand)]
+    Archive(store::Archive),
     /// FHIR: load files, evaluate a path, make rows of a view
     #[command(subcommand)]
     Fhir(fhir::Command),
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Store(command) => store::run(&cli.data, command),
         Command::Backup(options) => store::backup(&cli.data, &options),
         Command::Restore(options) => store::restore(&cli.data, &options),
+        Command::Archive(command) => store::archive(&cli.data, &command),
         Command::Fhir(command) => fhir::run(&cli.data, command),
         Command::Bench(options) => bench::run(&cli.data, &options),
     };

@@ -8,12 +8,17 @@ mod patience;
 mod tests;
 
 use crate::{Outcome, console, open};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Args;
 use mach_house::{House, Settings};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 
 /// Where to serve.
@@ -22,12 +27,34 @@ pub struct Options {
     /// Address and port; port 0 takes a free one
     #[arg(long, env = "MACH_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Serve a damaged store for reading; nothing can be written then
+    #[arg(long)]
+    pub despite_damage: bool,
 }
+
+/// Set where the store is damaged: then `/healthz` says so.
+static DAMAGED: AtomicBool = AtomicBool::new(false);
+/// Set where it is served all the same: then nobody writes.
+static READ_ONLY: AtomicBool = AtomicBool::new(false);
 
 /// Serves until Ctrl-C.
 pub fn run(data: &Path, options: &Options) -> Outcome {
     refuse_public(options.listen)?;
     let store = open(data)?;
+    let damages = store.check_at_start(&console(mach_access::Act::Administer)?).map_err(|e| e.to_string())?;
+    if !damages.is_empty() {
+        crate::store::print_damages(&damages);
+        if !options.despite_damage {
+            return Err(format!(
+                "kho dữ liệu bị hỏng, không phục vụ / the store is damaged and is not served: {}\n\
+                 hint: mach store check names what is lost; restore a backup (mach restore) into a new folder; \
+                 mach serve --despite-damage serves it for reading only",
+                store.shown()
+            ));
+        }
+        DAMAGED.store(true, Ordering::SeqCst);
+    }
+    READ_ONLY.store(options.despite_damage, Ordering::SeqCst);
     watch_over(&store)?;
     serve(House::new(store, Settings::default()), options.listen, &mut |address| {
         println!("listening on http://{address}");
@@ -42,6 +69,7 @@ fn watch_over(store: &mach_store::Store) -> Result<(), String> {
     let look = move || match store.quick_check(&decision) {
         Ok(damages) if damages.is_empty() => {}
         Ok(damages) => {
+            DAMAGED.store(true, Ordering::SeqCst);
             crate::store::print_damages(&damages);
             eprintln!(
                 "mach: kho dữ liệu bị hỏng; xem: mach store check\nmach: the store is damaged; see: mach store check"
@@ -65,18 +93,37 @@ fn refuse_public(listen: SocketAddr) -> Result<(), String> {
     ))
 }
 
+/// 200 `ok`, or 503 where the store was found damaged.
+async fn healthz() -> Result<&'static str, (StatusCode, &'static str)> {
+    if DAMAGED.load(Ordering::SeqCst) {
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "the store is damaged: see the log, and mach store check"));
+    }
+    Ok("ok")
+}
+
+/// Refuses what would write, where the store is served despite its damage.
+async fn only_reading(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let reads = request.method().is_safe() || path.ends_with("/_search") || path.starts_with("/sign-");
+    if READ_ONLY.load(Ordering::SeqCst) && !reads {
+        return mach_ui::http::Problem::Unavailable.into_response();
+    }
+    next.run(request).await
+}
+
 /// The whole application.
 pub fn application(house: House) -> axum::Router {
     let fhir = mach_fhir_api::router(house.store());
     let routes = axum::Router::new()
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(healthz))
         .merge(mach_house::sign_in::router())
         .merge(mach_hoc::router())
         .merge(mach_intake::router())
         .merge(fhir)
         .merge(mach_record::router())
         .merge(mach_account::router())
-        .with_state(house);
+        .with_state(house)
+        .layer(axum::middleware::from_fn(only_reading));
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }
 

@@ -3,6 +3,7 @@
 use crate::{Outcome, console, open, open_at, output};
 use clap::{Args, Subcommand};
 use mach_access::Act;
+use mach_base::time::{instant_text, parse_instant};
 use mach_store::{Damage, Store, digest};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +44,21 @@ pub struct Restore {
     /// A file that `mach backup` wrote
     #[arg(long)]
     from: PathBuf,
+    /// The folder `archive` of the store that was backed up: everything committed since is restored too
+    #[arg(long)]
+    archive: Option<PathBuf>,
+    /// The moment to restore to, as 2026-03-09T08:40:00+07:00; without it to the end of the archive
+    #[arg(long, requires = "archive")]
+    to: Option<String>,
+}
+
+/// The archive of a data folder: every commit, copied as it is made.
+#[derive(Subcommand)]
+pub enum Archive {
+    /// Begin to archive every commit into `archive` in the data folder (which may be a link to another disk)
+    Start,
+    /// Say how far it is
+    Status,
 }
 
 /// Runs `mach store`.
@@ -119,7 +135,37 @@ pub fn backup(data: &Path, options: &Backup) -> Outcome {
 
 /// Runs `mach restore`.
 pub fn restore(data: &Path, options: &Restore) -> Outcome {
-    let done = mach_store::restore(&options.from, data).map_err(|e| e.to_string())?;
-    println!("{}  {}  {} bytes", done.sha256, data.display(), done.bytes);
+    let to = match &options.to {
+        None => None,
+        Some(text) => Some(parse_instant(text).ok_or_else(|| {
+            format!("`{text}` is no moment\nhint: with date, time and offset: 2026-03-09T08:40:00+07:00")
+        })?),
+    };
+    let Some(archive) = &options.archive else {
+        let done = mach_store::restore(&options.from, data).map_err(|e| e.to_string())?;
+        println!("{}  {}  {} bytes", done.sha256, data.display(), done.bytes);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let done = mach_store::restore_to(&options.from, archive, to, data).map_err(|e| e.to_string())?;
+    let reached = done.at.map(instant_text).unwrap_or_default();
+    println!("Đã khôi phục đến giao dịch cuối lúc {reached}: {}", data.display());
+    println!("Restored up to the last commit, made at {reached}. Check it: mach store check");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `mach archive`.
+pub fn archive(data: &Path, command: &Archive) -> Outcome {
+    let store = open(data)?;
+    let decision = console(Act::Administer)?;
+    if let Archive::Start = command {
+        store.begin_archive(&decision).map_err(|e| e.to_string())?;
+        println!("Lưu liên tục vào {}. Hãy sao lưu ngay: mach backup --to …", data.join("archive").display());
+        println!("Every commit is archived from now on. Make a backup now: mach backup --to …");
+        return Ok(ExitCode::SUCCESS);
+    }
+    match store.archived(&decision).map_err(|e| e.to_string())? {
+        Some(state) => println!("{} pages, up to {}", state.frames, instant_text(state.at)),
+        None => return Err("this folder has no archive\nhint: mach archive start".to_owned()),
+    }
     Ok(ExitCode::SUCCESS)
 }

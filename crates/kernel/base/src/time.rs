@@ -205,6 +205,23 @@ pub fn now_seconds() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
+/// Milliseconds since 1970 UTC; zero where the clock stands before it.
+pub fn now_millis() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
+
+/// Milliseconds since 1970 UTC of an instant with its offset: `2025-03-09T08:40:00+07:00`, `2025-03-09T01:40:00.250Z`.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}
+
+/// The same the other way, on Viet Nam's clock: `2025-03-09T08:40:00.250+07:00`.
+pub fn instant_text(millis: i64) -> String {
+    let local = Minute(millis.div_euclid(60_000) + OFFSET_MINUTES);
+    let ((h, m), rest) = (local.clock(), millis.rem_euclid(60_000));
+    format!("{}T{h:02}:{m:02}:{:02}.{:03}+07:00", local.day(), rest / 1000, rest % 1000)
+}
+
 fn digits(text: &str, len: usize) -> Option<u64> {
     if text.len() != len || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -236,6 +253,22 @@ mod tests {
         let m = Minute::parse_compact("202503090840").unwrap();
         assert_eq!((m.to_string().as_str(), m.vi().as_str()), ("2025-03-09T08:40:00+07:00", "09/03/2025 08:40"));
         assert_eq!(m.compact(), "202503090840");
+    }
+
+    #[test]
+    fn instants_are_read_and_written() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2025-03-09T08:40:00+07:00", 1_741_484_400_000),
+            ("2025-03-09T01:40:00.250Z", 1_741_484_400_250),
+        ] {
+            assert_eq!(parse_instant(text), Some(millis), "{text}");
+            assert_eq!(parse_instant(&instant_text(millis)), Some(millis));
+        }
+        assert_eq!(instant_text(1_741_484_400_250), "2025-03-09T08:40:00.250+07:00");
+        for bad in ["", "2025-03-09", "2025-03-09T08:40:00", "yesterday", "2025-02-30T00:00:00Z"] {
+            assert_eq!(parse_instant(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -19,6 +19,10 @@ const LINES: u32 = 200;
 const RANGES: usize = 1000;
 /// Keys read at once.
 const KEYS: i64 = 1000;
+/// Bytes of a database that is looked through whole when the program starts: some 50 ms.
+const WHOLE_AT_START: i64 = 16 << 20;
+/// Bodies of a larger one that are unpacked then, evenly spread.
+const SAMPLED_AT_START: i64 = 64;
 
 /// Something that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +106,58 @@ impl Store {
         told(Checked { table: "pack".to_owned(), rows });
         damages.extend(self.broken_packs(decision, &packs)?);
         Ok(damages)
+    }
+
+    /// A look of bounded length, for the start of the program: a small database whole; of a larger one both ends of every
+    /// table and some bodies of all its age. What it does not see is found by [`Store::quick_check`], which reads everything.
+    ///
+    /// # Errors
+    /// Where not even the list of tables can be read.
+    pub fn check_at_start(&self, decision: &Decision) -> Result<Vec<Damage>> {
+        let mut reader = self.read(decision)?;
+        let engine = reader.connection.as_mut().ok_or(Error::Stopped)?;
+        if engine.size_bytes()? <= WHOLE_AT_START {
+            return engine.quick_check(LINES);
+        }
+        let mut damages = Vec::new();
+        for table in engine.tables()? {
+            let key = table.key.join(", ");
+            let backwards = table.key.iter().map(|k| format!("{k} DESC")).collect::<Vec<_>>().join(", ");
+            for order in [key, backwards].iter().filter(|order| !order.is_empty()) {
+                let sql = format!("SELECT * FROM {} ORDER BY {order} LIMIT 1{}", table.name, every!("whole store"));
+                if let Err(e) = self.read(decision)?.each(&sql, &[], &mut |_| Ok(())) {
+                    damages.push(Damage::Tree { name: table.name.clone(), index: false, said: e.to_string() });
+                    break;
+                }
+            }
+        }
+        let every = every!("whole store");
+        let highest = format!("SELECT coalesce(max(id), 0) FROM pack{every}");
+        let last = sql::int(&mut self.read(decision)?, &highest, &[])?;
+        for n in 0..SAMPLED_AT_START {
+            let mut reader = self.read(decision)?;
+            let from = last / SAMPLED_AT_START * n;
+            let sql = format!("SELECT id, facility FROM pack WHERE id >= ?1 ORDER BY id LIMIT 1{every}");
+            let found = sql::first(&mut reader, &sql, &[from.into()], |r| Ok((r.int(0)?, r.int(1)?)))?;
+            let Some((pack, facility)) = found else { break };
+            if pack::read(&mut reader, facility, pack).is_err() {
+                damages.push(Damage::Pack { pack, holds: self.held_by(decision, pack)? });
+            }
+        }
+        Ok(damages)
+    }
+
+    /// The versions whose bodies lie in `pack`.
+    fn held_by(&self, decision: &Decision, pack: i64) -> Result<Vec<String>> {
+        let mut holds = Vec::new();
+        let sql = format!("SELECT type, id, version FROM resource WHERE pack = ?1{}", every!("whole store"));
+        self.read(decision)?.each(&sql, &[pack.into()], &mut |r| {
+            let kind =
+                u16::try_from(r.int(0)?).ok().and_then(ResourceType::from_number).map_or("?", ResourceType::name);
+            holds.push(format!("{kind}/{} version {}", r.text(1)?, r.int(2)?));
+            Ok(())
+        })?;
+        Ok(holds)
     }
 
     /// The engine's own quick check, on a connection beside those of the readers: lines of what is wrong.

@@ -80,7 +80,7 @@ impl Engine {
     /// Begins a writing transaction; waits until no other process writes.
     pub(crate) fn begin(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch("BEGIN IMMEDIATE"),
+            Self::Sqlite(c) => c.begin(),
             Self::Postgres(c) => c.begin(),
         }
     }
@@ -88,7 +88,7 @@ impl Engine {
     /// Makes the transaction durable.
     pub(crate) fn commit(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch("COMMIT"),
+            Self::Sqlite(c) => c.commit(),
             Self::Postgres(c) => c.commit(),
         }
     }
@@ -96,7 +96,7 @@ impl Engine {
     /// Takes the transaction back.
     pub(crate) fn rollback(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch("ROLLBACK"),
+            Self::Sqlite(c) => c.rollback(),
             Self::Postgres(c) => c.rollback(),
         }
     }
@@ -176,7 +176,7 @@ impl Engine {
     /// Folds what the engine keeps beside its tables into them, as far as readers let it.
     pub(crate) fn checkpoint(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch("PRAGMA wal_checkpoint(PASSIVE)"),
+            Self::Sqlite(c) => c.checkpoint(),
             Self::Postgres(_) => Ok(()),
         }
     }
@@ -214,6 +214,26 @@ impl Engine {
                 c.run("VACUUM INTO ?1", &[path.into()]).map(drop)
             }
             Self::Postgres(_) => Err(Error::Stopped),
+        }
+    }
+
+    /// Copies everything, as this connection sees it, page by page to a new file.
+    pub(crate) fn copy_pages(&mut self, path: &std::path::Path) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.copy_pages(path),
+            Self::Postgres(_) => Err(Error::Stopped),
+        }
+    }
+
+    /// Whether something waits that a moment of rest should put on the disk.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        matches!(self, Self::Sqlite(c) if c.is_unsynced())
+    }
+
+    /// Puts it there.
+    pub(crate) fn rest(&mut self) {
+        if let Self::Sqlite(c) = self {
+            c.rest();
         }
     }
 

@@ -5,6 +5,7 @@
 //! on their own connections and see one state from their first row to their last.
 
 pub mod accounts;
+mod archive;
 pub mod audit;
 mod backup;
 pub mod bulk;
@@ -28,7 +29,7 @@ pub mod sql;
 mod sqlite;
 mod writer;
 
-pub use backup::{Backup, restore};
+pub use backup::{Archived, Backup, Restored, restore, restore_to};
 pub use check::{Checked, Damage};
 pub use copy::Copied;
 use engine::{Engine, Place};
@@ -253,6 +254,7 @@ pub struct Tx<'a> {
     connection: &'a mut Engine,
     decision: &'a Decision,
     seq: i64,
+    at: i64,
 }
 
 impl Tx<'_> {
@@ -269,6 +271,11 @@ impl Tx<'_> {
     /// The number of this change in the commit log.
     pub fn seq(&self) -> i64 {
         self.seq
+    }
+
+    /// When this change is made, seconds since 1970 UTC; never before the change before it, whatever the clock says.
+    pub fn at(&self) -> i64 {
+        self.at
     }
 }
 

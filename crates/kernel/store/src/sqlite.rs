@@ -1,11 +1,13 @@
 //! The SQLite engine: connections, their settings, the traits of `sql` upon them.
 
+use crate::archive::{self, Archive, Position};
 use crate::check::Damage;
 use crate::sql::{Arg, Execute, Query, Row, first};
 use crate::{Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a writer waits for another process's transaction before it says so.
@@ -22,6 +24,9 @@ const STATEMENTS: usize = 256;
 /// A connection as readers and the writer use it.
 pub(crate) struct Sqlite {
     pub(crate) connection: Connection,
+    /// Of a writer: the database's file, and its archive where it has one.
+    file: Option<PathBuf>,
+    archive: Option<Archive>,
 }
 
 impl Sqlite {
@@ -35,7 +40,7 @@ impl Sqlite {
              PRAGMA journal_size_limit=67108864;"
         ))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { connection })
+        Ok(Self { connection, file: Some(path.to_owned()), archive: None })
     }
 
     /// Opens a connection that cannot write.
@@ -43,15 +48,156 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
+        // A reader that is the last to go leaves the log to the writers, who know what of it is archived.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.execute_batch(&format!(
             "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{READER_CACHE_KIB};"
         ))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { connection })
+        Ok(Self { connection, file: None, archive: None })
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
+    }
+}
+
+/// Transactions of the writer, and their way into the archive.
+impl Sqlite {
+    /// Begins a writing transaction; waits until no other process writes.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        loop {
+            self.find_archive()?;
+            if let Some(archive) = &mut self.archive {
+                archive.take_turn()?;
+            }
+            if let Err(e) = self.batch("BEGIN IMMEDIATE") {
+                self.end_turn();
+                return Err(e);
+            }
+            // An archive that began while this waited: its first turn is waited for like every other.
+            if self.archive.is_some() || !self.has_archive() {
+                return Ok(());
+            }
+            self.batch("ROLLBACK")?;
+        }
+    }
+
+    /// Makes the transaction durable. Its copy in the archive may come later; then that is said, and the log keeps it.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        self.batch("COMMIT")?;
+        if self.archive.as_mut().is_some_and(Archive::copy) {
+            self.fold();
+        }
+        self.end_turn();
+        Ok(())
+    }
+
+    /// Takes the transaction back.
+    pub(crate) fn rollback(&mut self) -> Result<()> {
+        let undone = self.batch("ROLLBACK");
+        self.end_turn();
+        undone
+    }
+
+    /// Folds the log into the database, as far as readers let it; nothing that is not archived.
+    pub(crate) fn checkpoint(&mut self) -> Result<()> {
+        self.find_archive()?;
+        let Some(archive) = &mut self.archive else { return self.batch("PRAGMA wal_checkpoint(PASSIVE)") };
+        archive.take_turn()?;
+        if archive.sync() {
+            self.fold();
+        }
+        self.end_turn();
+        Ok(())
+    }
+
+    /// Begins an archive.
+    pub(crate) fn begin_archive(&mut self) -> Result<()> {
+        let Some(file) = self.file.clone() else { return Err(Error::Stopped) };
+        self.begin()?;
+        let begun = Archive::begin(&file);
+        self.rollback()?;
+        begun?;
+        self.begin()?;
+        self.commit()
+    }
+
+    /// How far the archive is, everything that was committed being in it and on the disk; runs `then` before anybody else
+    /// can write. `None` where there is no archive.
+    pub(crate) fn at_rest<T>(&mut self, then: impl FnOnce() -> Result<T>) -> Result<Option<(Position, T)>> {
+        self.find_archive()?;
+        let Some(archive) = &mut self.archive else { return Ok(None) };
+        archive.take_turn()?;
+        let whole = archive.sync() && archive.is_well();
+        let position = archive.position();
+        let done = if whole { then() } else { Err(Error::Files("the archive cannot be written".to_owned())) };
+        self.end_turn();
+        done.map(|done| Some((position, done)))
+    }
+
+    /// Whether the archive holds what is not yet on its disk.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.archive.as_ref().is_some_and(Archive::is_unsynced)
+    }
+
+    /// Puts it there.
+    pub(crate) fn rest(&mut self) {
+        self.archive.as_mut().map(Archive::sync);
+    }
+
+    /// Copies this connection's state, page by page, to a new database at `path`.
+    pub(crate) fn copy_pages(&mut self, path: &Path) -> Result<()> {
+        let mut to = Connection::open(path)?;
+        let backup = rusqlite::backup::Backup::new(&self.connection, &mut to)?;
+        match backup.step(-1)? {
+            rusqlite::backup::StepResult::Done => Ok(()),
+            _ => Err(Error::Files("the database could not be copied in one piece".to_owned())),
+        }
+    }
+
+    fn has_archive(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| archive::folder_of(file).join("id").exists())
+    }
+
+    fn find_archive(&mut self) -> Result<()> {
+        if self.archive.is_none()
+            && let Some(file) = &self.file
+        {
+            self.archive = Archive::open(file)?;
+            if self.archive.is_some() {
+                self.keep_the_log()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The log is folded by `fold` only, not by SQLite itself.
+    fn keep_the_log(&self) -> Result<()> {
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        self.batch("PRAGMA wal_autocheckpoint=0")
+    }
+
+    fn fold(&self) {
+        if let Err(e) = self.batch("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::error!("the log could not be folded into the database: {e}");
+        }
+    }
+
+    fn end_turn(&mut self) {
+        if let Some(archive) = &mut self.archive {
+            archive.end_turn();
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if self.has_archive() {
+            // One that never wrote since the archive began must not fold at its end either. If it cannot be told, the
+            // archive says that it has a gap.
+            let _ = self.keep_the_log();
+        }
     }
 }
 

@@ -9,17 +9,20 @@
 //! what was handed in, and sending all of it again gives what it would have given at once.
 
 use crate::engine::Engine;
-use crate::sql::Execute;
+use crate::sql::{self, Execute};
 use crate::{Error, Result, Tx};
 use mach_access::Decision;
 use mach_base::limits;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// How long nothing must come before what waits is put on the disk.
+const REST: Duration = Duration::from_secs(1);
 /// How long work is gathered into one commit while more is waiting.
 const GATHER: Duration = Duration::from_millis(25);
 
@@ -153,14 +156,18 @@ impl Drop for Writer {
 fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>) {
     let mut waiting: Option<Box<dyn Job>> = None;
     loop {
-        let Some(mut first) = waiting.take().or_else(|| queue.recv().ok()) else { return };
+        let Some(mut first) = waiting.take().or_else(|| next(&mut connection, queue)) else { return };
         if first.alone() {
             first.run(&mut connection);
             first.finish(&Ok(()));
             continue;
         }
         let started = Instant::now();
-        if let Err(e) = connection.begin() {
+        // A server's store has one process that writes; asking it each time would cost a round trip.
+        let ask = matches!(connection, Engine::Sqlite(_)) || LATEST.get() == 0;
+        if let Err(e) = connection.begin().and_then(|()| if ask { learn_latest(&mut connection) } else { Ok(()) }) {
+            // Where it had begun.
+            let _ = connection.rollback();
             first.finish(&Err(e));
             continue;
         }
@@ -188,6 +195,18 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>) {
             job.finish(&committed);
         }
     }
+}
+
+/// The next job; rests where none comes. `None` where none will come any more.
+fn next(connection: &mut Engine, queue: &Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
+    if connection.is_unsettled() {
+        match queue.recv_timeout(REST) {
+            Ok(job) => return Some(job),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => connection.rest(),
+        }
+    }
+    queue.recv().ok()
 }
 
 /// Runs a further piece of a transaction. The first piece needs no savepoint, and large pieces (imports) come first: inside
@@ -220,8 +239,8 @@ where
         }
         let decision = &self.decision;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let seq = log_commit(connection, decision)?;
-            let given = work(&mut Tx { connection, decision, seq })?;
+            let (seq, at) = log_commit(connection, decision)?;
+            let given = work(&mut Tx { connection, decision, seq, at })?;
             connection.settle()?;
             Ok(given)
         }));
@@ -255,19 +274,36 @@ impl<F, T> Work<F, T> {
     }
 }
 
-/// Gives this change its number in the commit log.
-fn log_commit(connection: &mut Engine, decision: &Decision) -> Result<i64> {
+thread_local! {
+    /// Of a writer's thread: the latest time that any change of its store was given. A clock that steps back does not
+    /// step behind it.
+    static LATEST: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Takes over the time of the last change, which another process may have made.
+fn learn_latest(connection: &mut Engine) -> Result<()> {
+    let sql = "SELECT at FROM commit_log ORDER BY seq DESC LIMIT 1";
+    let found = sql::first(connection, sql, &[], |r| r.int(0))?;
+    LATEST.set(LATEST.get().max(found.unwrap_or(0)));
+    Ok(())
+}
+
+/// Gives this change its number in the commit log, and its time: the clock's, but never before the change before.
+fn log_commit(connection: &mut Engine, decision: &Decision) -> Result<(i64, i64)> {
     let actor = decision.actor();
-    connection.insert(
+    let at = mach_base::time::now_seconds().max(LATEST.get());
+    LATEST.set(at);
+    let seq = connection.insert(
         "INSERT INTO commit_log(at, account, role, act, facility) VALUES (?1, ?2, ?3, ?4, ?5)",
         &[
-            mach_base::time::now_seconds().into(),
+            at.into(),
             actor.account.into(),
             actor.role.code().into(),
             decision.act().code().into(),
             decision.scope().facility().into(),
         ],
-    )
+    )?;
+    Ok((seq, at))
 }
 
 struct Alone<F> {

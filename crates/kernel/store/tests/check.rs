@@ -152,3 +152,43 @@ fn postgresql_is_backed_up_by_its_own_tools() {
     let refused = home.open().backup(&console(), Path::new("/nowhere/x")).unwrap_err();
     assert!(refused.to_string().contains("pg_dump"), "{refused}");
 }
+
+#[test]
+fn a_large_store_is_looked_at_quickly_when_it_is_opened() {
+    let home = Home::folder();
+    let store = home.open();
+    fill(&store);
+    // Bodies that do not pack, until the whole look of small stores no longer applies.
+    store
+        .write(&console(), |tx| {
+            for n in 0..1_500_u64 {
+                let mut x = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+                let body: Vec<u8> = std::iter::repeat_with(|| {
+                    x ^= x << 13;
+                    x ^= x >> 7;
+                    x ^= x << 17;
+                    format!("{x:016x}").into_bytes()
+                })
+                .take(2_000)
+                .flatten()
+                .collect();
+                let mut open = mach_store::pack::Open::default();
+                open.add(tx, 1, &[&body])?;
+                open.close(tx)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    store.checkpoint(&console()).unwrap();
+    assert!(store.size_bytes(&console()).unwrap() > 16 << 20);
+    assert_eq!(store.check_at_start(&console()).unwrap(), []);
+    store
+        .write(&console(), |tx| {
+            let sql = "UPDATE pack SET body = ?1 WHERE id % 10 = 1 AND facility = 1";
+            tx.run(sql, &[[9_u8; 40].as_slice().into()])
+        })
+        .unwrap();
+    let damages = store.check_at_start(&console()).unwrap();
+    assert!(!damages.is_empty() && damages.len() < 64, "{damages:?}");
+    assert!(damages.iter().any(|d| d.to_string().contains("Observation/o-0-")), "what is lost is named: {damages:?}");
+}

@@ -34,6 +34,13 @@ impl Serving {
         Self::started(command)
     }
 
+    /// The same with these options only.
+    pub fn start_with(options: &[String]) -> Self {
+        let mut command = mach();
+        command.args(options);
+        Self::started(command)
+    }
+
     /// The same by a shell that first does `before` (`ulimit …`).
     pub fn start_after(before: &str, store: &[String]) -> Self {
         let mut command = Command::new("sh");

@@ -7,7 +7,7 @@ use crate::search::codec;
 use crate::search::rows::Rows;
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
-use mach_base::{limits, time::now_seconds};
+use mach_base::limits;
 use mach_fhir::ResourceType;
 use std::collections::{BTreeMap, HashMap};
 
@@ -143,7 +143,7 @@ impl Tx<'_> {
     }
 
     fn put_one(&mut self, put: &Put, place: Place, values: &[Value]) -> Result<Written> {
-        let at = now_seconds();
+        let at = self.at();
         let facility = put.facility.unwrap_or(0);
         let mut row = NewRow {
             kind: put.kind,
@@ -179,7 +179,7 @@ impl Tx<'_> {
     /// Writes resources with everything they are found by: each makes a new version, whatever it was before. Give each
     /// identity at most once.
     pub fn save(&mut self, saves: &[Save]) -> Result<Vec<Saved>> {
-        let at = now_seconds();
+        let at = self.at();
         let encoded: Vec<String> =
             saves.iter().map(|s| if s.body.is_some() { codec::encode(&s.index) } else { String::new() }).collect();
         let bodies = saves.iter().zip(&encoded).map(|(save, encoded)| match &save.body {
