@@ -10,3 +10,4 @@ mod scope;
 mod searches;
 mod support;
 mod terminology;
+mod validation;
