@@ -17,6 +17,8 @@ use std::process::ExitCode;
 pub enum Command {
     /// Evaluate a FHIRPath expression on a resource
     Path(PathOptions),
+    /// Is a resource valid: by its type, the profiles it claims and those it is to meet
+    Validate(crate::validate::Options),
     /// Make the rows of a SQL on FHIR view from resources
     View(ViewOptions),
     /// Load files of resources: Bundles, single resources, NDJSON; running it again is safe
@@ -83,6 +85,7 @@ pub fn run(data: &Path, command: Command) -> Outcome {
     match command {
         Command::Load(options) => crate::load::run(data, &options),
         Command::Reindex { all } => reindex(data, all),
+        Command::Validate(options) => crate::validate::run(data, &options),
         Command::Path(options) => evaluate(&options),
         Command::View(options) => view(&options),
         Command::Patch(options) => patch(&options),

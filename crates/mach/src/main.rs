@@ -10,6 +10,7 @@ mod output;
 mod serve;
 mod store;
 mod token;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -81,6 +82,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     mach_base::content::set_folder(cli.data.join("content"));
+    mach_fhir_api::packages_in(cli.data.join("packages"));
     // Set once, before anything opens the store.
     let _ = STORE.set(cli.store.filter(|address| !address.is_empty()));
     let outcome = match cli.command {

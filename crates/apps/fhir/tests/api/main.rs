@@ -13,3 +13,4 @@ mod scope;
 mod searches;
 mod support;
 mod terminology;
+mod validation;

@@ -253,7 +253,9 @@ impl Reader {
         self.out.types[n].elements = all;
         let mut constraints = self.out.types[base].constraints.clone();
         constraints.append(&mut self.out.types[n].constraints);
-        constraints.dedup();
+        // A snapshot repeats those of its base.
+        let mut seen = std::collections::HashSet::new();
+        constraints.retain(|c| seen.insert(*c));
         self.out.types[n].constraints = constraints;
     }
 

@@ -315,6 +315,14 @@ impl Definitions {
         Some((&of.elements[usize::from(*element)], TypeId(*kind)))
     }
 
+    /// As `json_member`, with the element's place among those of its type.
+    pub fn json_member_at(&self, id: TypeId, name: &str) -> Option<(usize, &Element, TypeId)> {
+        let of = self.get(id);
+        let at = of.json_names.binary_search_by(|(n, _, _)| n.as_str().cmp(name)).ok()?;
+        let (_, element, kind) = &of.json_names[at];
+        Some((usize::from(*element), &of.elements[usize::from(*element)], TypeId(*kind)))
+    }
+
     /// The element of that name, a choice by its name without `[x]`.
     pub fn element(&self, id: TypeId, name: &str) -> Option<&Element> {
         let of = self.get(id);

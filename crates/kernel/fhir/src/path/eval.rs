@@ -114,9 +114,18 @@ pub(super) struct Frame<'f, 't> {
 }
 
 pub(super) fn evaluate<'t>(root: &Expr, env: &Environment<'t>, host: &dyn Host<'t>) -> Result<Items<'t>> {
+    evaluate_counted(root, env, host).0
+}
+
+pub(super) fn evaluate_counted<'t>(
+    root: &Expr,
+    env: &Environment<'t>,
+    host: &dyn Host<'t>,
+) -> (Result<Items<'t>>, u64) {
     let (steps, depth, defined) = (Cell::new(env.steps), Cell::new(0), RefCell::default());
     let evaluation = Evaluation { env, host, steps, depth, defined };
-    evaluation.eval(root, Frame { this: &env.context, index: None, total: None })
+    let items = evaluation.eval(root, Frame { this: &env.context, index: None, total: None });
+    (items, env.steps - evaluation.steps.get())
 }
 
 pub(super) fn execution<T>(message: impl Into<String>) -> Result<T> {

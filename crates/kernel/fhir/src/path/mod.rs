@@ -99,6 +99,15 @@ impl Expression {
         eval::evaluate(&self.root, environment, host)
     }
 
+    /// As `evaluate_in`, and how many of the environment's steps it took.
+    pub(crate) fn evaluate_counted<'t>(
+        &self,
+        environment: &Environment<'t>,
+        host: &dyn Host<'t>,
+    ) -> (Result<Items<'t>>, u64) {
+        eval::evaluate_counted(&self.root, environment, host)
+    }
+
     /// Without the operands of outer unions that start at another resource type; `None` where none is left.
     pub(crate) fn for_type(self, definitions: &Definitions, id: TypeId) -> Option<Self> {
         let text = self.text;

@@ -3,7 +3,7 @@
 mod read;
 mod write;
 
-pub use read::to_json;
+pub use read::{to_json, to_json_noting};
 pub use write::from_tree;
 
 use crate::definitions::Definitions;

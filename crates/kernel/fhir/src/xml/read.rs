@@ -14,15 +14,24 @@ use quick_xml::{NsReader, XmlVersion};
 /// # Errors
 /// Where the text is no XML, passes a limit, or holds elements or attributes that the definitions do not have.
 pub fn to_json(text: &str, definitions: &Definitions) -> Result<String, XmlError> {
+    to_json_noting(text, definitions).map(|(json, _)| json)
+}
+
+/// As `to_json`, and where elements stand out of the order that their type gives them (the first of each object).
+///
+/// # Errors
+/// As `to_json`.
+pub fn to_json_noting(text: &str, definitions: &Definitions) -> Result<(String, Vec<XmlError>), XmlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { text, xml: NsReader::from_str(text), path: Vec::new(), definitions };
+    let (path, disorder) = (Vec::new(), Vec::new());
+    let mut reader = Reader { text, xml: NsReader::from_str(text), path, definitions, disorder };
     if text.len() > limits::DOCUMENT_BYTES {
         return reader.fail("the document is too long");
     }
     let root = reader.document()?;
     let mut out = String::with_capacity(text.len());
     reader.resource(&root, &mut out)?;
-    Ok(out)
+    Ok((out, reader.disorder))
 }
 
 /// An element as it stands in the XML.
@@ -54,6 +63,8 @@ struct Reader<'a> {
     xml: NsReader<&'a [u8]>,
     path: Vec<String>,
     definitions: &'a Definitions,
+    /// Elements out of order.
+    disorder: Vec<XmlError>,
 }
 
 type Read<T> = Result<T, XmlError>;
@@ -197,6 +208,7 @@ impl<'a> Reader<'a> {
             out.push(':');
             quote(out, value);
         }
+        self.in_order(element, id);
         for n in 0..element.children.len() {
             if done[n] {
                 continue;
@@ -229,6 +241,20 @@ impl<'a> Reader<'a> {
             self.path.pop();
         }
         Ok(())
+    }
+
+    /// Notes the first child that stands out of order.
+    fn in_order(&mut self, element: &Element, id: TypeId) {
+        let mut last = 0;
+        for child in &element.children {
+            let Some((at, _, _)) = self.definitions.json_member_at(id, &child.name) else { continue };
+            if at < last && self.disorder.len() < limits::ISSUES {
+                let noted = self.fail_at::<()>(child.offset, format!("`{}` stands out of order", child.name));
+                self.disorder.extend(noted.err());
+                return;
+            }
+            last = last.max(at);
+        }
     }
 
     fn complex(&mut self, element: &Element, kind: TypeId, out: &mut String) -> Read<()> {
