@@ -2,6 +2,7 @@
 
 use crate::extract::extract;
 use crate::refusal::Refusal;
+use crate::subscription::Hub;
 use axum::http::StatusCode;
 use mach_access::{Act, Actor, Decision, decide};
 use mach_base::time::now_seconds;
@@ -30,6 +31,7 @@ struct Inner {
     looks: SyncSender<Look>,
     /// Held by who indexes: one at a time is enough.
     indexing: Mutex<()>,
+    hub: Hub,
 }
 
 /// The decision by which the interface itself writes audit and index.
@@ -60,7 +62,12 @@ impl State {
             })
             .map(drop)
             .unwrap_or_else(|e| tracing::error!("no thread for the audit of looks: {e}"));
-        Self { inner: Arc::new(Inner { looks, indexing: Mutex::new(()) }) }
+        Self { inner: Arc::new(Inner { looks, indexing: Mutex::new(()), hub: Hub::default() }) }
+    }
+
+    /// What requests, websockets and the delivery of subscriptions share.
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
     }
 
     /// Notes a look at resources; it is written with others of its time.

@@ -85,3 +85,27 @@ pub const HTTP_BYTES_PER_SECOND: u64 = 1_024;
 pub const HTTP_BODIES_BYTES: usize = 256 << 20;
 /// Seconds that running requests have to finish when the program is told to stop.
 pub const HTTP_FINISH_SECONDS: u64 = 20;
+/// Live subscriptions of one account.
+pub const SUBSCRIPTIONS: i64 = 100;
+/// Events a subscription's receiver may have left untaken before the subscription looks no further.
+pub const SUBSCRIPTION_EVENTS: i64 = 10_000;
+/// Events of one notification.
+pub const SUBSCRIPTION_BATCH: usize = 100;
+/// Bytes of one notification past which no further event is added.
+pub const SUBSCRIPTION_BYTES: usize = 1 << 20;
+/// Seconds a receiver has to answer.
+pub const SUBSCRIPTION_SECONDS: u32 = 60;
+/// Bytes of a receiver's answer that are read.
+pub const SUBSCRIPTION_ANSWER_BYTES: usize = 16 << 10;
+/// Headers a receiver is called with.
+pub const SUBSCRIPTION_HEADERS: usize = 16;
+/// Bytes of one of them.
+pub const SUBSCRIPTION_HEADER_BYTES: usize = 4_096;
+/// Notifications under way at one time.
+pub const SUBSCRIPTIONS_AT_ONCE: usize = 64;
+/// Open websockets.
+pub const WEBSOCKETS: usize = 256;
+/// Bytes of a message that comes by a websocket.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 4_096;
+/// Subscriptions bound to one websocket.
+pub const WEBSOCKET_SUBSCRIPTIONS: usize = 32;
