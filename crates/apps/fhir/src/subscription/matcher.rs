@@ -131,7 +131,7 @@ impl Matcher {
             status::set(shared, &one, state, &said)?;
         }
         for (from, group) in groups {
-            round.more |= self.look(shared, from, head, group, quiet, &mut round.due)?;
+            round.more |= self.look(shared, (from, head), group, quiet, &mut round.due)?;
         }
         Ok(round)
     }
@@ -151,8 +151,7 @@ impl Matcher {
     fn look(
         &mut self,
         shared: &Shared,
-        from: i64,
-        head: i64,
+        (from, head): (i64, i64),
         group: Vec<(Subscription, Arc<Definition>, Scope)>,
         quiet: bool,
         due: &mut HashSet<i64>,

@@ -303,7 +303,7 @@ impl Calling<'_> {
     /// A notification without events.
     fn note(&self, reader: Reader, kind: Kind) -> Result<Step, Refusal> {
         let body = self.bundle(kind, self.of.events, &[])?;
-        self.call(reader, Method::POST, self.endpoint.clone(), Some(body), (kind, self.of.delivered), Vec::new())
+        self.call(reader, (Method::POST, self.endpoint.clone()), Some(body), (kind, self.of.delivered), Vec::new())
     }
 
     fn bundle(&self, kind: Kind, last: i64, events: &[Told]) -> Result<String, Refusal> {
@@ -324,7 +324,7 @@ impl Calling<'_> {
         let looks = looks(self.author, of, &told);
         if !plain {
             let body = self.bundle(Kind::Event, last, &told)?;
-            return self.call(reader, Method::POST, self.endpoint.clone(), Some(body), (Kind::Event, last), looks);
+            return self.call(reader, (Method::POST, self.endpoint.clone()), Some(body), (Kind::Event, last), looks);
         }
         let Some(resource) = told.into_iter().next().and_then(|t| t.resource) else {
             // It was theirs to see when it happened and is not now: not even that it happened is told.
@@ -337,19 +337,18 @@ impl Calling<'_> {
             return Ok(Step::Again);
         };
         if self.definition.mime.is_none() {
-            return self.call(reader, Method::POST, self.endpoint.clone(), None, (Kind::Event, last), looks);
+            return self.call(reader, (Method::POST, self.endpoint.clone()), None, (Kind::Event, last), looks);
         }
         let body = render::with_meta(&resource.body, resource.version, resource.at)?;
         let endpoint = self.endpoint.below(&format!("{}/{}", resource.kind.name(), resource.id));
-        self.call(reader, Method::PUT, endpoint, Some(body), (Kind::Event, last), looks)
+        self.call(reader, (Method::PUT, endpoint), Some(body), (Kind::Event, last), looks)
     }
 
     /// The call, once it is audited and this process has taken the subscription for it.
     fn call(
         &self,
         mut reader: Reader,
-        method: Method,
-        endpoint: Endpoint,
+        (method, endpoint): (Method, Endpoint),
         body: Option<String>,
         (kind, upto): (Kind, i64),
         looks: Vec<Look>,
