@@ -74,7 +74,7 @@ fn with_status(body: &str, state: State, said: &str) -> Result<String, Refusal> 
         patch.push_str(r#",{"op":"remove","path":"/error"}"#);
     }
     patch.push(']');
-    Patch::json(&patch)?.apply(body)
+    Ok(Patch::json(&patch)?.apply(body)?)
 }
 
 #[cfg(test)]
