@@ -102,7 +102,7 @@ pub const SUBSCRIPTION_HEADERS: usize = 16;
 /// Bytes of one of them.
 pub const SUBSCRIPTION_HEADER_BYTES: usize = 4_096;
 /// Notifications under way at one time.
-pub const SUBSCRIPTIONS_AT_ONCE: usize = 64;
+pub const SUBSCRIPTIONS_AT_ONCE: usize = 256;
 /// Open websockets.
 pub const WEBSOCKETS: usize = 256;
 /// Bytes of a message that comes by a websocket.

@@ -350,6 +350,9 @@ impl Tx<'_> {
                 (&new.said).into(),
             ],
         )?;
+        if again {
+            self.run("UPDATE subscription SET delivered = events WHERE id = ?1", &[old.id.into()])?;
+        }
         if new.state == State::Gone {
             self.run("DELETE FROM subscription_event WHERE subscription = ?1", &[old.id.into()])?;
             self.run("UPDATE subscription SET events = 0, delivered = 0 WHERE id = ?1", &[old.id.into()])?;

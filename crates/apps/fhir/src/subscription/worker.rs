@@ -30,6 +30,8 @@ use tokio::task::JoinHandle;
 
 /// Longest wait between two tries.
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// Commits of so long are looked at together.
+const GATHER: Duration = Duration::from_millis(5);
 /// How long after its timeout an attempt is taken for dead with its process.
 const GRACE_MILLIS: i64 = 2_000;
 
@@ -132,7 +134,7 @@ async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
             continue;
         }
         quiet = tokio::select! {
-            () = wake.notified() => false,
+            () = gathered(&wake) => false,
             _ = tick.tick() => true,
             _ = stop.changed() => break,
         };
@@ -142,6 +144,12 @@ async fn run(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         task.running.abort();
         let _ = task.running.await;
     }
+}
+
+/// A commit, and those that come with it: many small writes are not as many looks.
+async fn gathered(wake: &Notify) {
+    wake.notified().await;
+    tokio::time::sleep(GATHER).await;
 }
 
 /// Gives every subscription that needs one its task, and wakes those that have something to do.

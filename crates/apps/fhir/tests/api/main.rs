@@ -3,6 +3,7 @@
 
 mod bundles;
 mod concurrent;
+mod examples;
 mod instances;
 mod loads;
 mod patches;
