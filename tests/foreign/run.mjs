@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { kit } from "./kit.mjs";
+import { subscriber } from "./subscriber.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
@@ -74,7 +75,12 @@ async function pythonClients(url, token, full) {
 }
 
 const full = Boolean(process.env.MACH_TEST_FULL);
-const data = mkdtempSync(join(tmpdir(), "mach-foreign-"));
+const folders = [];
+const folder = () => {
+  folders.push(mkdtempSync(join(tmpdir(), "mach-foreign-")));
+  return folders.at(-1);
+};
+const data = folder();
 let server;
 try {
   const token = mach(data, "token", "new", "--scope", "write", "--name", "foreign clients");
@@ -82,6 +88,7 @@ try {
   server = await serve(data);
   const base = `${server.url}/fhir`;
   await kit({ base, token, reader, step, full });
+  await subscriber({ step, mach, serve, folder });
   await step("fhirpy, fhir.resources: every step was run", () => pythonClients(base, token, full));
 } catch (error) {
   // Not a step but the harness: it must not look like a pass.
@@ -94,7 +101,7 @@ try {
     server.child.kill("SIGINT");
     await gone;
   }
-  rmSync(data, { recursive: true, force: true });
+  for (const made of folders) rmSync(made, { recursive: true, force: true });
 }
 console.log(`Foreign clients: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
