@@ -14,6 +14,9 @@ use mach_store::search::value::{CANONICAL, UNIT_TEXT};
 /// Seconds by which local minutes are ahead of UTC.
 const LOCAL: i64 = 7 * 3600;
 
+/// The end of a period that has none, seconds: so far away, and still so that the length of any period is a number.
+const OPEN: i64 = i64::MAX / 2;
+
 /// What the store wants to know of a resource.
 #[derive(Clone, Debug, Default)]
 pub struct Extract {
@@ -52,7 +55,7 @@ pub fn extract(kind: ResourceType, tree: &Tree<'_>, base: &str) -> Result<Extrac
         _ => None,
     });
     let date = values.iter().find_map(|v| match v {
-        Value::Date { param: Param::DATE, low, .. } if *low > i64::MIN => Some((low + LOCAL).div_euclid(60)),
+        Value::Date { param: Param::DATE, low, .. } if *low > -OPEN => Some((low + LOCAL).div_euclid(60)),
         _ => None,
     });
     Ok(Extract { values, patient, date })
@@ -88,6 +91,12 @@ fn push(out: &mut Vec<Value>, param: Param, value: &SearchValue<'_>, base: &str,
         }
         SearchValue::Uri(uri) if is_reference() => {
             out.push(Value::Url { param, url: uri.to_string() });
+            // A canonical written as a relative reference is found as one.
+            if let Some((target, id)) = uri.split_once('/')
+                && let Some(target) = ResourceType::parse(target).filter(|_| crate::ids::is_id(id))
+            {
+                out.push(Value::Reference { param, target, id: id.to_owned() });
+            }
             if let Some((plain, _)) = uri.split_once('|') {
                 out.push(Value::Url { param, url: plain.to_owned() });
             }
@@ -154,8 +163,8 @@ fn single(param: Param, value: &SearchValue<'_>, base: &str) -> Option<Value> {
             let seconds = |micros: i64| micros.div_euclid(1_000_000);
             Value::Date {
                 param,
-                low: if *low == i64::MIN { i64::MIN } else { seconds(*low) },
-                high: if *high == i64::MAX { i64::MAX } else { seconds(*high - 1) },
+                low: if *low == i64::MIN { -OPEN } else { seconds(*low) },
+                high: if *high == i64::MAX { OPEN } else { seconds(*high - 1) },
             }
         }
         SearchValue::Number { low, high } => {

@@ -20,6 +20,7 @@ mod entry;
 mod extract;
 mod filter;
 mod found;
+mod ids;
 mod links;
 pub mod load;
 mod moment;

@@ -132,14 +132,13 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<En
     sql::list(on, &sql, &[person.into(), (limit as i64).into()], entry)
 }
 
-/// Entries whose target begins so, oldest first.
-pub fn with_target(on: &mut dyn Query, begin: &str) -> Result<Vec<Entry>> {
+/// Entries of a target, oldest first.
+pub fn of_target(on: &mut dyn Query, target: &str) -> Result<Vec<Entry>> {
     let sql = format!(
-        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE substr(target, 1, ?2) = ?1 ORDER BY id{}",
+        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE target = ?1 ORDER BY id{}",
         every!("person looks")
     );
-    let length = i64::try_from(begin.chars().count()).unwrap_or(i64::MAX);
-    sql::list(on, &sql, &[begin.into(), length.into()], entry)
+    sql::list(on, &sql, &[target.into()], entry)
 }
 
 fn entry(r: &dyn sql::Row) -> Result<Entry> {

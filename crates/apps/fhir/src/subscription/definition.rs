@@ -437,7 +437,7 @@ mod tests {
         refused(&sent("Observation?_content=x", "", HOOK), "Subscription.criteria");
         refused(&sent("Nothing?x=1", "", HOOK), "Subscription.criteria");
         refused(&sent("urn:mach:topic:none", "", HOOK), "Subscription.criteria");
-        refused(&sent("Patient", "", r#""type":"email","endpoint":"mailto:x@y"}"#), "Subscription.channel.type");
+        refused(&sent("Patient", "", r#""type":"email","endpoint":"mailto:x@y""#), "Subscription.channel.type");
         refused(&sent("Patient", "", r#""type":"rest-hook""#), "Subscription.channel.endpoint");
         refused(&sent("Patient", "", r#""type":"rest-hook","endpoint":"ftp://h/x""#), "Subscription.channel.endpoint");
         refused(&sent("Patient", "", &format!(r#"{HOOK},"payload":"text/csv""#)), "Subscription.channel.payload");

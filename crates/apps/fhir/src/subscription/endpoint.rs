@@ -318,10 +318,7 @@ mod tests {
     fn what_lies_below_keeps_the_query() {
         let base = Endpoint::parse("https://h/a?k=1").unwrap();
         assert_eq!(base.below("Patient/1").path, "/a/Patient/1?k=1");
-        assert_eq!(
-            check_prefix("HTTPS://H.vn:443").unwrap_err(),
-            "`HTTPS://H.vn:443` cannot be called: write https://…"
-        );
+        assert!(check_prefix("https://h.vn/?x").is_err());
         assert_eq!(check_prefix("https://H.vn:443").unwrap(), "https://h.vn/");
     }
 }

@@ -106,7 +106,8 @@ async fn a_subscription_sees_what_its_author_sees() {
     assert_eq!(place.get(A, "/fhir/Subscription/$status").await.json()["total"], 1);
     // Each disclosure is written down, in the author's name.
     let mut reader = place.store.read(&administrator()).unwrap();
-    let told = mach_store::audit::with_target(&mut reader, "Subscription/a tells ").unwrap();
+    let mut told = mach_store::audit::of_target(&mut reader, "Subscription/a tells Observation/same").unwrap();
+    told.extend(mach_store::audit::of_target(&mut reader, "Subscription/a tells Observation/end").unwrap());
     drop(reader);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().all(|e| e.name == A && e.outcome == "granted"));
