@@ -9,6 +9,7 @@ mod load;
 mod output;
 mod serve;
 mod store;
+mod subscription;
 mod token;
 mod validate;
 
@@ -58,6 +59,9 @@ enum Command {
     /// Tokens of other systems for the FHIR interface
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Subscriptions of other systems: where they stand, which addresses may be called
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// The store: a digest of what it holds, a check that it is whole, copies between engines
     #[command(subcommand)]
     Store(store::Command),
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Account(command) => accounts::account(&cli.data, command),
         Command::Key(command) => accounts::key(&cli.data, command),
         Command::Token(command) => token::run(&cli.data, command),
+        Command::Subscription(command) => subscription::run(&cli.data, command),
         Command::Store(command) => store::run(&cli.data, command),
         Command::Backup(options) => store::backup(&cli.data, &options),
         Command::Restore(options) => store::restore(&cli.data, &options),

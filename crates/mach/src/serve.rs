@@ -30,6 +30,9 @@ pub struct Options {
     /// Serve a damaged store for reading; nothing can be written then
     #[arg(long)]
     pub despite_damage: bool,
+    /// Address by which receivers of subscriptions know this server, https://mach.example.vn; the listening one if not given
+    #[arg(long, env = "MACH_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
 }
 
 /// Set where the store is damaged: then `/healthz` says so.
@@ -56,7 +59,8 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     }
     READ_ONLY.store(options.despite_damage, Ordering::SeqCst);
     watch_over(&store)?;
-    serve(House::new(store, Settings::default()), options.listen, &mut |address| {
+    let public = options.public_url.as_deref();
+    serve(House::new(store, Settings::default()), options.listen, public, &mut |address| {
         println!("listening on http://{address}");
         Ok(())
     })
@@ -113,13 +117,17 @@ async fn only_reading(request: Request, next: Next) -> Response {
 
 /// The whole application.
 pub fn application(house: House) -> axum::Router {
-    let fhir = mach_fhir_api::router(house.store());
+    let fhir = mach_fhir_api::Interface::new(house.store());
+    routes(house, &fhir)
+}
+
+fn routes(house: House, fhir: &mach_fhir_api::Interface) -> axum::Router {
     let routes = axum::Router::new()
         .route("/healthz", get(healthz))
         .merge(mach_house::sign_in::router())
         .merge(mach_hoc::router())
         .merge(mach_intake::router())
-        .merge(fhir)
+        .merge(fhir.router())
         .merge(mach_record::router())
         .merge(mach_account::router())
         .with_state(house)
@@ -135,19 +143,33 @@ pub fn load_content() {
     mach_claims::check::Codes::shared();
     mach_cube::Definitions::shared();
     mach_record::load();
+    mach_fhir_api::subscription::topic::all();
 }
 
-/// Serves `house` on `listen` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address.
-pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
+/// Serves `house` on `listen` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address. `public` is the address by which others
+/// know it.
+pub fn serve(
+    house: House,
+    listen: SocketAddr,
+    public: Option<&str>,
+    ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>,
+) -> Outcome {
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let listener = TcpListener::bind(listen).await.map_err(|e| {
             format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0")
         })?;
-        ready(listener.local_addr().map_err(|e| e.to_string())?)?;
-        let shared = listen::Shared::new(application(house), limits::Limits::of_this_system());
+        let address = listener.local_addr().map_err(|e| e.to_string())?;
+        ready(address)?;
+        let fhir = mach_fhir_api::Interface::new(house.store());
+        let base = public.map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned());
+        let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
+        settings.loopback = house.demo();
+        let delivery = fhir.deliver(settings)?;
+        let shared = listen::Shared::new(routes(house, &fhir), limits::Limits::of_this_system());
         listen::serve(listener, shared, stopped()).await;
+        delivery.stop().await;
         Ok::<(), String>(())
     })?;
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -48,6 +48,8 @@ const TABLE = {
 
   // Every method of the FHIR interface comes to one handler; what a session may read shows the policy.
   "GET /fhir/metadata": ["/fhir/metadata", 200, 200, 200, 200],
+  // Open: what may be bound is decided by message. Without an upgrade it is a bad request for everybody.
+  "GET /fhir/$ws": ["/fhir/$ws", 400, 400, 400, 400],
   "ANY /fhir": ["/fhir", ...API(200, 403, 200)],
   "ANY /fhir/": ["/fhir/", ...API(200, 403, 200)],
   "ANY /fhir/{*path}": ["/fhir/Patient/none", ...API(404, 403, 404)],

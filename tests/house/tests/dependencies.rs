@@ -18,11 +18,19 @@ fn from_npm(manifest: &str) -> Vec<String> {
     lists.into_iter().flat_map(|list| list.into_iter().map(|(name, _)| name)).collect()
 }
 
+/// Names in a list of pip's: `name==version`.
+fn from_pip(list: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(list)).unwrap_or_else(|e| panic!("{list}: {e}"));
+    text.lines().map(|line| line.split_once("==").unwrap_or_else(|| panic!("{list}: `{line}`")).0.to_owned()).collect()
+}
+
 #[test]
 fn every_direct_dependency_has_a_line_and_every_line_a_dependency() {
     let mut used: BTreeSet<String> =
         crates().iter().flat_map(|c| &c.dependencies).filter(|d| !d.ours).map(|d| d.name.clone()).collect();
-    used.extend(["web/package.json", "tests/browser/package.json"].into_iter().flat_map(from_npm));
+    let npm = ["web/package.json", "tests/browser/package.json", "tests/foreign/package.json"];
+    used.extend(npm.into_iter().flat_map(from_npm));
+    used.extend(from_pip("tests/foreign/requirements.txt"));
     let documented = documented();
     let missing: Vec<_> = used.difference(&documented).collect();
     let gone: Vec<_> = documented.difference(&used).collect();

@@ -2,6 +2,7 @@
 
 use crate::caller::{FHIR_XML, Format, as_xml, format};
 use crate::refusal::{FHIR_JSON, Refusal};
+use crate::subscription::topic;
 use crate::{query, terms};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -77,6 +78,12 @@ fn statement() -> String {
 }
 
 fn rest(w: &mut Writer<'_>) {
+    w.list("extension", |l| {
+        l.item(|w| {
+            w.text("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket");
+            w.text("valueUri", &format!("{BASE}/$ws"));
+        });
+    });
     w.text("mode", "server");
     w.nested("security", |w| {
         w.text(
@@ -112,7 +119,23 @@ pub fn stored(kind: ResourceType) -> bool {
 }
 
 fn resource(w: &mut Writer<'_>, kind: ResourceType) {
+    const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport";
+    if kind == ResourceType::SUBSCRIPTION {
+        w.list("extension", |l| {
+            for topic in topic::all() {
+                l.item(|w| {
+                    let of = "StructureDefinition/capabilitystatement-subscriptiontopic-canonical";
+                    w.text("url", &format!("{BACKPORT}/{of}")).text("valueCanonical", &topic.url);
+                });
+            }
+        });
+    }
     w.text("type", kind.name()).text("profile", &format!("http://hl7.org/fhir/StructureDefinition/{}", kind.name()));
+    if kind == ResourceType::SUBSCRIPTION {
+        w.list("supportedProfile", |l| {
+            l.item_text(&format!("{BACKPORT}/StructureDefinition/backport-subscription"));
+        });
+    }
     w.list("interaction", |l| {
         for code in INTERACTIONS {
             l.item(|w| {
@@ -156,6 +179,13 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
             l.item(|w| {
                 w.text("name", operation.name).text("definition", operation.definition);
             });
+        if kind == ResourceType::SUBSCRIPTION {
+            for name in ["status", "events", "get-ws-binding-token"] {
+                l.item(|w| {
+                    let definition = format!("{BACKPORT}/OperationDefinition/backport-subscription-{name}");
+                    w.text("name", name).text("definition", &definition);
+                });
+            }
         }
         if matches!(kind, ResourceType::PATIENT | ResourceType::ENCOUNTER) {
             l.item(|w| {

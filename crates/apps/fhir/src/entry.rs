@@ -101,10 +101,11 @@ fn entry(item: Value<'_>, base: &str) -> Result<Entry, Refusal> {
     };
     let url = text("url").ok_or_else(|| Refusal::invalid("an entry's request has no `url`"))?;
     let below = url.strip_prefix(base).unwrap_or(&url).trim_start_matches('/');
-    if below.contains("://") {
+    // In a query a system's URL may stand.
+    let (path, query) = below.split_once('?').unwrap_or((below, ""));
+    if path.contains("://") {
         return Err(Refusal::invalid(format!("`{url}` is not an address of this server")));
     }
-    let (path, query) = below.split_once('?').unwrap_or((below, ""));
     let path = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
     Ok(Entry {
         full_url: item.get_text("fullUrl").map(|t| t.into_owned()),

@@ -91,6 +91,12 @@ fn push(out: &mut Vec<Value>, param: Param, value: &SearchValue<'_>, base: &str,
         }
         SearchValue::Uri(uri) if is_reference() => {
             out.push(Value::Url { param, url: uri.to_string() });
+            // A canonical written as a relative reference is found as one.
+            if let Some((target, id)) = uri.split_once('/')
+                && let Some(target) = ResourceType::parse(target).filter(|_| crate::write::is_id(id))
+            {
+                out.push(Value::Reference { param, target, id: id.to_owned() });
+            }
             if let Some((plain, _)) = uri.split_once('|') {
                 out.push(Value::Url { param, url: plain.to_owned() });
             }

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `GET /fhir/metadata` | open | what this server can |
 //! | `GET`, `HEAD`, `POST …/_search` below `/fhir` | read FHIR | read, vread, history, search, `$everything`, `$meta`, `$validate`, terminology |
+//! | `GET /fhir/$ws` | read FHIR, or a binding token | websocket of subscriptions |
 //! | `POST`, `PUT`, `PATCH`, `DELETE` below `/fhir` | write FHIR | create, update, patch, delete, batch, transaction, `$meta-add`, `$meta-delete` |
 //!
 //! What is supported and what is not stands in `docs/fhir.md`. Every answer is an access decision's: a facility's asker sees
@@ -34,6 +35,7 @@ mod search;
 mod serve;
 mod state;
 mod terms;
+pub mod subscription;
 mod token;
 mod units;
 mod validation;
@@ -48,15 +50,47 @@ use mach_base::limits;
 use mach_house::House;
 use mach_store::Store;
 
-/// The routes of this crate; see the table above. Looks are audited by a thread that ends with the last route.
+/// The interface upon a store. Looks are audited by a thread that ends with the last clone of it and its routes.
+#[derive(Clone)]
+pub struct Interface {
+    store: Store,
+    state: state::State,
+}
+
+impl Interface {
+    /// An interface upon `store`.
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.clone(), state: state::State::start(store.clone()) }
+    }
+
+    /// The routes of this crate; see the table above.
+    pub fn router(&self) -> Router<House> {
+        routes(self.state.clone())
+    }
+
+    /// Starts to carry out subscriptions, until what it gives is dropped. Call it on the runtime it is to run on.
+    ///
+    /// # Errors
+    /// Where the machine gives no random numbers.
+    pub fn deliver(&self, settings: subscription::Settings) -> Result<subscription::Delivery, String> {
+        subscription::Delivery::start(self.state.clone(), self.store.clone(), settings).map_err(|e| e.text)
+    }
+}
+
+/// The routes of this crate alone: nothing carries out subscriptions.
 pub fn router(store: &Store) -> Router<House> {
+    Interface::new(store).router()
+}
+
+fn routes(state: state::State) -> Router<House> {
     Router::new()
         .route("/fhir/metadata", get(capability::metadata))
+        .route("/fhir/$ws", get(subscription::connect))
         .route("/fhir", any(serve::any))
         .route("/fhir/", any(serve::any))
         .route("/fhir/{*path}", any(serve::any))
         .layer(DefaultBodyLimit::max(limits::FHIR_BODY_BYTES))
-        .layer(Extension(state::State::start(store.clone())))
+        .layer(Extension(state))
 }
 
 /// Indexes for search what imports wrote; `done` is told how many so far. Gives how many in all.

@@ -8,6 +8,7 @@ use crate::refusal::Refusal;
 use crate::render;
 use crate::search::{Include, Place, Search, references};
 use crate::serve::{Asked, blocking, short, transact, type_of};
+use crate::subscription::operations as subscription;
 use crate::write::{Action, Op, Target};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
@@ -39,6 +40,13 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
         ("$meta-delete", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), false).await,
         ("$validate", [kind]) => crate::validation::run(asked, type_of(kind)?, None).await,
         ("$validate", [kind, id]) => crate::validation::run(asked, type_of(kind)?, Some((*id).to_owned())).await,
+        ("$status", ["Subscription"]) => subscription::status(asked, None).await,
+        ("$status", ["Subscription", id]) => subscription::status(asked, Some((*id).to_owned())).await,
+        ("$events", ["Subscription", id]) => subscription::events(asked, (*id).to_owned()).await,
+        ("$get-ws-binding-token", ["Subscription"]) => subscription::binding_token(asked, None).await,
+        ("$get-ws-binding-token", ["Subscription", id]) => {
+            subscription::binding_token(asked, Some((*id).to_owned())).await
+        }
         _ => {
             let text = format!("`{name}` is no operation of `/{}`", on.join("/"));
             Err(Refusal::new(StatusCode::NOT_FOUND, "not-supported", text))

@@ -6,6 +6,7 @@ use crate::query::{self, Pair};
 use crate::refusal::{Refusal, note};
 use crate::search::{Place, Search};
 use crate::state::State;
+use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
 use crate::{bundle, found, moment, operations, patch, read, render};
@@ -148,6 +149,11 @@ impl Asked {
             ["_search"] if method == Method::POST => self.search(Place::System).await,
             ["_history"] if reads => self.history(None).await,
             ["_search" | "_history", ..] => Err(self.not_allowed()),
+            ["SubscriptionTopic"] if reads => subscription::operations::topics(self, None).await,
+            ["SubscriptionTopic", id] if reads => {
+                let id = (*id).to_owned();
+                subscription::operations::topics(self, Some(id)).await
+            }
             [kind, rest @ ..] => {
                 let kind = type_of(kind)?;
                 match rest {
@@ -246,6 +252,12 @@ impl Asked {
                 None => read::current(&mut reader, scope, kind, &id),
                 Some(version) => read::version(&mut reader, scope, kind, &id, version),
             };
+            let found = found.and_then(|mut found| {
+                if kind == ResourceType::SUBSCRIPTION && version.is_none() {
+                    subscription::shown_to(&mut reader, decision.actor().account, &mut found)?;
+                }
+                Ok(found)
+            });
             drop(reader);
             let target = format!("{}/{id}", kind.name());
             match found {

@@ -2,6 +2,7 @@
 
 use crate::extract::extract;
 use crate::refusal::Refusal;
+use crate::subscription::Hub;
 use crate::terms::Shelves;
 use axum::http::StatusCode;
 use mach_access::{Act, Actor, Decision, decide};
@@ -32,6 +33,7 @@ struct Inner {
     /// Held by who indexes: one at a time is enough.
     indexing: Mutex<()>,
     shelves: Shelves,
+    hub: Hub,
 }
 
 /// The decision by which the interface itself writes audit and index.
@@ -62,12 +64,17 @@ impl State {
             })
             .map(drop)
             .unwrap_or_else(|e| tracing::error!("no thread for the audit of looks: {e}"));
-        Self { inner: Arc::new(Inner { looks, indexing: Mutex::new(()), shelves: Shelves::default() }) }
+        Self { inner: Arc::new(Inner { looks, indexing: Mutex::new(()), shelves: Shelves::default(), hub: Hub::default() }) }
     }
 
     /// Definitions of codes that were stored.
     pub fn shelves(&self) -> &Shelves {
         &self.inner.shelves
+    }
+
+    /// What requests, websockets and the delivery of subscriptions share.
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
     }
 
     /// Notes a look at resources; it is written with others of its time.

@@ -13,6 +13,7 @@ use crate::query;
 use crate::refusal::Refusal;
 use crate::render::with_id;
 use crate::search::{Handling, Place, Search};
+use crate::subscription;
 use axum::http::StatusCode;
 use mach_access::Scope;
 use mach_base::limits;
@@ -47,6 +48,8 @@ pub struct Ready {
     id: String,
     text: String,
     extract: Extract,
+    /// Headers of a Subscription's receiver, kept beside it.
+    headers: Vec<(String, Option<String>)>,
 }
 
 impl Ready {
@@ -194,10 +197,16 @@ pub fn is_id(id: &str) -> bool {
 /// # Errors
 /// 422 where it cannot be indexed.
 pub fn ready(kind: ResourceType, text: &str, id: &str, base: &str) -> Result<Ready, Refusal> {
+    let admitted = match kind {
+        ResourceType::SUBSCRIPTION => Some(subscription::admit(text, base)?),
+        _ => None,
+    };
+    let text = admitted.as_ref().map_or(text, |a| a.text.as_str());
     let tree = Tree::parse(text).map_err(Refusal::internal)?;
     let text = with_id(&tree, text, id).into_owned();
     let extract = extract(kind, &tree, base)?;
-    Ok(Ready { id: id.to_owned(), text, extract })
+    drop(tree);
+    Ok(Ready { id: id.to_owned(), text, extract, headers: admitted.map(|a| a.headers).unwrap_or_default() })
 }
 
 /// What decides writes within one transaction.
@@ -449,6 +458,9 @@ impl<'t, 'x> Deciding<'t, 'x> {
             None if kind == ResourceType::PATIENT => self.person(&ready.id)?,
             None => None,
         };
+        if kind == ResourceType::SUBSCRIPTION {
+            subscription::keep(self.tx, facility, &ready.id, &ready.headers)?;
+        }
         let done =
             Done { status, kind, id: ready.id.clone(), patient, resource: None, written: true, also: Vec::new() };
         let save = Save {

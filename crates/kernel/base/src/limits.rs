@@ -103,3 +103,27 @@ pub const EXPANSION_CODES: usize = 20_000;
 pub const FHIR_SET_CODES: usize = 10_000;
 /// Bytes of stored code systems, value sets and concept maps kept ready; what is over is refused when it is asked.
 pub const TERMINOLOGY_BYTES: usize = 64 << 20;
+/// Live subscriptions of one account.
+pub const SUBSCRIPTIONS: i64 = 100;
+/// Events a subscription's receiver may have left untaken before the subscription looks no further.
+pub const SUBSCRIPTION_EVENTS: i64 = 10_000;
+/// Events of one notification.
+pub const SUBSCRIPTION_BATCH: usize = 100;
+/// Bytes of one notification past which no further event is added.
+pub const SUBSCRIPTION_BYTES: usize = 1 << 20;
+/// Seconds a receiver has to answer.
+pub const SUBSCRIPTION_SECONDS: u32 = 60;
+/// Bytes of a receiver's answer that are read.
+pub const SUBSCRIPTION_ANSWER_BYTES: usize = 16 << 10;
+/// Headers a receiver is called with.
+pub const SUBSCRIPTION_HEADERS: usize = 16;
+/// Bytes of one of them.
+pub const SUBSCRIPTION_HEADER_BYTES: usize = 4_096;
+/// Notifications under way at one time.
+pub const SUBSCRIPTIONS_AT_ONCE: usize = 256;
+/// Open websockets.
+pub const WEBSOCKETS: usize = 256;
+/// Bytes of a message that comes by a websocket.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 4_096;
+/// Subscriptions bound to one websocket.
+pub const WEBSOCKET_SUBSCRIPTIONS: usize = 32;

@@ -240,3 +240,23 @@ pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> 
         Ok(Actor { account: -r.int(0)?, name: r.text(2)?.to_owned(), role: Role::Sender, facility: Some(r.int(1)?) })
     })
 }
+
+/// The actor of an account number, as an audit entry names it: a person, a key or a token. `None` where it is no longer one.
+pub fn by_number(on: &mut dyn Query, account: i64) -> Result<Option<Actor>> {
+    if account > 0 {
+        return Ok(
+            sql::first(on, &format!("{ACCOUNT} WHERE a.id = ?1"), &[account.into()], self::account)?.map(|a| a.actor)
+        );
+    }
+    if account < TOKEN_ACCOUNTS {
+        let sql = "SELECT facility, name, role FROM system_token WHERE id = ?1 AND revoked IS NULL";
+        return sql::first(on, sql, &[(TOKEN_ACCOUNTS - account).into()], |r| {
+            let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
+            Ok(Actor { account, name: r.text(1)?.to_owned(), role, facility: r.opt_int(0)? })
+        });
+    }
+    let sql = "SELECT facility, name FROM api_key WHERE id = ?1 AND revoked IS NULL";
+    sql::first(on, sql, &[(-account).into()], |r| {
+        Ok(Actor { account, name: r.text(1)?.to_owned(), role: Role::Sender, facility: Some(r.int(0)?) })
+    })
+}

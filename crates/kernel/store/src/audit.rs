@@ -129,15 +129,26 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<En
         "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE person = ?1 ORDER BY id DESC LIMIT ?2{}",
         every!("person looks")
     );
-    sql::list(on, &sql, &[person.into(), (limit as i64).into()], |r| {
-        Ok(Entry {
-            at: r.int(0)?,
-            name: r.text(1)?.to_owned(),
-            role: r.text(2)?.to_owned(),
-            act: r.text(3)?.to_owned(),
-            facility: Some(r.int(4)?).filter(|f| *f != 0),
-            target: r.text(5)?.to_owned(),
-            outcome: r.text(6)?.to_owned(),
-        })
+    sql::list(on, &sql, &[person.into(), (limit as i64).into()], entry)
+}
+
+/// Entries of a target, oldest first.
+pub fn of_target(on: &mut dyn Query, target: &str) -> Result<Vec<Entry>> {
+    let sql = format!(
+        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE target = ?1 ORDER BY id{}",
+        every!("person looks")
+    );
+    sql::list(on, &sql, &[target.into()], entry)
+}
+
+fn entry(r: &dyn sql::Row) -> Result<Entry> {
+    Ok(Entry {
+        at: r.int(0)?,
+        name: r.text(1)?.to_owned(),
+        role: r.text(2)?.to_owned(),
+        act: r.text(3)?.to_owned(),
+        facility: Some(r.int(4)?).filter(|f| *f != 0),
+        target: r.text(5)?.to_owned(),
+        outcome: r.text(6)?.to_owned(),
     })
 }

@@ -69,6 +69,11 @@ pub const TABLES: &[(&str, Spread)] = &[
     // Jobs are few; a job's files are found by its number.
     ("bulk_job", Spread::Everywhere),
     ("bulk_file", Spread::Everywhere),
+    // Few; one loop reads them as a whole.
+    ("subscription", Spread::Everywhere),
+    ("subscription_event", Spread::Everywhere),
+    ("subscription_header", Spread::Everywhere),
+    ("subscription_prefix", Spread::Everywhere),
 ];
 
 /// The statements that ask every shard: (name, reason).
@@ -81,6 +86,7 @@ pub const SCATTERED: &[(&str, &str)] = &[
     ("person looks", "who looked at a record may come from any facility"),
     ("any of a type", "asks only whether there is one; a search of all types leaves out the empty ones"),
     ("not indexed", "resources of imports that wait for their index, whoever sent them"),
+    ("log", "versions are read in the order of their writing, whoever wrote them"),
     ("sums", "an indicator of the province is read from facts of all its facilities"),
     ("whole store", "copy, check and digest read everything"),
 ];

@@ -27,6 +27,7 @@ pub mod search;
 pub mod sessions;
 pub mod sql;
 mod sqlite;
+pub mod subscriptions;
 mod writer;
 
 pub use backup::{Archived, Backup, Restored, restore, restore_to};
@@ -114,6 +115,7 @@ pub struct Store {
 struct Inner {
     place: Place,
     writer: writer::Writer,
+    hooks: Arc<writer::Hooks>,
     idle: Mutex<Vec<Engine>>,
     out: Mutex<usize>,
     returned: Condvar,
@@ -138,8 +140,10 @@ impl Store {
     fn at(place: Place) -> Result<Self> {
         let mut connection = place.writer()?;
         schema::bring_up_to_date(&mut connection)?;
-        let writer = writer::Writer::start(connection)?;
-        let inner = Inner { place, writer, idle: Mutex::default(), out: Mutex::new(0), returned: Condvar::new() };
+        let hooks = Arc::new(writer::Hooks::default());
+        let writer = writer::Writer::start(connection, Arc::clone(&hooks))?;
+        let inner =
+            Inner { place, writer, hooks, idle: Mutex::default(), out: Mutex::new(0), returned: Condvar::new() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -184,6 +188,12 @@ impl Store {
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<Pending<T>> {
         self.inner.writer.submit(decision.clone(), work)
+    }
+
+    /// Calls `hook` after each commit of this process, on the writer's own thread: it must return at once. It is forgotten
+    /// once it gives false.
+    pub fn on_commit(&self, hook: impl Fn() -> bool + Send + 'static) {
+        lock(&self.inner.hooks.0).push(Box::new(hook));
     }
 
     /// Where it is kept, for messages: a file, or an address without its password.

@@ -15,9 +15,9 @@ use mach_access::Decision;
 use mach_base::limits;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,12 @@ use std::time::{Duration, Instant};
 const REST: Duration = Duration::from_secs(1);
 /// How long work is gathered into one commit while more is waiting.
 const GATHER: Duration = Duration::from_millis(25);
+
+/// What is called after each commit.
+#[derive(Default)]
+pub(crate) struct Hooks(pub(crate) Mutex<Vec<Hook>>);
+
+type Hook = Box<dyn Fn() -> bool + Send>;
 
 pub(crate) struct Writer {
     jobs: Option<SyncSender<Box<dyn Job>>>,
@@ -108,11 +114,11 @@ trait Job: Send {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Engine) -> Result<Self> {
+    pub(crate) fn start(connection: Engine, hooks: Arc<Hooks>) -> Result<Self> {
         let (jobs, queue) = sync_channel(limits::WRITE_QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(connection, &queue))
+            .spawn(move || serve(connection, &queue, &hooks))
             .map_err(|e| Error::Files(e.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -153,7 +159,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>) {
+fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) {
     let mut waiting: Option<Box<dyn Job>> = None;
     loop {
         let Some(mut first) = waiting.take().or_else(|| next(&mut connection, queue)) else { return };
@@ -193,6 +199,9 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>) {
         }
         for job in done {
             job.finish(&committed);
+        }
+        if committed.is_ok() {
+            crate::lock(&hooks.0).retain(|hook| hook());
         }
     }
 }

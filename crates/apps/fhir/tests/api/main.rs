@@ -3,14 +3,19 @@
 
 mod bundles;
 mod concurrent;
+mod examples;
 mod fuzz;
 mod instances;
 mod loads;
 mod oracle;
 mod patches;
 mod probes;
+mod receiver;
 mod scope;
 mod searches;
+mod sockets;
+mod subscribed;
+mod subscriptions;
 mod support;
 mod terminology;
 mod validation;

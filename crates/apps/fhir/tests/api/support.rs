@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use mach_access::{Act, Actor, Role, decide, secret};
+use mach_fhir_api::Interface;
 use mach_house::{House, Settings};
 use mach_store::{Store, schema};
 use mach_test_engines::Home;
@@ -14,7 +15,8 @@ use tower::ServiceExt;
 pub struct Place {
     pub store: Store,
     pub app: Router,
-    _home: Home,
+    pub interface: Interface,
+    pub home: Home,
 }
 
 /// Tokens: the province, two facilities, one that only reads.
@@ -43,9 +45,22 @@ impl Place {
                 Ok(())
             })
             .unwrap();
+        Self::upon(home, store)
+    }
+
+    fn upon(home: Home, store: Store) -> Self {
         let house = House::new(store.clone(), Settings::default());
-        let routes = mach_fhir_api::router(&store).with_state(house);
-        Self { store, app: mach_ui::http::serve(routes), _home: home }
+        let interface = Interface::new(&store);
+        let app = mach_ui::http::serve(interface.router().with_state(house));
+        Self { store, app, interface, home }
+    }
+
+    /// The same place after the program was ended and started again.
+    pub fn again(self) -> Self {
+        let Self { store, app, interface, home } = self;
+        drop((store, app, interface));
+        let store = home.open();
+        Self::upon(home, store)
     }
 
     /// Sends one request as `who`.
