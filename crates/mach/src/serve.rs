@@ -29,7 +29,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     refuse_public(options.listen)?;
     let store = open(data)?;
     watch_over(&store)?;
-    serve(House::new(store, Settings::default()), options.listen, &mut |address| {
+    serve(House::new(store, Settings::default()), data, options.listen, &mut |address| {
         println!("listening on http://{address}");
         Ok(())
     })
@@ -65,9 +65,9 @@ fn refuse_public(listen: SocketAddr) -> Result<(), String> {
     ))
 }
 
-/// The whole application.
-pub fn application(house: House) -> axum::Router {
-    let fhir = mach_fhir_api::router(house.store());
+/// The whole application; `data` is the folder of its files.
+pub fn application(house: House, data: &Path) -> axum::Router {
+    let fhir = mach_fhir_api::router_in(house.store(), data);
     let routes = axum::Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .merge(mach_house::sign_in::router())
@@ -90,7 +90,12 @@ pub fn load_content() {
 }
 
 /// Serves `house` on `listen` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address.
-pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
+pub fn serve(
+    house: House,
+    data: &Path,
+    listen: SocketAddr,
+    ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>,
+) -> Outcome {
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
@@ -98,7 +103,7 @@ pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr)
             format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0")
         })?;
         ready(listener.local_addr().map_err(|e| e.to_string())?)?;
-        let shared = listen::Shared::new(application(house), limits::Limits::of_this_system());
+        let shared = listen::Shared::new(application(house, data), limits::Limits::of_this_system());
         listen::serve(listener, shared, stopped()).await;
         Ok::<(), String>(())
     })?;

@@ -11,6 +11,7 @@
 //! audited, looks in batches. Sketch of a read by id: session and key 20 µs, a row by its key 10 µs, a pack of one bundle
 //! unpacked 30 µs, version and time set into the bytes 5 µs.
 
+mod bulk;
 mod bundle;
 mod caller;
 mod capability;
@@ -21,6 +22,7 @@ mod filter;
 mod found;
 mod links;
 pub mod load;
+mod members;
 mod moment;
 mod near;
 mod operations;
@@ -32,27 +34,70 @@ mod render;
 mod search;
 mod serve;
 mod state;
+mod stream;
 mod structure;
 mod token;
 mod units;
+mod views;
 mod write;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router};
+use mach_access::Decision;
 use mach_base::limits;
+use mach_fhir::view::Format;
 use mach_house::House;
 use mach_store::Store;
+use std::path::Path;
 
-/// The routes of this crate; see the table above. Looks are audited by a thread that ends with the last route.
+/// The routes of this crate; see the table above. Looks are audited by a thread that ends with the last route. Bulk jobs
+/// are refused: see `router_in`.
 pub fn router(store: &Store) -> Router<House> {
+    routes(state::State::start(store.clone()))
+}
+
+/// The same, with bulk jobs, whose files lie below `folder`: `exports/`, `imports/`.
+pub fn router_in(store: &Store, folder: &Path) -> Router<House> {
+    let state = state::State::start(store.clone());
+    state.take_jobs(store.clone(), folder);
+    routes(state)
+}
+
+/// Takes away bulk jobs, and their files below `folder`, that ended too long before `now` (seconds since 1970 UTC). The
+/// router does it by itself; gives how many.
+///
+/// # Errors
+/// Of the store.
+pub fn expire(store: &Store, folder: &Path, now: i64) -> Result<usize, mach_store::Error> {
+    bulk::expire(store, folder, now)
+}
+
+/// Writes the rows of a stored view to `to`, as of now, until that says false.
+///
+/// # Errors
+/// Why there are none: no such view, one that has no answer on a resource, the store.
+pub fn stored_view(
+    store: &Store,
+    decision: &Decision,
+    id: &str,
+    format: Format,
+    to: &mut dyn FnMut(Vec<u8>) -> bool,
+) -> Result<(), String> {
+    let state = state::State::start(store.clone());
+    views::write_stored((&state, store), decision, id, format, to).map_err(|r| r.text)
+}
+
+fn routes(state: state::State) -> Router<House> {
     Router::new()
         .route("/fhir/metadata", get(capability::metadata))
         .route("/fhir", any(serve::any))
         .route("/fhir/", any(serve::any))
         .route("/fhir/{*path}", any(serve::any))
         .layer(DefaultBodyLimit::max(limits::FHIR_BODY_BYTES))
-        .layer(Extension(state::State::start(store.clone())))
+        // A body of its own: taken piece by piece, to the limit of imports.
+        .route("/fhir/$import", post(bulk::import).layer(DefaultBodyLimit::disable()))
+        .layer(Extension(state))
 }
 
 /// Indexes for search what imports wrote; `done` is told how many so far. Gives how many in all.

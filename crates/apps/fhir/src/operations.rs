@@ -35,6 +35,10 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
         }
         ("$meta-add", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), true).await,
         ("$meta-delete", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), false).await,
+        ("$export", _) => {
+            let on = on.iter().map(|s| (*s).to_owned()).collect();
+            crate::bulk::export(asked, on).await
+        }
         ("$validate", [kind] | [kind, _]) => validate(asked, type_of(kind)?).await,
         _ => {
             let text = format!("`{name}` is no operation of `/{}`", on.join("/"));

@@ -7,7 +7,7 @@ use crate::refusal::{Refusal, note};
 use crate::search::{Place, Search};
 use crate::state::State;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{bundle, found, moment, operations, patch, read, render};
+use crate::{bulk, bundle, found, moment, operations, patch, read, render, views};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -139,6 +139,9 @@ impl Asked {
         let reads = matches!(method, Method::GET | Method::HEAD);
         if let Some(last) = names.last().filter(|l| l.starts_with('$')) {
             let (last, rest) = ((*last).to_owned(), names[..names.len() - 1].iter().map(|s| (*s).to_owned()).collect());
+            if views::is_run(&last) {
+                return views::run(self, rest).await;
+            }
             return operations::run(self, &last, rest).await;
         }
         match names.as_slice() {
@@ -147,6 +150,8 @@ impl Asked {
             ["_search"] if method == Method::POST => self.search(Place::System).await,
             ["_history"] if reads => self.history(None).await,
             ["_search" | "_history", ..] => Err(self.not_allowed()),
+            ["ViewDefinition", rest @ ..] => views::answer(self, rest).await,
+            ["bulk", rest @ ..] => bulk::answer(self, rest).await,
             [kind, rest @ ..] => {
                 let kind = type_of(kind)?;
                 match rest {
@@ -174,7 +179,8 @@ impl Asked {
         }
     }
 
-    fn not_allowed(&self) -> Refusal {
+    /// 405.
+    pub fn not_allowed(&self) -> Refusal {
         let text = format!("`{} /{}` is no interaction here", self.method, self.segments.join("/"));
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not-supported", text)
     }

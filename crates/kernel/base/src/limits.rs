@@ -85,3 +85,15 @@ pub const HTTP_BYTES_PER_SECOND: u64 = 1_024;
 pub const HTTP_BODIES_BYTES: usize = 256 << 20;
 /// Seconds that running requests have to finish when the program is told to stop.
 pub const HTTP_FINISH_SECONDS: u64 = 20;
+/// Stored views of one facility, and of the province.
+pub const STORED_VIEWS: i64 = 50;
+/// Patients of one run of a view that are found by the index; more are looked for in every resource.
+pub const VIEW_PATIENTS: usize = 50;
+/// Seconds for which the files of a bulk export or import are kept after it ended.
+pub const BULK_KEEP_SECONDS: i64 = 24 * 3_600;
+/// Jobs of one asker that wait or are at work.
+pub const BULK_JOBS: i64 = 5;
+/// Resources of one file of a bulk export.
+pub const EXPORT_FILE_RESOURCES: i64 = 100_000;
+/// Bytes of one body of `$import`, which goes to the disk as it comes; larger files are laid into the folder of imports.
+pub const IMPORT_BODY_BYTES: u64 = 128 << 20;

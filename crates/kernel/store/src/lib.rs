@@ -24,6 +24,7 @@ pub mod schema;
 pub mod search;
 pub mod sql;
 mod sqlite;
+pub mod views;
 mod writer;
 
 pub use backup::{Backup, restore};

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
-use crate::{Error, Result, accounts, audit, bulk, cells, claims, people, resources};
+use crate::{Error, Result, accounts, audit, bulk, cells, claims, people, resources, views};
 
 /// The schema this program writes.
 const VERSION: i64 = 1 + STEPS.len() as i64;
@@ -18,7 +18,7 @@ const DDL: &[&str] = &[
 
 /// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
 /// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
-const STEPS: &[&[&str]] = &[bulk::DDL];
+const STEPS: &[&[&str]] = &[bulk::DDL, views::DDL];
 
 /// The name in `meta` that a copy leaves until it is whole.
 pub(crate) const COPYING: &str = "copying";
@@ -37,8 +37,18 @@ pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
 
 fn within(engine: &mut Engine) -> Result<()> {
     if !engine.has_table("meta")? {
-        for statement in
-            [DDL, resources::DDL, claims::DDL, people::DDL, cells::DDL, accounts::DDL, audit::DDL, bulk::DDL].concat()
+        for statement in [
+            DDL,
+            resources::DDL,
+            claims::DDL,
+            people::DDL,
+            cells::DDL,
+            accounts::DDL,
+            audit::DDL,
+            bulk::DDL,
+            views::DDL,
+        ]
+        .concat()
         {
             engine.define(statement)?;
         }
