@@ -49,6 +49,7 @@ const TABLE = {
   "GET /fhir/metadata": ["/fhir/metadata", 200, 200, 200, 200],
   "ANY /fhir": ["/fhir", ...API(200, 403, 200)],
   "ANY /fhir/": ["/fhir/", ...API(200, 403, 200)],
+  "POST /fhir/$import": ["/fhir/$import", ...API(403, 403, 400)],
   "ANY /fhir/{*path}": ["/fhir/Patient/none", ...API(404, 403, 404)],
 
   // Last: it ends the sessions that the lines above need.

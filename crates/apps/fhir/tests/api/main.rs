@@ -1,6 +1,7 @@
 //! The interface as other systems see it: the real router upon a real store.
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
+mod bulk;
 mod bundles;
 mod concurrent;
 mod instances;
@@ -9,3 +10,4 @@ mod patches;
 mod scope;
 mod searches;
 mod support;
+mod views;

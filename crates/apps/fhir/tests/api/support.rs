@@ -14,6 +14,8 @@ use tower::ServiceExt;
 pub struct Place {
     pub store: Store,
     pub app: Router,
+    /// The data folder.
+    pub folder: tempfile::TempDir,
     _home: Home,
 }
 
@@ -43,9 +45,21 @@ impl Place {
                 Ok(())
             })
             .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let app = Self::app(&store, folder.path());
+        Self { store, app, folder, _home: home }
+    }
+
+    /// The interface upon a store, with files in `folder`.
+    pub fn app(store: &Store, folder: &std::path::Path) -> Router {
         let house = House::new(store.clone(), Settings::default());
-        let routes = mach_fhir_api::router(&store).with_state(house);
-        Self { store, app: mach_ui::http::serve(routes), _home: home }
+        mach_ui::http::serve(mach_fhir_api::router_in(store, folder).with_state(house))
+    }
+
+    /// The program ends and is started again on the same store and folder.
+    pub fn restart(&mut self) {
+        self.app = Router::new();
+        self.app = Self::app(&self.store, self.folder.path());
     }
 
     /// Sends one request as `who`.
