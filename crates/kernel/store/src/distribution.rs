@@ -66,6 +66,8 @@ pub const TABLES: &[(&str, Spread)] = &[
     // Jobs are few; a job's files are found by its number.
     ("bulk_job", Spread::Everywhere),
     ("bulk_file", Spread::Everywhere),
+    ("view_stored", Spread::Everywhere),
+    ("view_row", Spread::By("facility")),
 ];
 
 /// The statements that ask every shard: (name, reason).
@@ -78,6 +80,7 @@ pub const SCATTERED: &[(&str, &str)] = &[
     ("person looks", "who looked at a record may come from any facility"),
     ("any of a type", "asks only whether there is one; a search of all types leaves out the empty ones"),
     ("not indexed", "resources of imports that wait for their index, whoever sent them"),
+    ("stored views", "a stored view makes rows of the resources of every facility"),
     ("sums", "an indicator of the province is read from facts of all its facilities"),
     ("whole store", "copy, check and digest read everything"),
 ];

@@ -5,7 +5,8 @@
 //! through them. Rows are read with the row of their resource: what a reader may see of a view is what it may see of its
 //! resources, now.
 
-use crate::resources::{as_of, visible};
+use crate::distribution::{every, unless_one};
+use crate::resources::{as_of, visible, within};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_access::Scope;
@@ -14,12 +15,12 @@ use mach_fhir::ResourceType;
 
 /// Tables of stored views.
 pub const DDL: &[&str] = &[
-    "CREATE TABLE view_stored(vid INTEGER PRIMARY KEY, facility INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+    "CREATE TABLE view_stored(vid INTEGER PRIMARY KEY, facility INT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
         at INTEGER NOT NULL, type INTEGER NOT NULL, body TEXT NOT NULL, last INTEGER NOT NULL DEFAULT 0,
         seq INTEGER NOT NULL DEFAULT 0)",
     "CREATE UNIQUE INDEX view_stored_id ON view_stored(id, facility)",
     "CREATE TABLE view_row(vid INTEGER NOT NULL, rid INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0,
-        failed INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(vid, rid)) {clustered}",
+        facility INT NOT NULL, failed INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(vid, rid, facility)) {clustered}",
     "CREATE INDEX view_row_ended ON view_row(vid, ended) WHERE ended <> 0",
 ];
 
@@ -51,6 +52,8 @@ pub struct Stored {
 pub struct Changed {
     /// Its number.
     pub rid: i64,
+    /// Its facility; 0 is the province.
+    pub facility: i64,
     /// Whether it is there and current after the change asked for.
     pub live: bool,
 }
@@ -60,11 +63,15 @@ pub struct Changed {
 pub struct Made {
     /// The version.
     pub rid: i64,
+    /// Its facility; 0 is the province.
+    pub facility: i64,
     /// Whether the view has no answer on it; then `body` says why.
     pub failed: bool,
     /// Its rows, packed.
     pub body: String,
 }
+
+const DELETE_ROWS: &str = concat!("DELETE FROM view_row WHERE vid = ?1", every!("stored views"));
 
 const COLUMNS: &str = "vid, facility, id, version, at, type, body, last, seq";
 
@@ -106,11 +113,12 @@ pub fn all(on: &mut dyn Query, scope: Scope) -> Result<Vec<Stored>> {
 /// Versions of the view's type that it has not followed yet, up to change `seq`, in order.
 pub fn changed(on: &mut dyn Query, view: &Stored, seq: i64, limit: usize) -> Result<Vec<Changed>> {
     let sql = format!(
-        "SELECT rid, CASE WHEN deleted = 0 AND (until = 0 OR until > ?3) THEN 1 ELSE 0 END FROM resource
-            WHERE type = ?1 AND rid > ?2 AND seq <= ?3 ORDER BY rid LIMIT {limit}"
+        "SELECT rid, CASE WHEN deleted = 0 AND (until = 0 OR until > ?3) THEN 1 ELSE 0 END, facility FROM resource
+            WHERE type = ?1 AND rid > ?2 AND seq <= ?3 ORDER BY rid LIMIT {limit}{}",
+        every!("stored views")
     );
     let args = [i64::from(view.kind.number()).into(), view.last.into(), seq.into()];
-    sql::list(on, &sql, &args, |r| Ok(Changed { rid: r.int(0)?, live: r.int(1)? != 0 }))
+    sql::list(on, &sql, &args, |r| Ok(Changed { rid: r.int(0)?, live: r.int(1)? != 0, facility: r.int(2)? }))
 }
 
 /// The next rows of a view, of resources after version `after` as `scope` may see them, as of the change it has followed;
@@ -124,13 +132,17 @@ pub fn rows(
     limit: usize,
 ) -> Result<Vec<Made>> {
     let sql = format!(
-        "SELECT v.rid, v.failed, v.body FROM view_row v JOIN resource r ON r.rid = v.rid
-            WHERE v.vid = ?1 AND v.rid > ?2 AND r.at >= ?3 AND {} AND {} ORDER BY v.rid LIMIT {limit}",
-        as_of("r", view.seq),
-        visible("r", scope)
+        "SELECT v.rid, v.failed, v.body, v.facility FROM view_row v JOIN resource r ON r.rid = v.rid AND r.facility = v.facility
+            WHERE v.vid = ?1 AND v.rid > ?2 AND r.at >= ?3{} AND {} AND {} ORDER BY v.rid LIMIT {limit}{}",
+        within("v", scope),
+        as_of("r", &view.seq.to_string()),
+        visible("r", scope),
+        unless_one(scope)
     );
     let args = [view.vid.into(), after.into(), since.unwrap_or(i64::MIN).into()];
-    sql::list(on, &sql, &args, |r| Ok(Made { rid: r.int(0)?, failed: r.int(1)? != 0, body: r.text(2)?.to_owned() }))
+    sql::list(on, &sql, &args, |r| {
+        Ok(Made { rid: r.int(0)?, failed: r.int(1)? != 0, body: r.text(2)?.to_owned(), facility: r.int(3)? })
+    })
 }
 
 impl Tx<'_> {
@@ -143,7 +155,7 @@ impl Tx<'_> {
         match sql::first(self, &own, &[id.into(), facility.into()], stored)? {
             Some(old) if old.body == body => {}
             Some(old) => {
-                self.run("DELETE FROM view_row WHERE vid = ?1", &[old.vid.into()])?;
+                self.run(DELETE_ROWS, &[old.vid.into()])?;
                 let sql =
                     "UPDATE view_stored SET version = version + 1, at = ?2, type = ?3, body = ?4, last = 0, seq = 0
                     WHERE vid = ?1";
@@ -169,7 +181,7 @@ impl Tx<'_> {
         let facility = self.scope().facility().unwrap_or(0);
         let sql = "SELECT vid FROM view_stored WHERE id = ?1 AND facility = ?2";
         let Some(vid) = sql::first(self, sql, &[id.into(), facility.into()], |r| r.int(0))? else { return Ok(false) };
-        self.run("DELETE FROM view_row WHERE vid = ?1", &[vid.into()])?;
+        self.run(DELETE_ROWS, &[vid.into()])?;
         Ok(self.run("DELETE FROM view_stored WHERE vid = ?1", &[vid.into()])? > 0)
     }
 
@@ -188,21 +200,28 @@ impl Tx<'_> {
             return Ok(false);
         }
         let now = now_seconds();
-        let end = "UPDATE view_row SET ended = ?3 WHERE vid = ?1 AND ended = 0 AND rid IN (
-            SELECT o.rid FROM resource n JOIN resource o ON o.rid = n.eid WHERE n.rid = ?2 AND n.eid <> 0
-            UNION ALL SELECT o.rid FROM resource n JOIN resource o ON o.eid = n.eid
-                WHERE n.rid = ?2 AND n.eid <> 0 AND o.eid <> 0 AND o.rid < ?2)";
+        let end = "UPDATE view_row SET ended = ?3 WHERE vid = ?1 AND facility = ?4 AND ended = 0 AND rid IN (
+            SELECT n.eid FROM resource n WHERE n.rid = ?2 AND n.facility = ?4 AND n.eid <> 0
+            UNION ALL SELECT o.rid FROM resource n JOIN resource o ON o.eid = n.eid AND o.facility = ?4
+                WHERE n.rid = ?2 AND n.facility = ?4 AND n.eid <> 0 AND o.eid <> 0 AND o.rid < ?2)";
         for one in followed {
-            self.push(end, &[view.vid.into(), one.rid.into(), now.into()])?;
+            self.push(end, &[view.vid.into(), one.rid.into(), now.into(), one.facility.into()])?;
         }
-        let add = "INSERT INTO view_row(vid, rid, failed, body) VALUES (?1, ?2, ?3, ?4)";
+        let add = "INSERT INTO view_row(vid, rid, failed, body, facility) VALUES (?1, ?2, ?3, ?4, ?5)";
         for one in made {
-            let args: [Arg<'_>; 4] =
-                [view.vid.into(), one.rid.into(), i64::from(one.failed).into(), (&one.body).into()];
+            let args: [Arg<'_>; 5] = [
+                view.vid.into(),
+                one.rid.into(),
+                i64::from(one.failed).into(),
+                (&one.body).into(),
+                one.facility.into(),
+            ];
             self.push(add, &args)?;
         }
         let old = now - limits::SEARCH_SNAPSHOT_SECONDS;
-        self.push("DELETE FROM view_row WHERE vid = ?1 AND ended <> 0 AND ended < ?2", &[view.vid.into(), old.into()])?;
+        let sweep =
+            concat!("DELETE FROM view_row WHERE vid = ?1 AND ended <> 0 AND ended < ?2", every!("stored views"));
+        self.push(sweep, &[view.vid.into(), old.into()])?;
         Ok(true)
     }
 }

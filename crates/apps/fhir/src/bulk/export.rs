@@ -197,9 +197,9 @@ fn deleted(
     let since = export.since.unwrap_or(i64::MAX);
     let gone = bulk::deletions(&mut reader, decision.scope(), kind, (job.seq, since), after, TOGETHER)?;
     let mut entries = String::new();
-    for (rid, id) in &gone {
+    for (rid, id, facility) in &gone {
         if let Some(patients) = &export.patients
-            && !owned_before(&mut reader, *rid, patients, &export.base)?
+            && !owned_before(&mut reader, (*facility, *rid), patients, &export.base)?
         {
             continue;
         }
@@ -208,7 +208,7 @@ fn deleted(
         quote(&mut entries, &format!("{}/{id}", kind.name()));
         entries.push_str("}}");
     }
-    let more = gone.last().map(|(rid, _)| *rid).filter(|_| gone.len() == TOGETHER);
+    let more = gone.last().map(|(rid, ..)| *rid).filter(|_| gone.len() == TOGETHER);
     if entries.is_empty() {
         return Ok(Piece { lines: String::new(), count: 0, more });
     }
@@ -217,8 +217,13 @@ fn deleted(
 }
 
 /// Whether the version before a deletion belonged to one of the Patients.
-fn owned_before(on: &mut Reader, rid: i64, patients: &crate::members::Patients, base: &str) -> Result<bool, Refusal> {
-    let versions = resources::entity_versions(on, rid)?;
+fn owned_before(
+    on: &mut Reader,
+    (facility, rid): (i64, i64),
+    patients: &crate::members::Patients,
+    base: &str,
+) -> Result<bool, Refusal> {
+    let versions = resources::entity_versions(on, facility, rid)?;
     let before: Vec<i64> = versions.into_iter().filter(|v| *v < rid).take(1).collect();
     let Some(old) = resources::of_rids(on, &before)?.pop().filter(|o| !o.deleted) else { return Ok(false) };
     patients.own(old.kind, &old.id, &old.body, base)

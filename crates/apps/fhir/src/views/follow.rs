@@ -66,8 +66,9 @@ fn fresh(store: &Store, decision: &Decision, view: &Stored) -> Result<Stored, Re
 fn rows_of(view: &View, resource: &resources::Resource) -> Result<Made, Refusal> {
     let body = render::with_meta(&resource.body, resource.version, resource.at)?;
     let tree = Tree::parse(body.as_str()).map_err(Refusal::internal)?;
+    let facility = resource.facility.unwrap_or(0);
     Ok(match view.rows(&tree) {
-        Ok(rows) => Made { rid: resource.rid, failed: false, body: pack(&rows) },
-        Err(e) => Made { rid: resource.rid, failed: true, body: e.to_string() },
+        Ok(rows) => Made { rid: resource.rid, facility, failed: false, body: pack(&rows) },
+        Err(e) => Made { rid: resource.rid, facility, failed: true, body: e.to_string() },
     })
 }

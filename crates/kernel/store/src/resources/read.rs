@@ -289,3 +289,20 @@ pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
     let rows = sql::list(on, &sql, &[], header)?;
     with_bodies(on, rows)
 }
+
+/// The number of the last version that a facility (0: the province) wrote of each of these types: what was read of them
+/// before holds while it stays.
+pub fn last_written(on: &mut dyn Query, facility: i64, kinds: &[ResourceType]) -> Result<Vec<i64>> {
+    let sql = "SELECT coalesce(max(rid), 0) FROM resource WHERE type = ?1 AND facility = ?2";
+    kinds.iter().map(|kind| sql::int(on, sql, &[number(*kind), facility.into()])).collect()
+}
+
+/// The numbers of a facility's (0: the province's) current resources of these types.
+pub fn definitions(on: &mut dyn Query, facility: i64, kinds: &[ResourceType]) -> Result<Vec<i64>> {
+    let kinds: Vec<String> = kinds.iter().map(|k| k.number().to_string()).collect();
+    let sql = format!(
+        "SELECT rid FROM resource WHERE facility = ?1 AND type IN ({}) AND until = 0 AND deleted = 0 ORDER BY rid",
+        kinds.join(", ")
+    );
+    sql::list(on, &sql, &[facility.into()], |r| r.int(0))
+}
