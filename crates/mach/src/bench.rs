@@ -205,7 +205,7 @@ fn pages(data: &Path, requests: usize) -> Outcome {
         })
         .map_err(|e| e.to_string())?;
     let people = sample(&store)?;
-    let app = serve::application(House::new(store, Settings::default()));
+    let app = serve::application(House::new(store, Settings::default()), data);
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     let names =
         ["nguyen", "tran thi", "le van hung", "pham minh", "ngoc anh", "hoang 1985", "nguyen duc", "vo thi lan"];

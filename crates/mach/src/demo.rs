@@ -55,7 +55,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     let accounts = load(&store, data, options)?;
     let key = accounts.iter().find(|a| a.role == "operator").and_then(|a| a.facility.clone()).unwrap_or_default();
     let demo = House::new(store, Settings { secure: false, demo: true });
-    serve::serve(demo, options.listen, None, &mut |address| {
+    serve::serve(demo, (data, options.listen, None), &mut |address| {
         println!("\nMạch · tỉnh mẫu, người không có thật\n");
         for a in &accounts {
             let facility = a.facility.as_deref().map(mach_house::facility_name).unwrap_or_default();

@@ -6,7 +6,7 @@ use mach_fhir::json::Writer;
 use mach_fhir::patch::Patch;
 use mach_fhir::path::{self, Item};
 use mach_fhir::tree::{Problem, Value};
-use mach_fhir::view::{View, csv_header, csv_row, json_row};
+use mach_fhir::view::{self, Table, View};
 use mach_fhir::{Tree, definitions, xml};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -60,10 +60,14 @@ pub struct PatchOptions {
 #[derive(Args)]
 pub struct ViewOptions {
     /// A ViewDefinition (SQL on FHIR v2) in JSON
-    view: PathBuf,
+    #[arg(required_unless_present = "stored")]
+    view: Option<PathBuf>,
     /// Resources: one in JSON or XML, a Bundle, or NDJSON; `-` for standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "stored")]
     files: Vec<PathBuf>,
+    /// The rows of the store's view of this id instead
+    #[arg(long, value_name = "ID", conflicts_with_all = ["view", "files"])]
+    stored: Option<String>,
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
@@ -78,6 +82,19 @@ pub enum Format {
     Ndjson,
     /// One JSON array of objects
     Json,
+    /// Apache Parquet
+    Parquet,
+}
+
+impl Format {
+    fn of_view(self) -> view::Format {
+        match self {
+            Self::Csv => view::Format::Csv,
+            Self::Ndjson => view::Format::Ndjson,
+            Self::Json => view::Format::Json,
+            Self::Parquet => view::Format::Parquet,
+        }
+    }
 }
 
 /// Runs `mach fhir`.
@@ -87,7 +104,7 @@ pub fn run(data: &Path, command: Command) -> Outcome {
         Command::Reindex { all } => reindex(data, all),
         Command::Validate(options) => crate::validate::run(data, &options),
         Command::Path(options) => evaluate(&options),
-        Command::View(options) => view(&options),
+        Command::View(options) => view(data, &options),
         Command::Patch(options) => patch(&options),
     }
 }
@@ -146,15 +163,12 @@ fn patch(options: &PatchOptions) -> Outcome {
     }
 }
 
-fn view(options: &ViewOptions) -> Outcome {
+fn view(data: &Path, options: &ViewOptions) -> Outcome {
     let failed = |file: &Path, e: &dyn std::fmt::Display| format!("`{}`: {e}", file.display());
-    let view = View::compile(&read(&options.view)?).map_err(|e| failed(&options.view, &e))?;
-    let mut rows = Rows { view, format: options.format, count: 0, out: String::new() };
-    match rows.format {
-        Format::Csv => csv_header(&mut rows.out, rows.view.columns()),
-        Format::Json => rows.out.push('['),
-        Format::Ndjson => {}
-    }
+    let (Some(file), None) = (&options.view, &options.stored) else { return stored(data, options) };
+    let view = View::compile(&read(file)?).map_err(|e| failed(file, &e))?;
+    let table = Table::new(view.columns(), options.format.of_view(), true);
+    let mut rows = Rows { view, table };
     for file in &options.files {
         let source = source(file)?;
         match parse(&source) {
@@ -169,23 +183,30 @@ fn view(options: &ViewOptions) -> Outcome {
             Err(Unread::Neither(problem)) => return Err(failed(file, &problem)),
         }
     }
-    rows.out.push_str(if rows.format == Format::Json { "]\n" } else { "" });
-    rows.flush()?;
+    print(&rows.table.finish())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The rows of a view of the store.
+fn stored(data: &Path, options: &ViewOptions) -> Outcome {
+    let store = crate::open(data)?;
+    let decision = crate::console(mach_access::Act::ReadFhir)?;
+    let id = options.stored.as_deref().unwrap_or_default();
+    let mut broken = None;
+    mach_fhir_api::stored_view(&store, &decision, id, options.format.of_view(), &mut |bytes| {
+        broken = print(&bytes).err();
+        broken.is_none()
+    })?;
+    broken.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// Rows on their way to standard output.
 struct Rows {
     view: View,
-    format: Format,
-    count: usize,
-    out: String,
+    table: Table,
 }
 
 impl Rows {
-    /// Writes out beyond this many bytes.
-    const BUFFER: usize = 1 << 16;
-
     /// The rows of a resource, or of those in a bundle where the view is of another type than that.
     fn add(&mut self, resource: Value<'_>) -> Result<(), String> {
         let is_bundle = resource.get_text("resourceType").as_deref() == Some("Bundle");
@@ -198,31 +219,17 @@ impl Rows {
 
     fn add_one(&mut self, resource: Value<'_>) -> Result<(), String> {
         let name = |part| resource.get_text(part).unwrap_or_default();
-        let rows = self.view.rows_of(resource).map_err(|e| format!("{}/{}: {e}", name("resourceType"), name("id")))?;
-        for row in rows {
-            match self.format {
-                Format::Csv => csv_row(&mut self.out, &row),
-                Format::Ndjson | Format::Json => {
-                    let is_next = self.format == Format::Json && self.count > 0;
-                    self.out.push_str(if is_next { ",\n" } else { "" });
-                    json_row(&mut self.out, self.view.columns(), &row);
-                    self.out.push_str(if self.format == Format::Ndjson { "\n" } else { "" });
-                }
-            }
-            self.count += 1;
-            if self.out.len() > Self::BUFFER {
-                self.flush()?;
-            }
+        let of = |e: &dyn std::fmt::Display| format!("{}/{}: {e}", name("resourceType"), name("id"));
+        for row in self.view.rows_of(resource).map_err(|e| of(&e))? {
+            self.table.row(&row).map_err(|e| of(&e))?;
         }
-        Ok(())
+        print(&self.table.take())
     }
+}
 
-    fn flush(&mut self) -> Result<(), String> {
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(self.out.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| e.to_string())?;
-        self.out.clear();
-        Ok(())
-    }
+fn print(bytes: &[u8]) -> Result<(), String> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| e.to_string())
 }
 
 fn text(item: &Item<'_>) -> Option<String> {

@@ -60,7 +60,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     READ_ONLY.store(options.despite_damage, Ordering::SeqCst);
     watch_over(&store)?;
     let public = options.public_url.as_deref();
-    serve(House::new(store, Settings::default()), options.listen, public, &mut |address| {
+    serve(House::new(store, Settings::default()), (data, options.listen, public), &mut |address| {
         println!("listening on http://{address}");
         Ok(())
     })
@@ -115,9 +115,9 @@ async fn only_reading(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The whole application.
-pub fn application(house: House) -> axum::Router {
-    let fhir = mach_fhir_api::Interface::new(house.store());
+/// The whole application; `data` is the folder of its files.
+pub fn application(house: House, data: &Path) -> axum::Router {
+    let fhir = mach_fhir_api::Interface::upon(house.store(), data);
     routes(house, &fhir)
 }
 
@@ -146,14 +146,14 @@ pub fn load_content() {
     mach_fhir_api::subscription::topic::all();
 }
 
-/// Serves `house` on `listen` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address. `public` is the address by which others
-/// know it.
+/// Serves `house` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address. `on`: the folder of its
+/// files, where to listen, the address by which others know it.
 pub fn serve(
     house: House,
-    listen: SocketAddr,
-    public: Option<&str>,
+    on: (&Path, SocketAddr, Option<&str>),
     ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>,
 ) -> Outcome {
+    let (data, listen, public) = on;
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
@@ -162,7 +162,7 @@ pub fn serve(
         })?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
         ready(address)?;
-        let fhir = mach_fhir_api::Interface::new(house.store());
+        let fhir = mach_fhir_api::Interface::upon(house.store(), data);
         let base = public.map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned());
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
         settings.loopback = house.demo();

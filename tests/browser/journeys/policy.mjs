@@ -52,6 +52,7 @@ const TABLE = {
   "GET /fhir/$ws": ["/fhir/$ws", 400, 400, 400, 400],
   "ANY /fhir": ["/fhir", ...API(200, 403, 200)],
   "ANY /fhir/": ["/fhir/", ...API(200, 403, 200)],
+  "POST /fhir/$import": ["/fhir/$import", ...API(403, 403, 400)],
   "ANY /fhir/{*path}": ["/fhir/Patient/none", ...API(404, 403, 404)],
 
   "GET /sign-in/code": ["/sign-in/code", "in", 303],

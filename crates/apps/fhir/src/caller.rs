@@ -54,6 +54,9 @@ pub enum Format {
     Xml,
 }
 
+/// The media type of JSON that is no R4 resource.
+pub const FHIR_JSON_PLAIN: &str = "application/fhir+json; charset=utf-8";
+
 /// The media type of XML.
 pub const FHIR_XML: &str = "application/fhir+xml; charset=utf-8";
 
@@ -73,7 +76,11 @@ impl FromRequestParts<House> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Refusal> {
-        let format = format(parts.uri.query(), &parts.headers)?;
+        let format = match format(parts.uri.query(), &parts.headers) {
+            // Tables have formats of their own; what is wrong with them is said as JSON.
+            Err(_) if crate::views::is_run(parts.uri.path()) => Format::Json,
+            format => format?,
+        };
         let base = base(&parts.headers);
         let session = Session::from_request_parts(parts, house).await?;
         let mut caller = Self {

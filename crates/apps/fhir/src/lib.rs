@@ -12,6 +12,7 @@
 //! audited, looks in batches. Sketch of a read by id: session and key 20 µs, a row by its key 10 µs, a pack of one bundle
 //! unpacked 30 µs, version and time set into the bytes 5 µs.
 
+mod bulk;
 mod bundle;
 mod caller;
 mod capability;
@@ -23,6 +24,7 @@ mod found;
 mod id;
 mod links;
 pub mod load;
+mod members;
 mod moment;
 mod near;
 mod operations;
@@ -34,21 +36,26 @@ mod render;
 mod search;
 mod serve;
 mod state;
-mod terms;
+mod stream;
 pub mod subscription;
+mod terms;
 mod token;
 mod units;
 mod validation;
+mod views;
 mod write;
 
 pub use validation::{packages_in, read_packages};
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router};
+use mach_access::Decision;
 use mach_base::limits;
+use mach_fhir::view::Format;
 use mach_house::House;
 use mach_store::Store;
+use std::path::Path;
 
 /// The interface upon a store. Looks are audited by a thread that ends with the last clone of it and its routes.
 #[derive(Clone)]
@@ -61,6 +68,13 @@ impl Interface {
     /// An interface upon `store`.
     pub fn new(store: &Store) -> Self {
         Self { store: store.clone(), state: state::State::start(store.clone()) }
+    }
+
+    /// The same, with bulk jobs, whose files lie below `folder`: `exports/`, `imports/`. Without a folder they are refused.
+    pub fn upon(store: &Store, folder: &Path) -> Self {
+        let interface = Self::new(store);
+        interface.state.take_jobs(store.clone(), folder);
+        interface
     }
 
     /// The routes of this crate; see the table above.
@@ -82,6 +96,30 @@ pub fn router(store: &Store) -> Router<House> {
     Interface::new(store).router()
 }
 
+/// Takes away bulk jobs, and their files below `folder`, that ended too long before `now` (seconds since 1970 UTC). The
+/// router does it by itself; gives how many.
+///
+/// # Errors
+/// Of the store.
+pub fn expire(store: &Store, folder: &Path, now: i64) -> Result<usize, mach_store::Error> {
+    bulk::expire(store, folder, now)
+}
+
+/// Writes the rows of a stored view to `to`, as of now, until that says false.
+///
+/// # Errors
+/// Why there are none: no such view, one that has no answer on a resource, the store.
+pub fn stored_view(
+    store: &Store,
+    decision: &Decision,
+    id: &str,
+    format: Format,
+    to: &mut dyn FnMut(Vec<u8>) -> bool,
+) -> Result<(), String> {
+    let state = state::State::start(store.clone());
+    views::write_stored((&state, store), decision, id, format, to).map_err(|r| r.text)
+}
+
 fn routes(state: state::State) -> Router<House> {
     Router::new()
         .route("/fhir/metadata", get(capability::metadata))
@@ -90,6 +128,8 @@ fn routes(state: state::State) -> Router<House> {
         .route("/fhir/", any(serve::any))
         .route("/fhir/{*path}", any(serve::any))
         .layer(DefaultBodyLimit::max(limits::FHIR_BODY_BYTES))
+        // A body of its own: taken piece by piece, to the limit of imports.
+        .route("/fhir/$import", post(bulk::import).layer(DefaultBodyLimit::disable()))
         .layer(Extension(state))
 }
 

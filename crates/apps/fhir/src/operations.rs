@@ -47,6 +47,10 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
         ("$get-ws-binding-token", ["Subscription", id]) => {
             subscription::binding_token(asked, Some((*id).to_owned())).await
         }
+        ("$export", _) => {
+            let on = on.iter().map(|s| (*s).to_owned()).collect();
+            crate::bulk::export(asked, on).await
+        }
         _ => {
             let text = format!("`{name}` is no operation of `/{}`", on.join("/"));
             Err(Refusal::new(StatusCode::NOT_FOUND, "not-supported", text))

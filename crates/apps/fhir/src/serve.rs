@@ -9,7 +9,7 @@ use crate::state::State;
 use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{bundle, found, moment, operations, patch, read, render};
+use crate::{bulk, bundle, found, moment, operations, patch, read, render, views};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -141,6 +141,9 @@ impl Asked {
         let reads = matches!(method, Method::GET | Method::HEAD);
         if let Some(last) = names.last().filter(|l| l.starts_with('$')) {
             let (last, rest) = ((*last).to_owned(), names[..names.len() - 1].iter().map(|s| (*s).to_owned()).collect());
+            if views::is_run(&last) {
+                return views::run(self, rest).await;
+            }
             return operations::run(self, &last, rest).await;
         }
         match names.as_slice() {
@@ -154,6 +157,8 @@ impl Asked {
                 let id = (*id).to_owned();
                 subscription::operations::topics(self, Some(id)).await
             }
+            ["ViewDefinition", rest @ ..] => views::answer(self, rest).await,
+            ["bulk", rest @ ..] => bulk::answer(self, rest).await,
             [kind, rest @ ..] => {
                 let kind = type_of(kind)?;
                 match rest {
@@ -181,7 +186,8 @@ impl Asked {
         }
     }
 
-    fn not_allowed(&self) -> Refusal {
+    /// 405.
+    pub fn not_allowed(&self) -> Refusal {
         let text = format!("`{} /{}` is no interaction here", self.method, self.segments.join("/"));
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not-supported", text)
     }

@@ -1,5 +1,6 @@
 //! What the interface keeps beside the house: the queue of looks to be audited, and what indexes the rest.
 
+use crate::bulk::Bulk;
 use crate::extract::extract;
 use crate::refusal::Refusal;
 use crate::subscription::Hub;
@@ -11,8 +12,9 @@ use mach_fhir::{ResourceType, Tree};
 use mach_store::audit::Look;
 use mach_store::resources::{self, Value};
 use mach_store::{Reader, Store};
+use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Looks waiting to be written; past it a reader waits, so that no look goes unwritten.
@@ -34,6 +36,10 @@ struct Inner {
     indexing: Mutex<()>,
     shelves: Shelves,
     hub: Hub,
+    /// Held by who brings a stored view up to date.
+    following: Mutex<()>,
+    /// What does bulk jobs, where there is a folder for their files.
+    bulk: OnceLock<Bulk>,
 }
 
 /// The decision by which the interface itself writes audit and index.
@@ -64,7 +70,15 @@ impl State {
             })
             .map(drop)
             .unwrap_or_else(|e| tracing::error!("no thread for the audit of looks: {e}"));
-        Self { inner: Arc::new(Inner { looks, indexing: Mutex::new(()), shelves: Shelves::default(), hub: Hub::default() }) }
+        let inner = Inner {
+            looks,
+            indexing: Mutex::new(()),
+            shelves: Shelves::default(),
+            hub: Hub::default(),
+            following: Mutex::new(()),
+            bulk: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Definitions of codes that were stored.
@@ -75,6 +89,21 @@ impl State {
     /// What requests, websockets and the delivery of subscriptions share.
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// Takes bulk jobs on from now on; their files lie below `folder`.
+    pub fn take_jobs(&self, store: Store, folder: &Path) {
+        self.inner.bulk.get_or_init(|| Bulk::start(store, folder));
+    }
+
+    /// What does bulk jobs.
+    pub fn bulk(&self) -> Option<&Bulk> {
+        self.inner.bulk.get()
+    }
+
+    /// Holds others off from bringing views up to date: what one has done, the next need not.
+    pub fn following(&self) -> MutexGuard<'_, ()> {
+        self.inner.following.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a look at resources; it is written with others of its time.

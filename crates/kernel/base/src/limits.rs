@@ -127,3 +127,15 @@ pub const WEBSOCKETS: usize = 256;
 pub const WEBSOCKET_MESSAGE_BYTES: usize = 4_096;
 /// Subscriptions bound to one websocket.
 pub const WEBSOCKET_SUBSCRIPTIONS: usize = 32;
+/// Stored views of one facility, and of the province.
+pub const STORED_VIEWS: i64 = 50;
+/// Patients of one run of a view that are found by the index; more are looked for in every resource.
+pub const VIEW_PATIENTS: usize = 50;
+/// Seconds for which the files of a bulk export or import are kept after it ended.
+pub const BULK_KEEP_SECONDS: i64 = 24 * 3_600;
+/// Jobs of one asker that wait or are at work.
+pub const BULK_JOBS: i64 = 5;
+/// Resources of one file of a bulk export.
+pub const EXPORT_FILE_RESOURCES: i64 = 100_000;
+/// Bytes of one body of `$import`, which goes to the disk as it comes; larger files are laid into the folder of imports.
+pub const IMPORT_BODY_BYTES: u64 = 128 << 20;

@@ -1,9 +1,12 @@
 //! Bulk data: what of a load is done, jobs that run behind a request (`$export`, `$import`) with the files they made.
 
+use crate::distribution::unless_one;
+use crate::resources::{as_of, visible, within};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_access::{Actor, Decision, Role, Scope};
 use mach_base::time::now_seconds;
+use mach_fhir::ResourceType;
 
 /// Tables of loads and jobs.
 pub const DDL: &[&str] = &[
@@ -162,6 +165,28 @@ pub fn files(on: &mut dyn Query, jid: i64) -> Result<Vec<File>> {
             bytes: r.int(5)?,
         })
     })
+}
+
+/// Deletions of a type that were current after change `seq` and were written at or after `since`, as `scope` may see them,
+/// after version `after`: (version, id, facility or 0), in order.
+pub fn deletions(
+    on: &mut dyn Query,
+    scope: Scope,
+    kind: ResourceType,
+    (seq, since): (i64, i64),
+    after: i64,
+    limit: usize,
+) -> Result<Vec<(i64, String, i64)>> {
+    let sql = format!(
+        "SELECT r.rid, r.id, r.facility FROM resource r WHERE r.type = ?1 AND r.rid > ?2 AND r.deleted = 1 AND r.at >= ?3{}
+            AND {} AND {} ORDER BY r.rid LIMIT {limit}{}",
+        within("r", scope),
+        as_of("r", &seq.to_string()),
+        visible("r", scope),
+        unless_one(scope)
+    );
+    let args = [i64::from(kind.number()).into(), after.into(), since.into()];
+    sql::list(on, &sql, &args, |r| Ok((r.int(0)?, r.text(1)?.to_owned(), r.int(2)?)))
 }
 
 impl Tx<'_> {

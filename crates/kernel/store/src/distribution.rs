@@ -74,6 +74,8 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("subscription_event", Spread::Everywhere),
     ("subscription_header", Spread::Everywhere),
     ("subscription_prefix", Spread::Everywhere),
+    ("view_stored", Spread::Everywhere),
+    ("view_row", Spread::By("facility")),
 ];
 
 /// The statements that ask every shard: (name, reason).
@@ -87,6 +89,7 @@ pub const SCATTERED: &[(&str, &str)] = &[
     ("any of a type", "asks only whether there is one; a search of all types leaves out the empty ones"),
     ("not indexed", "resources of imports that wait for their index, whoever sent them"),
     ("log", "versions are read in the order of their writing, whoever wrote them"),
+    ("stored views", "a stored view makes rows of the resources of every facility"),
     ("sums", "an indicator of the province is read from facts of all its facilities"),
     ("whole store", "copy, check and digest read everything"),
 ];

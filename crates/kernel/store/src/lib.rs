@@ -28,6 +28,7 @@ pub mod sessions;
 pub mod sql;
 mod sqlite;
 pub mod subscriptions;
+pub mod views;
 mod writer;
 
 pub use backup::{Archived, Backup, Restored, restore, restore_to};

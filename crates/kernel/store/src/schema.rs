@@ -2,7 +2,9 @@
 
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
-use crate::{Error, Result, accounts, audit, bulk, cells, claims, factors, people, resources, sessions, subscriptions};
+use crate::{
+    Error, Result, accounts, audit, bulk, cells, claims, factors, people, resources, sessions, subscriptions, views,
+};
 
 /// Tables every module needs.
 const DDL: &[&str] = &[
@@ -15,7 +17,7 @@ const DDL: &[&str] = &[
 
 /// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
 /// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
-const STEPS: &[&[&str]] = &[bulk::DDL, subscriptions::DDL];
+const STEPS: &[&[&str]] = &[bulk::DDL, subscriptions::DDL, views::DDL];
 
 /// The name in `meta` that a copy leaves until it is whole.
 pub(crate) const COPYING: &str = "copying";
@@ -51,6 +53,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             audit::DDL,
             bulk::DDL,
             subscriptions::DDL,
+            views::DDL,
         ]
         .concat()
         {

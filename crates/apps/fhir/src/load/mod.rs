@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use mach_access::Decision;
 use mach_store::{Error, Pending, Store, bulk};
 use source::{Chunk, Source};
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -146,6 +147,24 @@ pub fn load(
     options: &Options,
     told: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, Error> {
+    let done = load_while(store, decision, files, options, &mut |event| {
+        told(event);
+        true
+    })?;
+    done.ok_or(Error::Stopped)
+}
+
+/// Loads files in their order for as long as `told` says so; `None` where it ended the load.
+///
+/// # Errors
+/// As `load`.
+pub fn load_while(
+    store: &Store,
+    decision: &Decision,
+    files: &[PathBuf],
+    options: &Options,
+    told: &mut dyn FnMut(Event<'_>) -> bool,
+) -> Result<Option<Summary>, Error> {
     let workers = options.workers.max(1);
     let (work, taken) = sync_channel::<Reading>(workers);
     let taken = Mutex::new(taken);
@@ -220,11 +239,16 @@ fn store_all(
     decision: &Decision,
     options: &Options,
     queued: Receiver<Queued>,
-    told: &mut dyn FnMut(Event<'_>),
-) -> Result<Summary, Error> {
+    told: &mut dyn FnMut(Event<'_>) -> bool,
+) -> Result<Option<Summary>, Error> {
     let mut summary = Summary::default();
+    let wanted = Cell::new(true);
+    let told = &mut |event: Event<'_>| wanted.set(told(event) && wanted.get());
     let mut ahead: VecDeque<Ahead> = VecDeque::new();
     for next in queued {
+        if !wanted.get() {
+            return Ok(None);
+        }
         match next {
             Queued::Begin => summary.files += 1,
             Queued::Known(lines) => summary.known += lines,
@@ -249,7 +273,7 @@ fn store_all(
     while !ahead.is_empty() {
         settle((store, decision), &mut ahead, &mut summary, told)?;
     }
-    Ok(summary)
+    Ok(Some(summary))
 }
 
 /// A piece at the writer.

@@ -1,6 +1,7 @@
 //! The interface as other systems see it: the real router upon a real store.
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
+mod bulk;
 mod bundles;
 mod concurrent;
 mod examples;
@@ -19,3 +20,4 @@ mod subscriptions;
 mod support;
 mod terminology;
 mod validation;
+mod views;

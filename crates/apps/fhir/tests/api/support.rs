@@ -16,6 +16,8 @@ pub struct Place {
     pub store: Store,
     pub app: Router,
     pub interface: Interface,
+    /// The data folder.
+    pub folder: tempfile::TempDir,
     pub home: Home,
 }
 
@@ -45,22 +47,22 @@ impl Place {
                 Ok(())
             })
             .unwrap();
-        Self::upon(home, store)
+        Self::upon(home, store, tempfile::tempdir().unwrap())
     }
 
-    fn upon(home: Home, store: Store) -> Self {
+    fn upon(home: Home, store: Store, folder: tempfile::TempDir) -> Self {
+        let interface = Interface::upon(&store, folder.path());
         let house = House::new(store.clone(), Settings::default());
-        let interface = Interface::new(&store);
         let app = mach_ui::http::serve(interface.router().with_state(house));
-        Self { store, app, interface, home }
+        Self { store, app, interface, folder, home }
     }
 
     /// The same place after the program was ended and started again.
     pub fn again(self) -> Self {
-        let Self { store, app, interface, home } = self;
+        let Self { store, app, interface, folder, home } = self;
         drop((store, app, interface));
         let store = home.open();
-        Self::upon(home, store)
+        Self::upon(home, store, folder)
     }
 
     /// Sends one request as `who`.

@@ -6,8 +6,10 @@
 
 mod compile;
 mod output;
+mod parquet;
 mod run;
 mod scan;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +19,7 @@ use crate::tree::{Tree, Value};
 use std::collections::BTreeMap;
 
 pub use output::{csv_header, csv_row, json_row};
+pub use table::{Format, Table, pack, unpack};
 
 /// Rows one resource may give; `forEach` beside `forEach` multiplies.
 pub const ROWS_PER_RESOURCE: usize = 1_000_000;

@@ -55,7 +55,7 @@ pub fn json_row(out: &mut String, columns: &[Column], row: &[Cell]) {
     out.push('}');
 }
 
-fn json_cell(out: &mut String, cell: &Cell) {
+pub(super) fn json_cell(out: &mut String, cell: &Cell) {
     match cell {
         Cell::Null => out.push_str("null"),
         Cell::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

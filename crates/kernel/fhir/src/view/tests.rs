@@ -166,3 +166,30 @@ fn decimals_keep_their_digits() {
         assert_eq!(run(view, &resource), Ok(format!("{{\"v\":{digits}}}")));
     }
 }
+
+/// A Python with pyarrow, in a folder below `target` that is made the first time; `None`, said loudly, where there is none.
+pub(super) fn pyarrow() -> Option<std::path::PathBuf> {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().find(|p| p.join("Cargo.lock").exists())?;
+    let venv = root.join("target/pyarrow");
+    let python = venv.join("bin/python");
+    let has = |python: &std::path::Path| {
+        let out = std::process::Command::new(python).args(["-c", "import pyarrow.parquet"]).output();
+        out.is_ok_and(|out| out.status.success())
+    };
+    if !has(&python) {
+        let run = |program: &std::ffi::OsStr, args: &[&str]| {
+            let out = std::process::Command::new(program).args(args).output();
+            out.is_ok_and(|out| out.status.success())
+        };
+        let made = run("python3".as_ref(), &["-m", "venv", &venv.to_string_lossy()])
+            && run(python.as_os_str(), &["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pyarrow"]);
+        if !made || !has(&python) {
+            eprintln!(
+                "SKIPPED: Parquet is not read back: there is no python3 with venv, or pyarrow cannot be installed"
+            );
+            return None;
+        }
+    }
+    Some(python)
+}
