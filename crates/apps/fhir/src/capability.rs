@@ -179,6 +179,7 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
             l.item(|w| {
                 w.text("name", operation.name).text("definition", operation.definition);
             });
+        }
         if kind == ResourceType::SUBSCRIPTION {
             for name in ["status", "events", "get-ws-binding-token"] {
                 l.item(|w| {

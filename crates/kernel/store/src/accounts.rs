@@ -244,9 +244,9 @@ pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> 
 /// The actor of an account number, as an audit entry names it: a person, a key or a token. `None` where it is no longer one.
 pub fn by_number(on: &mut dyn Query, account: i64) -> Result<Option<Actor>> {
     if account > 0 {
-        return Ok(
-            sql::first(on, &format!("{ACCOUNT} WHERE a.id = ?1"), &[account.into()], self::account)?.map(|a| a.actor)
-        );
+        let sql = format!("SELECT {COLUMNS} FROM account a WHERE a.id = ?1");
+        let found = sql::first(on, &sql, &[account.into()], self::account)?;
+        return Ok(found.filter(|a| !a.closed).map(|a| a.actor));
     }
     if account < TOKEN_ACCOUNTS {
         let sql = "SELECT facility, name, role FROM system_token WHERE id = ?1 AND revoked IS NULL";

@@ -6,7 +6,7 @@
 
 use crate::distribution::{every, unless_one};
 use crate::resources::{Resource, Value, visible};
-use crate::search::value::{self, Change as Rows};
+use crate::search::rows::Rows;
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_access::Scope;
@@ -465,17 +465,16 @@ impl Tx<'_> {
         lent: &[(Resource, Vec<Value>)],
         work: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        for (resource, values) in lent {
-            for value in values {
-                value::change(self, Rows::Add, resource.kind, place(resource), value)?;
+        let rows = || {
+            let mut rows = Rows::default();
+            for (resource, values) in lent {
+                values.iter().for_each(|value| rows.push(resource.kind, place(resource), value));
             }
-        }
+            rows
+        };
+        rows().add(self)?;
         let done = work(self)?;
-        for (resource, values) in lent {
-            for value in values {
-                value::change(self, Rows::Remove, resource.kind, place(resource), value)?;
-            }
-        }
+        rows().remove(self)?;
         Ok(done)
     }
 }
