@@ -29,6 +29,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     refuse_public(options.listen)?;
     let store = open(data)?;
     watch_over(&store)?;
+    let _signing = crate::log::signer::start(data, &store)?;
     serve(House::new(store, Settings::default()), options.listen, &mut |address| {
         println!("listening on http://{address}");
         Ok(())
@@ -75,6 +76,7 @@ pub fn application(house: House) -> axum::Router {
         .merge(mach_intake::router())
         .merge(fhir)
         .merge(mach_record::router())
+        .merge(crate::log::routes::router())
         .with_state(house);
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }
@@ -106,7 +108,7 @@ pub fn serve(house: House, listen: SocketAddr, ready: &mut dyn FnMut(SocketAddr)
     Ok(ExitCode::SUCCESS)
 }
 
-async fn stopped() {
+pub(crate) async fn stopped() {
     let interrupt = async {
         // Where the signal cannot be listened for, only killing stops the program; that is safe too.
         if tokio::signal::ctrl_c().await.is_err() {

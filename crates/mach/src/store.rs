@@ -112,7 +112,10 @@ fn copy(options: &Copy) -> Outcome {
 
 /// Runs `mach backup`.
 pub fn backup(data: &Path, options: &Backup) -> Outcome {
-    let made = open(data)?.backup(&console(Act::Administer)?, &options.to).map_err(|e| e.to_string())?;
+    let (store, decision) = (open(data)?, console(Act::Administer)?);
+    let made = store.backup(&decision, &options.to).map_err(|e| e.to_string())?;
+    let event = format!("sha256 {} bytes {}", made.sha256, made.bytes);
+    store.write(&decision, move |tx| tx.log_event("backup", &event)).map_err(|e| e.to_string())?;
     println!("{}  {}  {} bytes", made.sha256, options.to.display(), made.bytes);
     Ok(ExitCode::SUCCESS)
 }
@@ -120,6 +123,9 @@ pub fn backup(data: &Path, options: &Backup) -> Outcome {
 /// Runs `mach restore`.
 pub fn restore(data: &Path, options: &Restore) -> Outcome {
     let done = mach_store::restore(&options.from, data).map_err(|e| e.to_string())?;
+    let event = format!("sha256 {} bytes {}", done.sha256, done.bytes);
+    let store = Store::open(data).map_err(|e| e.to_string())?;
+    store.write(&console(Act::Administer)?, move |tx| tx.log_event("restore", &event)).map_err(|e| e.to_string())?;
     println!("{}  {}  {} bytes", done.sha256, data.display(), done.bytes);
     Ok(ExitCode::SUCCESS)
 }

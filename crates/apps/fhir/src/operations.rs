@@ -38,6 +38,9 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
         }
         ("$meta-add", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), true).await,
         ("$meta-delete", [kind, id]) => change_meta(asked, type_of(kind)?, (*id).to_owned(), false).await,
+        ("$proof", [kind, id, "_history", version]) => {
+            crate::receipt::proof(asked, type_of(kind)?, (*id).to_owned(), (*version).to_owned()).await
+        }
         ("$validate", [kind] | [kind, _]) => validate(asked, type_of(kind)?).await,
         _ => {
             let text = format!("`{name}` is no operation of `/{}`", on.join("/"));

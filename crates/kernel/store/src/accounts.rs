@@ -1,9 +1,11 @@
 //! Accounts, their sessions, and the API keys of facilities' programs.
 
+use crate::log::{self, Fact};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
 use mach_access::{Actor, Role};
 use mach_base::{limits, time::now_seconds};
+use mach_tlog::fact::Kind;
 
 /// Tables of accounts.
 pub const DDL: &[&str] = &[
@@ -70,6 +72,8 @@ impl Tx<'_> {
             ],
         )?;
         let id = sql::int(self, "SELECT id FROM account WHERE name = ?1", &[(&new.name).into()])?;
+        let fact = Fact { name: new.name.clone(), ..Fact::numbered(Kind::Account, id) };
+        log::again(self, &[fact])?;
         self.run("DELETE FROM session WHERE account = ?1", &[id.into()])?;
         Ok(id)
     }
@@ -117,6 +121,7 @@ impl Tx<'_> {
             "INSERT INTO api_key(hash, id, facility, name, made) VALUES (?1, ?2, ?3, ?4, ?5)",
             &[hash.as_slice().into(), id.into(), facility.into(), name.into(), now_seconds().into()],
         )?;
+        log::again(self, &[Fact::numbered(Kind::ApiKey, id)])?;
         Ok(id)
     }
 }
@@ -151,13 +156,18 @@ impl Tx<'_> {
                 now_seconds().into(),
             ],
         )?;
+        log::again(self, &[Fact::numbered(Kind::SystemToken, id)])?;
         Ok(id)
     }
 
     /// Revokes a token; false where there is none such, or it was revoked before.
     pub fn revoke_system_token(&mut self, id: i64) -> Result<bool> {
         let sql = "UPDATE system_token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
-        Ok(self.run(sql, &[id.into(), now_seconds().into()])? > 0)
+        if self.run(sql, &[id.into(), now_seconds().into()])? == 0 {
+            return Ok(false);
+        }
+        log::again(self, &[Fact::numbered(Kind::SystemToken, id)])?;
+        Ok(true)
     }
 }
 

@@ -69,6 +69,14 @@ impl Open {
     }
 }
 
+/// Destroys the body at `place`: it is empty from now on. Those beside it stay.
+pub(crate) fn empty(tx: &mut dyn Execute, place: Place) -> Result<()> {
+    let mut bodies = read(tx, place.facility, place.pack)?;
+    let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
+    bodies.get_mut(slot).ok_or(Error::Damaged(place.pack))?.clear();
+    Filling { id: place.pack, bodies, bytes: 0 }.write(tx, place.facility)
+}
+
 impl Filling {
     fn write(self, tx: &mut dyn Execute, facility: i64) -> Result<()> {
         let mut plain = Vec::with_capacity(4 + 4 * self.bodies.len() + self.bytes);

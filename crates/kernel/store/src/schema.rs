@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
-use crate::{Error, Result, accounts, audit, bulk, cells, claims, people, resources};
+use crate::{Error, Result, accounts, audit, bulk, cells, claims, log, people, resources};
 
 /// The schema this program writes.
 const VERSION: i64 = 1 + STEPS.len() as i64;
@@ -18,7 +18,9 @@ const DDL: &[&str] = &[
 
 /// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
 /// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
-const STEPS: &[&[&str]] = &[bulk::DDL];
+const STEPS: &[&[&str]] = &[bulk::DDL, log::DDL];
+/// The version whose step makes the tables of the transparency log.
+const LOGGED: i64 = 3;
 
 /// The name in `meta` that a copy leaves until it is whole.
 pub(crate) const COPYING: &str = "copying";
@@ -38,7 +40,8 @@ pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
 fn within(engine: &mut Engine) -> Result<()> {
     if !engine.has_table("meta")? {
         for statement in
-            [DDL, resources::DDL, claims::DDL, people::DDL, cells::DDL, accounts::DDL, audit::DDL, bulk::DDL].concat()
+            [DDL, resources::DDL, claims::DDL, people::DDL, cells::DDL, accounts::DDL, audit::DDL, bulk::DDL, log::DDL]
+                .concat()
         {
             engine.define(statement)?;
         }
@@ -55,6 +58,10 @@ fn within(engine: &mut Engine) -> Result<()> {
     }
     let steps = STEPS.iter().skip(usize::try_from(found - 1).unwrap_or(0));
     steps.flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
+    if found < LOGGED {
+        engine.tables_are_there(true)?;
+        log::adopt(engine)?;
+    }
     if found < VERSION {
         engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[VERSION.into()])?;
     }
@@ -83,7 +90,10 @@ fn intern(tx: &mut dyn Execute, table: &'static str, code: &str) -> Result<i64> 
     if let Some(id) = sql::first(tx, &find, &[code.into()], |r| r.int(0))? {
         return Ok(id);
     }
-    tx.insert(&format!("INSERT INTO {table}(code) VALUES (?1)"), &[code.into()])
+    let id = tx.insert(&format!("INSERT INTO {table}(code) VALUES (?1)"), &[code.into()])?;
+    let (fact, describe) = log::number(i64::from(table == "department"), id, code);
+    tx.log(fact, &describe, false)?;
+    Ok(id)
 }
 
 /// The code of department `id`, as `department_id` gave it.

@@ -91,6 +91,9 @@ pub trait Execute: Query {
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
         self.run(sql, args).map(drop)
     }
+    /// Adds a leaf to the transparency log, by the commit that stores the fact. `again`: the fact has leaves already, and this
+    /// is what it is from now on. Whoever writes a fact hands it in here; what has no leaf is found by `mach audit-log verify`.
+    fn log(&mut self, fact: crate::log::Fact, describe: &mach_tlog::fact::Describe, again: bool) -> Result<()>;
     /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
 }

@@ -6,6 +6,7 @@ mod concurrent;
 mod instances;
 mod loads;
 mod patches;
+mod receipts;
 mod scope;
 mod searches;
 mod support;
