@@ -13,6 +13,9 @@ use mach_store::search::value::{CANONICAL, UNIT_TEXT};
 
 /// Seconds by which local minutes are ahead of UTC.
 const LOCAL: i64 = 7 * 3600;
+/// Seconds that stand for an open end: so far away that nothing lies beyond, so near that the length of a period can be
+/// reckoned.
+const FAR: i64 = 1 << 61;
 
 /// What the store wants to know of a resource.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +55,7 @@ pub fn extract(kind: ResourceType, tree: &Tree<'_>, base: &str) -> Result<Extrac
         _ => None,
     });
     let date = values.iter().find_map(|v| match v {
-        Value::Date { param: Param::DATE, low, .. } if *low > i64::MIN => Some((low + LOCAL).div_euclid(60)),
+        Value::Date { param: Param::DATE, low, .. } if *low > -FAR => Some((low + LOCAL).div_euclid(60)),
         _ => None,
     });
     Ok(Extract { values, patient, date })
@@ -154,8 +157,8 @@ fn single(param: Param, value: &SearchValue<'_>, base: &str) -> Option<Value> {
             let seconds = |micros: i64| micros.div_euclid(1_000_000);
             Value::Date {
                 param,
-                low: if *low == i64::MIN { i64::MIN } else { seconds(*low) },
-                high: if *high == i64::MAX { i64::MAX } else { seconds(*high - 1) },
+                low: if *low == i64::MIN { -FAR } else { seconds(*low) },
+                high: if *high == i64::MAX { FAR } else { seconds(*high - 1) },
             }
         }
         SearchValue::Number { low, high } => {

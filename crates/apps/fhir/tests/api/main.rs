@@ -3,9 +3,12 @@
 
 mod bundles;
 mod concurrent;
+mod fuzz;
 mod instances;
 mod loads;
+mod oracle;
 mod patches;
+mod probes;
 mod receipts;
 mod scope;
 mod searches;
