@@ -86,10 +86,7 @@ fn total(on: &mut dyn Query, ask: &Ask, search: &Search, (hits, more): (usize, b
         Total::None => None,
         _ if search.count > 0 && !more => Some(i64::try_from(hits).unwrap_or(i64::MAX)),
         Total::Accurate => Some(search::count(on, ask, usize::MAX >> 1)?),
-        Total::Usual => {
-            let counted = search::count(on, ask, limits::FHIR_COUNTED + 1)?;
-            Some(counted).filter(|c| usize::try_from(*c).is_ok_and(|c| c <= limits::FHIR_COUNTED))
-        }
+        Total::Usual => search::count_of_few(on, ask, limits::FHIR_COUNTED)?,
     })
 }
 

@@ -19,6 +19,7 @@ mod entry;
 mod extract;
 mod filter;
 mod found;
+mod id;
 mod links;
 pub mod load;
 mod moment;

@@ -27,7 +27,7 @@ pub enum Handling {
 pub enum Total {
     /// Not at all.
     None,
-    /// Exactly where at most `FHIR_COUNTED` match; left out where more do.
+    /// Exactly where few rows tell it; left out where counting would cost more than the page.
     Usual,
     /// Exactly.
     Accurate,

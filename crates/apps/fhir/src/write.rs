@@ -7,13 +7,14 @@
 use crate::caller::facility_of;
 use crate::clauses::Reading;
 use crate::extract::{Extract, extract};
+pub use crate::id::new_id;
 use crate::patch::Patch;
 use crate::query;
 use crate::refusal::Refusal;
 use crate::render::with_id;
 use crate::search::{Handling, Place, Search};
 use axum::http::StatusCode;
-use mach_access::{Scope, secret};
+use mach_access::Scope;
 use mach_base::limits;
 use mach_fhir::{ResourceType, Tree};
 use mach_store::Tx;
@@ -186,19 +187,6 @@ pub fn body(kind: ResourceType, text: &str) -> Result<Body, Refusal> {
 /// Whether `id` may be a resource's id. R4 §2.24.0.1.
 pub fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
-}
-
-/// A new id: 16 characters that rise with time, so that ids made together lie together.
-///
-/// # Errors
-/// 500 where the machine gives no random numbers.
-pub fn new_id() -> Result<String, Refusal> {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis());
-    let random = secret::new_token("").map_err(Refusal::internal)?;
-    let random = u128::from_str_radix(&random[..8], 16).map_err(Refusal::internal)?;
-    let bits = (now << 32) | random;
-    Ok((0..16).rev().map(|i| char::from(DIGITS[usize::try_from(bits >> (5 * i) & 31).unwrap_or(0)])).collect())
 }
 
 /// The body under `id`, with what it is found by.

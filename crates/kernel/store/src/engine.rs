@@ -321,6 +321,13 @@ impl Execute for Engine {
         }
     }
 
+    fn add(&mut self, into: &sql::Into, values: &[Arg<'_>]) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.add(into, values),
+            Self::Postgres(c) => c.add(into, values),
+        }
+    }
+
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
         match self {
             Self::Sqlite(c) => c.insert(sql, args),

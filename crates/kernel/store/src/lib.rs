@@ -304,6 +304,12 @@ impl Execute for Tx<'_> {
         self.connection.push(sql, args)
     }
 
+    fn add(&mut self, into: &sql::Into, values: &[Arg<'_>]) -> Result<()> {
+        #[cfg(debug_assertions)]
+        distribution::guard(into.insert);
+        self.connection.add(into, values)
+    }
+
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
         #[cfg(debug_assertions)]
         distribution::guard(sql);

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 use mach_access::Scope;
 use mach_fhir::{IndexValue, ResourceType};
 
-pub use crate::search::value::{Value, system_hash, token_hash};
+pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, id_key, system_hash, token_hash};
 pub use read::{
     Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
     of_patient, of_rids, owner, pending, pending_rows, person_of, version, with_prefix, with_token,
@@ -37,8 +37,8 @@ pub const DDL: &[&str] = &[
     "CREATE INDEX resource_type ON resource(type, rid)",
     "CREATE INDEX resource_patient ON resource(patient, type, date) WHERE patient IS NOT NULL AND until = 0",
     "CREATE INDEX resource_unindexed ON resource(type, rid) WHERE indexed = 0 AND until = 0 AND deleted = 0",
-    // Ids made by imports are short and are found by their beginning.
-    "CREATE INDEX resource_short_id ON resource(type, id) WHERE length(id) <= 20 AND until = 0",
+    // Ids made by imports are short and are found by their beginning; those that are their own keys are not theirs.
+    "CREATE INDEX resource_short_id ON resource(type, id) WHERE length(id) <= 20 AND key < 0 AND until = 0",
     "CREATE TABLE index_stale(at INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL,
         PRIMARY KEY(facility, at, rid)) {clustered}",
     // The search index: every row names its parameter, its type, its version and the facility. The facility stands last: it
@@ -52,7 +52,8 @@ pub const DDL: &[&str] = &[
     "CREATE TABLE index_date(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, facility INT NOT NULL,
         param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, low, high, facility)) {clustered}",
     "CREATE INDEX index_date_value ON index_date(param, type, low, rid)",
-    "CREATE INDEX index_date_long ON index_date(param, type, high) WHERE high - low > 86400",
+    // Written so that open ends do not overflow; a search repeats it word for word.
+    "CREATE INDEX index_date_long ON index_date(param, type, high) WHERE low < high - 86400",
     "CREATE TABLE index_quantity(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, system INT NOT NULL,
         unit INT NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL, type SMALLINT NOT NULL,
         PRIMARY KEY(param, type, rid, low, high, system, unit, facility)) {clustered}",

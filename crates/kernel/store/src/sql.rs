@@ -46,6 +46,30 @@ impl<'a> From<&'a [u8]> for Arg<'a> {
     }
 }
 
+/// How wide a column is, where the engine tells widths apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 16 bits.
+    Small,
+    /// 32 bits.
+    Middle,
+    /// 64 bits.
+    Whole,
+    /// A text.
+    Text,
+}
+
+/// A table that many rows are added to at once.
+#[derive(Debug)]
+pub struct Into {
+    /// Its name.
+    pub table: &'static str,
+    /// Columns in the order of the rows' values.
+    pub columns: &'static [(&'static str, Width)],
+    /// The statement that adds one row.
+    pub insert: &'static str,
+}
+
 /// One row of an answer; columns count from 0. A value of another type than asked is an error, never a guess.
 pub trait Row {
     /// A 64-bit integer.
@@ -94,6 +118,10 @@ pub trait Execute: Query {
     /// Adds a leaf to the transparency log, by the commit that stores the fact. `again`: the fact has leaves already, and this
     /// is what it is from now on. Whoever writes a fact hands it in here; what has no leaf is found by `mach audit-log verify`.
     fn log(&mut self, fact: crate::log::Fact, describe: &mach_tlog::fact::Describe, again: bool) -> Result<()>;
+    /// Adds rows whose keys are new, given value after value. An engine at the other end of a wire takes them as one block.
+    fn add(&mut self, into: &Into, values: &[Arg<'_>]) -> Result<()> {
+        values.chunks(into.columns.len()).try_for_each(|row| self.push(into.insert, row))
+    }
     /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
 }

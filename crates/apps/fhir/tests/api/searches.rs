@@ -381,3 +381,17 @@ async fn what_an_import_wrote_is_indexed_before_it_is_counted() {
     assert_eq!(mach_fhir_api::reindex(&place.store, true, &mut |_| {}), Ok(1_200));
     assert_eq!(place.all(PROVINCE, "/fhir/Observation?status=final&_count=500").await.len(), 1_200);
 }
+
+#[tokio::test]
+async fn a_period_that_began_before_1970_and_is_open_is_stored_and_found() {
+    let place = Place::new();
+    let body = r#"{"resourceType":"Procedure","id":"p","status":"in-progress","subject":{"display":"x"},"performedPeriod":{"start":"1931-05-01"}}"#;
+    let answer = place.put(PROVINCE, "/fhir/Procedure/p", body).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    for (date, found) in
+        [("gt2024-01-01", true), ("lt1931-05-02", true), ("lt1931-05-01", false), ("eq1931-05-01", false)]
+    {
+        let ids = place.all(PROVINCE, &format!("/fhir/Procedure?date={date}")).await;
+        assert_eq!(ids == ["p"], found, "{date}: {ids:?}");
+    }
+}

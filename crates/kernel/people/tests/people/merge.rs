@@ -4,7 +4,7 @@ use super::support::{Claim, Folder, dump};
 use mach_base::Minute;
 use mach_people::{By, Page, Verdict, merge, open_reviews, search, settle, undo_merge};
 use mach_store::people::STATE_TABLES;
-use mach_store::resources::token_hash;
+use mach_store::resources::id_key;
 use mach_store::sql::Execute;
 
 const BY: By = By { account: 7, at: Minute(29_000_000) };
@@ -23,7 +23,7 @@ fn record(folder: &Folder, claim: i64, person: i64) {
                 tx.run(
                     "INSERT INTO resource(type, key, id, facility, version, seq, at, pack, slot, patient)
                      VALUES (?1, ?4, ?2, 1, 1, 1, 1, 1, 1, ?3) ON CONFLICT(type, key, facility, until) DO NOTHING",
-                    &[i64::from(kind).into(), (&id).into(), person.into(), token_hash(&id).into()],
+                    &[i64::from(kind).into(), (&id).into(), person.into(), id_key(&id).into()],
                 )?;
             }
             Ok(())

@@ -1,6 +1,6 @@
 //! Reading resources: by id, by person, by number, by time.
 
-use super::{COLUMNS, Resource, header, system_hash, token_hash, visible, within};
+use super::{COLUMNS, Resource, header, id_key, system_hash, token_hash, visible, within};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
 use crate::sql::{self, Arg, Query};
@@ -13,8 +13,8 @@ fn number(kind: ResourceType) -> Arg<'static> {
     Arg::Int(i64::from(kind.number()))
 }
 
-/// A pack, by facility and number, and its bodies.
-type Unpacked = ((i64, i64), Vec<Vec<u8>>);
+/// A pack, by the place of its first body, and its bodies.
+type Unpacked = (Place, Vec<Vec<u8>>);
 
 fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<Resource>> {
     let mut unpacked: Option<Unpacked> = None;
@@ -24,9 +24,9 @@ fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<R
             out.push(resource);
             continue;
         }
-        let pack = (place.facility, place.pack);
-        if unpacked.as_ref().is_none_or(|(open, _)| *open != pack) {
-            unpacked = Some((pack, pack::read(on, place.facility, place.pack)?));
+        let whole = Place { slot: 0, ..place };
+        if unpacked.as_ref().is_none_or(|(open, _)| *open != whole) {
+            unpacked = Some((whole, pack::read(on, place.facility, place.pack)?));
         }
         let damaged = || Error::Damaged(place.pack);
         let bodies = &unpacked.as_ref().ok_or_else(damaged)?.1;
@@ -53,7 +53,7 @@ pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -
         if scope == Scope::All { "facility" } else { "facility DESC" },
         unless_one(scope)
     );
-    let mut rows = sql::list(on, &sql, &[number(kind), token_hash(id).into(), id.into()], header)?;
+    let mut rows = sql::list(on, &sql, &[number(kind), id_key(id).into(), id.into()], header)?;
     rows.truncate(1);
     Ok(with_bodies(on, rows)?.pop())
 }
@@ -65,8 +65,7 @@ pub fn person_of(on: &mut dyn Query, scope: Scope, id: &str) -> Result<Option<i6
         visible("r", scope),
         unless_one(scope)
     );
-    let found =
-        sql::first(on, &sql, &[number(ResourceType::PATIENT), token_hash(id).into(), id.into()], |r| r.opt_int(0));
+    let found = sql::first(on, &sql, &[number(ResourceType::PATIENT), id_key(id).into(), id.into()], |r| r.opt_int(0));
     Ok(found?.flatten())
 }
 
@@ -238,10 +237,11 @@ pub fn history_count(on: &mut dyn Query, scope: Scope, of: &Of, page: &Page, lim
     sql::int(on, &sql, &args)
 }
 
-/// Ids of a facility's current resources of `kind` whose id, of at most 20 characters, begins with `prefix`.
+/// Ids of a facility's current resources of `kind` whose id, of at most 20 characters and none that this server gave, begins
+/// with `prefix`.
 pub fn with_prefix(on: &mut dyn Query, facility: i64, kind: ResourceType, prefix: &str) -> Result<Vec<String>> {
     let sql = "SELECT id FROM resource WHERE type = ?1 AND id >= ?2 AND id < ?3 AND length(id) <= 20
-        AND facility = ?4 AND until = 0 AND deleted = 0";
+        AND key < 0 AND facility = ?4 AND until = 0 AND deleted = 0";
     let end = format!("{prefix}\u{7f}");
     let args = [number(kind), prefix.into(), (&end).into(), facility.into()];
     sql::list(on, sql, &args, |r| Ok(r.text(0)?.to_owned()))

@@ -1,19 +1,24 @@
 //! Writing resources: versions, the rows that find them, what is stale.
 
-use super::{Put, Resource, Value, Written, token_hash};
+use super::{Put, Resource, Value, Written, id_key};
 use crate::distribution::every;
 use crate::log::{self, Fact, ResourceFact};
 use crate::pack::{self, Place};
 use crate::search::codec;
-use crate::search::value::{self, Change};
-use crate::sql::{self, Arg, Execute, Query};
+use crate::search::rows::Rows;
+use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_base::{limits, time::now_seconds};
 use mach_fhir::ResourceType;
 use mach_tlog::fact::Kind;
+use std::collections::{BTreeMap, HashMap};
 
 /// Ended versions whose index rows one write takes away, where they are old enough: more than one write makes.
 const SWEPT: usize = 2;
+/// Of writes that end nothing, every so manieth sweeps.
+const SWEEP_EVERY: i64 = 16;
+/// Identities asked about in one statement.
+const ASKED: usize = 64;
 
 /// A resource as the FHIR interface writes it, with everything it is found by.
 #[derive(Clone, Debug)]
@@ -45,6 +50,9 @@ pub struct Saved {
     pub at: i64,
 }
 
+/// Type, facility and key.
+type Identity = (u16, i64, i64);
+
 struct Current {
     rid: i64,
     version: i64,
@@ -58,16 +66,18 @@ struct Current {
 fn current(on: &mut dyn Query, kind: ResourceType, id: &str, facility: i64) -> Result<Option<Current>> {
     let sql = "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted
         FROM resource WHERE type = ?1 AND key = ?2 AND facility = ?3 AND until = 0";
-    sql::first(on, sql, &[number(kind), token_hash(id).into(), facility.into()], |r| {
-        Ok(Current {
-            rid: r.int(0)?,
-            version: r.int(1)?,
-            entity: r.int(2)?,
-            place: Place { facility, pack: r.int(3)?, slot: r.int(4)? },
-            patient: r.opt_int(5)?,
-            date: r.opt_int(6)?,
-            deleted: r.int(7)? != 0,
-        })
+    sql::first(on, sql, &[number(kind), id_key(id).into(), facility.into()], |r| current_row(r, facility))
+}
+
+fn current_row(r: &dyn Row, facility: i64) -> Result<Current> {
+    Ok(Current {
+        rid: r.int(0)?,
+        version: r.int(1)?,
+        entity: r.int(2)?,
+        place: Place { facility, pack: r.int(3)?, slot: r.int(4)? },
+        patient: r.opt_int(5)?,
+        date: r.opt_int(6)?,
+        deleted: r.int(7)? != 0,
     })
 }
 
@@ -88,6 +98,31 @@ struct NewRow<'a> {
     deleted: bool,
     entity: i64,
     indexed: bool,
+}
+
+const INSERT: &str =
+    "INSERT INTO resource(type, key, id, facility, version, seq, at, pack, slot, patient, date, deleted,
+    eid, indexed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+
+impl NewRow<'_> {
+    fn args(&self, seq: i64) -> [Arg<'_>; 14] {
+        [
+            number(self.kind),
+            id_key(self.id).into(),
+            self.id.into(),
+            self.facility.into(),
+            self.version.into(),
+            seq.into(),
+            self.at.into(),
+            self.place.pack.into(),
+            self.place.slot.into(),
+            self.patient.into(),
+            self.date.into(),
+            i64::from(self.deleted).into(),
+            self.entity.into(),
+            i64::from(self.indexed).into(),
+        ]
+    }
 }
 
 impl Tx<'_> {
@@ -150,73 +185,105 @@ impl Tx<'_> {
     /// Writes resources with everything they are found by: each makes a new version, whatever it was before. Give each
     /// identity at most once.
     pub fn save(&mut self, saves: &[Save]) -> Result<Vec<Saved>> {
-        let mut open = pack::Open::default();
-        let mut places = Vec::with_capacity(saves.len());
-        for save in saves {
-            let none = Place { facility: save.facility, pack: 0, slot: 0 };
-            places.push(match &save.body {
-                Some(body) => {
-                    open.add(self, save.facility, &[body.as_bytes(), codec::encode(&save.index).as_bytes()])?
+        let at = now_seconds();
+        let encoded: Vec<String> =
+            saves.iter().map(|s| if s.body.is_some() { codec::encode(&s.index) } else { String::new() }).collect();
+        let bodies = saves.iter().zip(&encoded).map(|(save, encoded)| match &save.body {
+            Some(body) => (save.facility, vec![body.as_bytes(), encoded.as_bytes()]),
+            None => (save.facility, Vec::new()),
+        });
+        let places = pack::write(self, &bodies.collect::<Vec<_>>())?;
+        let mut now = self.currents(saves)?;
+        let (mut rows, mut done, mut ended) = (Rows::default(), Vec::with_capacity(saves.len()), BTreeMap::new());
+        for (save, place) in saves.iter().zip(places) {
+            let old = now.remove(&(save.kind.number(), save.facility, id_key(&save.id)));
+            if let Some((id, old)) = &old {
+                if *id != save.id {
+                    return Err(Error::Refused(format!("the id `{}` cannot be told from another one", save.id)));
                 }
-                None => none,
-            });
+                self.retire(save.facility, old, at)?;
+                *ended.entry(save.facility).or_insert(0) += SWEPT;
+            }
+            let saved = self.save_one(save, old.map(|(_, old)| old).as_ref(), place, at)?;
+            if save.body.is_some() {
+                save.index.iter().for_each(|value| rows.push(save.kind, (save.facility, saved.rid), value));
+            }
+            done.push(saved);
         }
-        open.close(self)?;
-        saves.iter().zip(places).map(|(save, place)| self.save_one(save, place)).collect()
+        rows.add(self)?;
+        // Who only creates leaves nothing to sweep; a write now and then still takes away what is left.
+        if ended.is_empty()
+            && self.seq() % SWEEP_EVERY == 0
+            && let Some(save) = saves.first()
+        {
+            ended.insert(save.facility, SWEPT);
+        }
+        ended.into_iter().try_for_each(|(facility, most)| self.sweep(facility, at, most))?;
+        Ok(done)
     }
 
-    fn save_one(&mut self, save: &Save, place: Place) -> Result<Saved> {
-        let at = now_seconds();
-        let old = current(self, save.kind, &save.id, save.facility)?;
-        if let Some(old) = &old {
-            self.retire(save.facility, old, at)?;
+    /// The current versions of these identities, with their ids.
+    fn currents(&mut self, saves: &[Save]) -> Result<HashMap<Identity, (String, Current)>> {
+        let mut keys: BTreeMap<(u16, i64), Vec<i64>> = BTreeMap::new();
+        for save in saves {
+            keys.entry((save.kind.number(), save.facility)).or_default().push(id_key(&save.id));
         }
+        let mut found = HashMap::new();
+        for ((kind, facility), mut keys) in keys {
+            keys.sort_unstable();
+            for some in keys.chunks(ASKED) {
+                // Lists of few lengths, so that statements stay few.
+                let marks = some.len().next_power_of_two();
+                let list: Vec<String> = (3..3 + marks).map(|n| format!("?{n}")).collect();
+                let sql = format!(
+                    "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted, key, id
+                    FROM resource WHERE type = ?1 AND facility = ?2 AND until = 0 AND key IN ({})",
+                    list.join(", ")
+                );
+                let mut args: Vec<Arg<'_>> = vec![i64::from(kind).into(), facility.into()];
+                args.extend((0..marks).map(|n| Arg::Int(some[n.min(some.len() - 1)])));
+                self.each(&sql, &args, &mut |r| {
+                    found.insert((kind, facility, r.int(8)?), (r.text(9)?.to_owned(), current_row(r, facility)?));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn save_one(&mut self, save: &Save, old: Option<&Current>, place: Place, at: i64) -> Result<Saved> {
+        let kept = old.filter(|_| save.body.is_none());
         let row = NewRow {
             kind: save.kind,
             id: &save.id,
             facility: save.facility,
-            version: old.as_ref().map_or(1, |o| o.version + 1),
+            version: old.map_or(1, |o| o.version + 1),
             at,
             // A deletion keeps the place of what it ended, and whose it was: who could see the resource sees that it is gone.
-            place: if save.body.is_some() { place } else { old.as_ref().map_or(place, |o| o.place) },
-            patient: save.patient.or(old.as_ref().filter(|_| save.body.is_none()).and_then(|o| o.patient)),
-            date: save.date.or(old.as_ref().filter(|_| save.body.is_none()).and_then(|o| o.date)),
+            place: kept.map_or(place, |o| o.place),
+            patient: save.patient.or(kept.and_then(|o| o.patient)),
+            date: save.date.or(kept.and_then(|o| o.date)),
             deleted: save.body.is_none(),
-            entity: old.as_ref().map_or(0, |o| o.entity),
+            entity: old.map_or(0, |o| o.entity),
             indexed: true,
         };
-        let rid = self.insert_row(&row, save.body.as_deref())?.ok_or(Error::Missing("a resource"))?;
-        if save.body.is_some() {
-            self.index(save.kind, (save.facility, rid), &save.index)?;
-        }
-        self.sweep(save.facility, at)?;
+        let seq = self.seq();
+        let rid = self.insert(INSERT, &row.args(seq))?;
+        self.log_row(&row, rid, save.body.as_deref())?;
         Ok(Saved { rid, version: row.version, at })
     }
 
     /// Writes the row of a version and its leaf of the log; `None`, and neither, where the resource has a current version.
     fn insert_row(&mut self, row: &NewRow<'_>, body: Option<&str>) -> Result<Option<i64>> {
-        let insert =
-            "INSERT INTO resource(type, key, id, facility, version, seq, at, pack, slot, patient, date, deleted,
-            eid, indexed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-            ON CONFLICT(type, key, facility, until) DO NOTHING RETURNING rid";
         let seq = self.seq();
-        let args = [
-            number(row.kind),
-            token_hash(row.id).into(),
-            row.id.into(),
-            row.facility.into(),
-            row.version.into(),
-            seq.into(),
-            row.at.into(),
-            row.place.pack.into(),
-            row.place.slot.into(),
-            row.patient.into(),
-            row.date.into(),
-            i64::from(row.deleted).into(),
-            row.entity.into(),
-            i64::from(row.indexed).into(),
-        ];
-        let Some(rid) = sql::first(self, insert, &args, |r| r.int(0))? else { return Ok(None) };
+        let insert = format!("{INSERT} ON CONFLICT(type, key, facility, until) DO NOTHING RETURNING rid");
+        let Some(rid) = sql::first(self, &insert, &row.args(seq), |r| r.int(0))? else { return Ok(None) };
+        self.log_row(row, rid, body)?;
+        Ok(Some(rid))
+    }
+
+    /// Hands a version to the transparency log.
+    fn log_row(&mut self, row: &NewRow<'_>, rid: i64, body: Option<&str>) -> Result<()> {
         let decision = self.decision;
         let fact = ResourceFact {
             kind: i64::from(row.kind.number()),
@@ -224,7 +291,7 @@ impl Tx<'_> {
             facility: row.facility,
             version: row.version,
             entity: row.entity,
-            seq,
+            seq: self.seq(),
             at: row.at,
             patient: row.patient,
             date: row.date,
@@ -232,8 +299,7 @@ impl Tx<'_> {
             by: (decision.actor().account, decision.actor().role.code(), decision.act().code()),
         };
         let describe = fact.describe(body.map(str::as_bytes));
-        self.log(fact.fact(rid), &describe, false)?;
-        Ok(Some(rid))
+        self.log(fact.fact(rid), &describe, false)
     }
 
     /// Deletes a resource: its id answers as gone, its versions stay. False where there is nothing to delete.
@@ -257,7 +323,7 @@ impl Tx<'_> {
         // A version ended by the change that brought it was never current: its own number keeps it apart from others.
         let end =
             "UPDATE resource SET until = CASE WHEN seq = ?2 THEN -rid ELSE ?2 END WHERE rid = ?1 AND facility = ?3";
-        self.run(end, &[old.rid.into(), seq.into(), facility.into()])?;
+        self.push(end, &[old.rid.into(), seq.into(), facility.into()])?;
         if !old.deleted {
             let stale = "INSERT INTO index_stale(at, rid, facility) VALUES (?1, ?2, ?3)";
             self.push(stale, &[at.into(), old.rid.into(), facility.into()])?;
@@ -266,10 +332,10 @@ impl Tx<'_> {
     }
 
     /// Takes away index rows of a facility's versions that ended long ago.
-    fn sweep(&mut self, facility: i64, now: i64) -> Result<()> {
+    fn sweep(&mut self, facility: i64, now: i64, most: usize) -> Result<()> {
         let before = now - limits::SEARCH_SNAPSHOT_SECONDS;
         let sql =
-            format!("SELECT at, rid FROM index_stale WHERE facility = ?1 AND at < ?2 ORDER BY at, rid LIMIT {SWEPT}");
+            format!("SELECT at, rid FROM index_stale WHERE facility = ?1 AND at < ?2 ORDER BY at, rid LIMIT {most}");
         for (at, rid) in sql::list(self, &sql, &[facility.into(), before.into()], |r| Ok((r.int(0)?, r.int(1)?)))? {
             self.unindex(facility, rid)?;
             let swept = "DELETE FROM index_stale WHERE facility = ?1 AND at = ?2 AND rid = ?3";
@@ -288,7 +354,9 @@ impl Tx<'_> {
         let (kind, place) = found.ok_or(Error::Missing("a resource version"))?;
         let kind = u16::try_from(kind).ok().and_then(ResourceType::from_number).ok_or(Error::Damaged(place.pack))?;
         let encoded = String::from_utf8(pack::body(self, place)?).map_err(|_| Error::Damaged(place.pack))?;
-        value::change_all(self, Change::Remove, kind, (facility, rid), &encoded, place.pack)
+        let mut rows = Rows::default();
+        rows.push_encoded(kind, (facility, rid), &encoded, place.pack)?;
+        rows.remove(self)
     }
 
     /// Takes away the index rows of an ended version now, where they are still there.
@@ -303,8 +371,7 @@ impl Tx<'_> {
     /// Gives resources the index rows of all their parameters in place of those their writer gave. Rows that were written
     /// anew meanwhile are left alone.
     pub fn reindex(&mut self, resources: &[(Resource, Vec<Value>)]) -> Result<usize> {
-        let mut open = pack::Open::default();
-        let mut done = 0;
+        let (mut open, mut rows, mut done) = (pack::Open::default(), Rows::default(), 0);
         for (resource, values) in resources {
             let facility = resource.facility.unwrap_or(0);
             let still = "SELECT count(*) FROM resource WHERE rid = ?1 AND facility = ?2 AND until = 0 AND deleted = 0";
@@ -313,14 +380,15 @@ impl Tx<'_> {
             }
             self.unindex(facility, resource.rid)?;
             let place = open.add(self, facility, &[codec::encode(values).as_bytes()])?;
-            self.index(resource.kind, (facility, resource.rid), values)?;
-            self.run(
+            values.iter().for_each(|value| rows.push(resource.kind, (facility, resource.rid), value));
+            self.push(
                 "UPDATE resource SET indexed = 1, vpack = ?2, vslot = ?3 WHERE rid = ?1 AND facility = ?4",
                 &[resource.rid.into(), place.pack.into(), place.slot.into(), facility.into()],
             )?;
             done += 1;
         }
         open.close(self)?;
+        rows.add(self)?;
         Ok(done)
     }
 
@@ -331,6 +399,8 @@ impl Tx<'_> {
     }
 
     fn index(&mut self, kind: ResourceType, at: (i64, i64), values: &[Value]) -> Result<()> {
-        values.iter().try_for_each(|value| value::change(self, Change::Add, kind, at, value))
+        let mut rows = Rows::default();
+        values.iter().for_each(|value| rows.push(kind, at, value));
+        rows.add(self)
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod codec;
 mod given;
 pub mod number;
 mod plan;
+pub(crate) mod rows;
 mod run;
 mod sort;
 mod sql;
@@ -18,7 +19,7 @@ use mach_access::Scope;
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
 
-pub use run::{Hit, Includes, count, included, page, revincluded, rids_of, snapshot};
+pub use run::{Hit, Includes, count, count_of_few, included, page, revincluded, rids_of, snapshot};
 pub use sort::{Key, Order, Sort};
 
 /// What a search asks, but for its order and page.

@@ -72,12 +72,42 @@ fn present<'a>(on: &mut dyn Query, ask: &'a Ask) -> Result<Vec<One<'a>>> {
     Ok(types)
 }
 
+/// Resources tested one after another before a long list is made and put in order.
+const TRIED: usize = 4_000;
+
+/// A page of hits in the order of versions, found by testing the next resources of the type: where much matches, it is full
+/// long before the list of everything that matches would be made. Not full where `TRIED` resources did not fill it.
+fn tried(
+    on: &mut dyn Query,
+    ask: &Ask,
+    (kind, clause): One<'_>,
+    after: Option<&Hit>,
+    limit: usize,
+) -> Result<Vec<Hit>> {
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let of = kind.number();
+    let (there, within) = (builder.there("r"), builder.within("w"));
+    let holds = builder.condition(clause, kind, "r");
+    let begin = after.map_or(String::new(), |a| format!(" AND w.rid > {}", builder.args.int(a.rid)));
+    let sql = format!(
+        "SELECT r.rid FROM (SELECT w.rid, w.facility FROM resource w WHERE w.type = {of}{within}{begin} ORDER BY w.rid
+            LIMIT {TRIED}) t CROSS JOIN resource r WHERE r.rid = t.rid AND r.facility = t.facility AND r.type = {of}
+            AND {there} AND {holds} ORDER BY r.rid LIMIT {limit}{}",
+        builder.spread()
+    );
+    sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }))
+}
+
 /// The statement's middle: where hits come from and what they must be.
 struct From {
     from: String,
     condition: String,
     /// Column that numbers the hits.
     rid: &'static str,
+    /// Whether what leads lists many rows.
+    many: bool,
+    /// Whether they come in the order of versions.
+    in_order: bool,
 }
 
 fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk: Option<Sort>) -> Result<From> {
@@ -90,15 +120,16 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
         let rest = rest(builder, &clauses, None, kind);
         return Ok(walk_by_date(param, descending, kind, &builder.within("x"), &format!("{there}{rest}")));
     }
-    let Some(Lead { at, .. }) = lead else {
+    let Some(Lead { at, many }) = lead else {
         let rest = rest(builder, &clauses, None, kind);
-        return Ok(From { from: "resource r".to_owned(), condition: format!("{there}{rest}"), rid: "r.rid" });
+        let condition = format!("{there}{rest}");
+        return Ok(From { from: "resource r".to_owned(), condition, rid: "r.rid", many: false, in_order: true });
     };
     if let Some(rows) = builder.rows(&clauses[at], kind).filter(|rows| rows.in_order) {
         let rest = rest(builder, &clauses, Some(at), kind);
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
         let condition = format!("{} AND r.rid = x.rid AND r.facility = x.facility AND {there}{rest}", rows.condition);
-        return Ok(From { from, condition, rid: "x.rid" });
+        return Ok(From { from, condition, rid: "x.rid", many, in_order: true });
     }
     let listing = builder.listing(&clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
     // A list may hold more than the clause means (a part of an `All` leads for the whole), so the clause is tested too
@@ -107,7 +138,7 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let rest = rest(builder, &clauses, whole.then_some(at), kind);
     let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
     let condition = format!("r.rid = x.rid AND r.facility = x.facility AND {there}{rest}");
-    Ok(From { from, condition, rid: "x.rid" })
+    Ok(From { from, condition, rid: "x.rid", many, in_order: false })
 }
 
 fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: ResourceType) -> String {
@@ -126,6 +157,8 @@ fn walk_by_date(param: Param, descending: bool, kind: ResourceType, within: &str
                 AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))"
         ),
         rid: "x.rid",
+        many: true,
+        in_order: false,
     }
 }
 
@@ -140,6 +173,12 @@ fn of_type(
     let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
     let mut builder = Builder::new(ask.scope, ask.seq);
     let from = from(on, &mut builder, ask, one, walk)?;
+    if sorts.is_empty() && from.many && !from.in_order && limit <= TRIED {
+        let found = tried(on, ask, one, after, limit)?;
+        if found.len() == limit {
+            return Ok(found);
+        }
+    }
     if sorts.is_empty() {
         let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
         let sql = format!(
@@ -200,10 +239,11 @@ fn walked(
             && let [Key::Int(low)] = keys.as_slice()
         {
             let (low, rid) = (builder.args.int(*low), builder.args.int(*rid));
-            begin = format!(" AND x.low {past}= {low} AND (x.low {past} {low} OR x.rid > {rid})");
+            let newer = if by.descending { "<" } else { ">" };
+            begin = format!(" AND x.low {past}= {low} AND (x.low {past} {low} OR x.rid {newer} {rid})");
         }
         let sql = format!(
-            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid LIMIT {limit}{}",
+            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid {word} LIMIT {limit}{}",
             from.from,
             from.condition,
             builder.spread()
@@ -331,6 +371,29 @@ fn values_of(on: &mut dyn Query, scope: Scope, rid: i64, open: &mut OpenPack) ->
     Ok((id, values))
 }
 
+/// How many resources match, where that is known by looking at few rows: where the clause that leads lists few, or nothing
+/// leads and at most `limit` of the type match.
+pub fn count_of_few(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<Option<i64>> {
+    let mut total = 0;
+    for one in present(on, ask)? {
+        let mut builder = Builder::new(ask.scope, ask.seq);
+        let from = from(on, &mut builder, ask, one, None)?;
+        if from.many {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {}) n{}",
+            from.rid,
+            from.from,
+            from.condition,
+            limit + 1,
+            builder.spread()
+        );
+        total += sql::int(on, &sql, &builder.given(&sql))?;
+    }
+    Ok(Some(total).filter(|n| usize::try_from(*n).is_ok_and(|n| n <= limit)))
+}
+
 /// How many resources match, counted to at most `limit`.
 pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
     let mut total = 0;
@@ -404,7 +467,7 @@ fn numbers(rids: &[i64]) -> String {
 /// Numbers of the versions of `kind` with these ids in the asked state.
 pub fn rids_of(on: &mut dyn Query, ask: &Ask, kind: ResourceType, id: &str) -> Result<Vec<i64>> {
     let mut builder = Builder::new(ask.scope, ask.seq);
-    let (key, text) = (builder.args.int(crate::resources::token_hash(id)), builder.args.text(id.to_owned()));
+    let (key, text) = (builder.args.int(crate::resources::id_key(id)), builder.args.text(id.to_owned()));
     let sql = format!(
         "SELECT r.rid FROM resource r WHERE r.type = {} AND r.key = {key} AND r.id = {text} AND {}
             ORDER BY r.facility DESC{}",

@@ -79,6 +79,11 @@ pub enum Key {
     Text(String),
 }
 
+/// Whether equal hits follow each other from the newest: where an index is walked from its end, they lie so.
+fn newest_first(sorts: &[Sort]) -> bool {
+    matches!(sorts, [Sort { order: Order::Date(_), descending: true }])
+}
+
 /// How two hits follow each other.
 pub(super) fn compare(sorts: &[Sort], a: (&[Key], i64), b: (&[Key], i64)) -> Ordering {
     for (sort, (x, y)) in sorts.iter().zip(a.0.iter().zip(b.0)) {
@@ -97,7 +102,8 @@ pub(super) fn compare(sorts: &[Sort], a: (&[Key], i64), b: (&[Key], i64)) -> Ord
             return order;
         }
     }
-    a.1.cmp(&b.1)
+    // Hits without a value stand in the order of their versions either way.
+    if newest_first(sorts) && a.0 != [Key::None] { b.1.cmp(&a.1) } else { a.1.cmp(&b.1) }
 }
 
 /// `ORDER BY` over the columns `k0`, `k1` … and `rid`.
@@ -107,13 +113,14 @@ pub(super) fn order_by(sorts: &[Sort]) -> String {
         let word = if sort.descending { "DESC" } else { "ASC" };
         out.push_str(&format!("CASE WHEN k{i} IS NULL THEN 1 ELSE 0 END, k{i} {word}, "));
     }
-    out.push_str("rid");
+    out.push_str(if newest_first(sorts) { "CASE WHEN k0 IS NULL THEN rid ELSE -rid END" } else { "rid" });
     out
 }
 
 /// The condition that a row with columns `k0` … and `rid` comes after the hit with these keys.
 pub(super) fn after(args: &mut Args, sorts: &[Sort], keys: &[Key], rid: i64) -> String {
-    let mut condition = format!("rid > {}", args.int(rid));
+    let word = if newest_first(sorts) && keys != [Key::None] { "<" } else { ">" };
+    let mut condition = format!("rid {word} {}", args.int(rid));
     for (i, (sort, key)) in sorts.iter().zip(keys).enumerate().rev() {
         let argument = match key {
             Key::None => {

@@ -3,7 +3,7 @@
 use super::value::{CANONICAL, SECOND, SHOWN, UNIT_TEXT, folded};
 use super::{Clause, Compare, Range, Table, TextTest};
 use crate::distribution::unless_one;
-use crate::resources::{as_of, system_hash, token_hash, visible, within};
+use crate::resources::{as_of, id_key, system_hash, token_hash, visible, within};
 use crate::sql::Arg;
 use mach_access::Scope;
 use mach_fhir::ResourceType;
@@ -141,7 +141,7 @@ impl Builder {
                 (Table::Quantity, i64::from(param.0), rest, false)
             }
             Clause::Reference { param, target, id } => {
-                let key = self.args.int(token_hash(id));
+                let key = self.args.int(id_key(id));
                 let rest = match target {
                     Some(target) => format!(" AND x.target = {} AND x.key = {key}", target.number()),
                     None => format!(" AND x.key = {key}"),
@@ -206,7 +206,7 @@ impl Builder {
                 self.quantity(*range, system.as_deref(), unit.as_deref(), ("x.second", "x.unit"))
             }
             Clause::Reference { target, id, .. } => {
-                let key = self.args.int(token_hash(id));
+                let key = self.args.int(id_key(id));
                 let of = target.map_or(String::new(), |t| format!(" AND x.high = {}", t.number()));
                 format!(" AND x.low = {key}{of}")
             }
@@ -291,7 +291,7 @@ impl Builder {
         let (from, low) = (self.args.int(from), self.args.int(from.saturating_sub(LONG_SECONDS)));
         format!(
             "{head}{exact} AND x.low >= {low}
-            UNION ALL {head}{exact} AND x.high - x.low > {LONG_SECONDS} AND x.high >= {from} AND x.low < {low}"
+            UNION ALL {head}{exact} AND x.low < x.high - {LONG_SECONDS} AND x.high >= {from} AND x.low < {low}"
         )
     }
 
@@ -322,7 +322,7 @@ impl Builder {
             Clause::Any(of) => self.joined(of, kind, r, " OR ", "1 = 0"),
             Clause::Not(of) => format!("NOT ({})", self.condition(of, kind, r)),
             Clause::Id(id) => {
-                let (key, id) = (self.args.int(token_hash(id)), self.args.text(id.clone()));
+                let (key, id) = (self.args.int(id_key(id)), self.args.text(id.clone()));
                 format!("({r}.key = {key} AND {r}.id = {id})")
             }
             Clause::LastUpdated(range) => {
@@ -430,7 +430,7 @@ impl Builder {
             }
             Clause::All(of) => of.iter().find_map(|c| self.listing(c, kind)),
             Clause::Id(id) => {
-                let key = self.args.int(token_hash(id));
+                let key = self.args.int(id_key(id));
                 Some(format!(
                     "SELECT x.rid, x.facility FROM resource x WHERE x.type = {} AND x.key = {key} AND {}{}",
                     kind.number(),

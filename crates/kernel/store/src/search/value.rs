@@ -4,8 +4,6 @@
 //! once by target; codes, ids and URLs are 64-bit hashes, systems 32-bit ones. The values themselves are kept beside the
 //! body, in its pack, where zstd folds them into the body's own text: they are what takes the rows away again.
 
-use crate::sql::{Arg, Execute};
-use crate::{Error, Result};
 use mach_base::text::fold;
 use mach_fhir::index::Param;
 use mach_fhir::{IndexValue, ResourceType};
@@ -144,6 +142,24 @@ pub fn token_hash(code: &str) -> i64 {
     i64::from_le_bytes(first_bytes(code))
 }
 
+/// Digits of the ids that this server gives: 13 of them, the first below 8, are a number of 63 bits.
+pub const ID_DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Characters of such an id.
+pub const ID_LENGTH: usize = 13;
+
+/// The number by which a resource's id is found. An id that this server gave is that number itself, so that what is made
+/// together lies together in every index; any other is hashed and negative: no id of one kind meets one of the other.
+pub fn id_key(id: &str) -> i64 {
+    let digit = |b: u8| ID_DIGITS.iter().position(|d| *d == b).and_then(|d| i64::try_from(d).ok());
+    if id.len() == ID_LENGTH && id.as_bytes()[0] < b'8' {
+        let number = id.bytes().try_fold(0_i64, |n, b| Some(n << 5 | digit(b)?));
+        if let Some(number) = number {
+            return number;
+        }
+    }
+    token_hash(id) | i64::MIN
+}
+
 /// The 32-bit hash of a token's system, with its sign: systems are few, and a short number keeps the row short.
 pub fn system_hash(system: &str) -> i64 {
     if system.is_empty() { 0 } else { i64::from(i32::from_le_bytes(first_bytes(system))) }
@@ -168,119 +184,6 @@ impl From<&IndexValue> for Value {
     fn from(value: &IndexValue) -> Self {
         super::given::value(value)
     }
-}
-
-/// Whether rows are added or taken away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Add,
-    Remove,
-}
-
-/// Writes or takes away the rows of one value of a resource version, by its facility and number.
-pub(crate) fn change(
-    tx: &mut dyn Execute,
-    what: Change,
-    kind: ResourceType,
-    (facility, rid): (i64, i64),
-    value: &Value,
-) -> Result<()> {
-    let number = i64::from(kind.number());
-    let facility = Arg::Int(facility);
-    match value {
-        Value::Token { param, system, code } => {
-            let (hash, system) = (token_hash(code), system_hash(system));
-            row(tx, what, TOKEN, &[p(param), number.into(), hash.into(), rid.into(), system.into(), facility])
-        }
-        Value::Second { param, system, code } => {
-            let (hash, system) = (token_hash(code), system_hash(system));
-            let param = i64::from(param.0) + SECOND;
-            row(tx, what, TOKEN, &[param.into(), number.into(), hash.into(), rid.into(), system.into(), facility])
-        }
-        Value::Shown { param, text } => {
-            let (param, folded) = (i64::from(param.0) + SHOWN, folded(text));
-            row(tx, what, TEXT, &[param.into(), number.into(), rid.into(), (&folded).into(), 0.into(), facility])
-        }
-        Value::Text { param, text } => {
-            let (folded, exact) = (folded(text), token_hash(text));
-            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), exact.into(), facility])
-        }
-        Value::Joined { param, text } => {
-            let folded = folded(text);
-            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), (&folded).into(), 0.into(), facility])
-        }
-        Value::Uri { param, uri } => {
-            row(tx, what, TEXT, &[p(param), number.into(), rid.into(), uri.into(), 0.into(), facility])
-        }
-        Value::Date { param, low, high } => {
-            row(tx, what, DATE, &[p(param), number.into(), rid.into(), (*low).into(), (*high).into(), facility])
-        }
-        Value::Quantity { param, low, high, system, unit } => {
-            let (system, unit) = (system_hash(system), system_hash(unit));
-            let (low, high) = ((*low).into(), (*high).into());
-            row(
-                tx,
-                what,
-                QUANTITY,
-                &[p(param), number.into(), rid.into(), low, high, system.into(), unit.into(), facility],
-            )
-        }
-        Value::Reference { param, target, id } => {
-            let (target, key) = (i64::from(target.number()), token_hash(id));
-            row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), target.into(), key.into(), facility])
-        }
-        Value::Url { param, url } => {
-            let key = token_hash(url);
-            row(tx, what, REFERENCE, &[p(param), number.into(), rid.into(), 0.into(), key.into(), facility])
-        }
-        Value::Pair { param, first, second } => pair(tx, what, (p(param), number, rid, facility), first, second),
-        Value::Triple { param, first, .. } => pair(tx, what, (p(param), number, rid, facility), first, value),
-    }
-}
-
-fn p(param: &Param) -> Arg<'static> {
-    i64::from(param.0).into()
-}
-
-/// A table of the index: how a row of it is written and taken away.
-struct Table {
-    add: &'static str,
-    remove: &'static str,
-}
-
-const TOKEN: &Table = &Table {
-    add: "INSERT INTO index_token(param, type, hash, rid, system, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_token WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND system = ?5
-        AND facility = ?6",
-};
-const TEXT: &Table = &Table {
-    add: "INSERT INTO index_text(param, type, rid, folded, exact, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_text WHERE param = ?1 AND type = ?2 AND rid = ?3 AND folded = ?4 AND exact = ?5
-        AND facility = ?6",
-};
-const DATE: &Table = &Table {
-    add: "INSERT INTO index_date(param, type, rid, low, high, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_date WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
-        AND facility = ?6",
-};
-const QUANTITY: &Table = &Table {
-    add: "INSERT INTO index_quantity(param, type, rid, low, high, system, unit, facility)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_quantity WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
-        AND system = ?6 AND unit = ?7 AND facility = ?8",
-};
-const REFERENCE: &Table = &Table {
-    add: "INSERT INTO index_reference(param, type, rid, target, key, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT DO NOTHING",
-    remove: "DELETE FROM index_reference WHERE param = ?1 AND type = ?2 AND rid = ?3 AND target = ?4 AND key = ?5
-        AND facility = ?6",
-};
-
-fn row(tx: &mut dyn Execute, what: Change, table: &Table, args: &[Arg<'_>]) -> Result<()> {
-    tx.push(if what == Change::Add { table.add } else { table.remove }, args)
 }
 
 /// The columns of a pair's second value.
@@ -310,7 +213,7 @@ impl SecondColumns {
             Value::Text { text, .. } => Self { low: token_hash(text), folded: folded(text), ..Self::default() },
             Value::Uri { uri, .. } | Value::Url { url: uri, .. } => Self { low: token_hash(uri), ..Self::default() },
             Value::Reference { target, id, .. } => {
-                Self { low: token_hash(id), high: i64::from(target.number()), ..Self::default() }
+                Self { low: id_key(id), high: i64::from(target.number()), ..Self::default() }
             }
             Value::Triple { numbers: [low, high, second], .. } => {
                 Self { low: *low, high: *high, second: *second, ..Self::default() }
@@ -320,55 +223,17 @@ impl SecondColumns {
     }
 }
 
-fn pair(
-    tx: &mut dyn Execute,
-    what: Change,
-    (param, number, rid, facility): (Arg<'_>, i64, i64, Arg<'_>),
-    first: &(String, String),
-    second: &Value,
-) -> Result<()> {
-    let (hash, system) = (token_hash(&first.1), system_hash(&first.0));
-    let c = SecondColumns::of(second);
-    // The number of a pair is what it says, so that the same pair is one row and its removal finds it.
-    let mut said = String::new();
-    super::codec::encode_one(&mut said, second);
-    let n = token_hash(&format!("{}\u{1f}{said}", first.0));
-    if what == Change::Remove {
-        let remove = "DELETE FROM index_pair WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND n = ?5
-            AND facility = ?6";
-        return tx.push(remove, &[param, number.into(), hash.into(), rid.into(), n.into(), facility]);
-    }
-    tx.push(
-        "INSERT INTO index_pair(param, type, hash, rid, n, system, low, high, second, unit, folded, facility)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
-        &[
-            param,
-            number.into(),
-            hash.into(),
-            rid.into(),
-            n.into(),
-            system.into(),
-            c.low.into(),
-            c.high.into(),
-            c.second.into(),
-            c.unit.into(),
-            (&c.folded).into(),
-            facility,
-        ],
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Writes or takes away the rows of all values.
-pub(crate) fn change_all(
-    tx: &mut dyn Execute,
-    what: Change,
-    kind: ResourceType,
-    at: (i64, i64),
-    encoded: &str,
-    place: i64,
-) -> Result<()> {
-    for value in super::codec::decode(encoded).ok_or(Error::Damaged(place))? {
-        change(tx, what, kind, at, &value)?;
+    #[test]
+    fn ids_of_this_server_are_their_own_numbers() {
+        assert_eq!(id_key("0000000000000"), 0);
+        assert_eq!(id_key("7zzzzzzzzzzzz"), i64::MAX);
+        assert_eq!(id_key("0000000000010"), 32);
+        for other in ["8000000000000", "000000000000", "00000000000000", "000000000000i", "000000000000é", "", "p1"] {
+            assert!(id_key(other) < 0, "{other}");
+        }
     }
-    Ok(())
 }

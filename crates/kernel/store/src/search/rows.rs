@@ -1,0 +1,218 @@
+//! Rows of the index: what values become, written together in the order of their keys.
+//!
+//! A bundle's hundred resources have a thousand rows. In the order of their keys they touch each page once, and an engine at
+//! the other end of a wire takes them as one block a table.
+
+use super::value::{SECOND, SHOWN, SecondColumns, Value, folded, id_key, system_hash, token_hash};
+use crate::sql::{Arg, Execute, Into, Width};
+use crate::{Error, Result};
+use mach_fhir::ResourceType;
+use mach_fhir::index::Param;
+
+const TOKEN: Into = Into {
+    table: "index_token",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("hash", Width::Whole),
+        ("rid", Width::Whole),
+        ("system", Width::Middle),
+        ("facility", Width::Middle),
+    ],
+    insert: "INSERT INTO index_token(param, type, hash, rid, system, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+};
+const DATE: Into = Into {
+    table: "index_date",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("rid", Width::Whole),
+        ("low", Width::Whole),
+        ("high", Width::Whole),
+        ("facility", Width::Middle),
+    ],
+    insert: "INSERT INTO index_date(param, type, rid, low, high, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+};
+const QUANTITY: Into = Into {
+    table: "index_quantity",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("rid", Width::Whole),
+        ("low", Width::Whole),
+        ("high", Width::Whole),
+        ("system", Width::Middle),
+        ("unit", Width::Middle),
+        ("facility", Width::Middle),
+    ],
+    insert: "INSERT INTO index_quantity(param, type, rid, low, high, system, unit, facility)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+};
+const REFERENCE: Into = Into {
+    table: "index_reference",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("rid", Width::Whole),
+        ("target", Width::Small),
+        ("key", Width::Whole),
+        ("facility", Width::Middle),
+    ],
+    insert: "INSERT INTO index_reference(param, type, rid, target, key, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+};
+const TEXT: Into = Into {
+    table: "index_text",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("rid", Width::Whole),
+        ("exact", Width::Whole),
+        ("facility", Width::Middle),
+        ("folded", Width::Text),
+    ],
+    insert: "INSERT INTO index_text(param, type, rid, exact, facility, folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+};
+const PAIR: Into = Into {
+    table: "index_pair",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("hash", Width::Whole),
+        ("rid", Width::Whole),
+        ("n", Width::Whole),
+        ("facility", Width::Middle),
+        ("system", Width::Middle),
+        ("low", Width::Whole),
+        ("high", Width::Whole),
+        ("second", Width::Middle),
+        ("unit", Width::Middle),
+        ("folded", Width::Text),
+    ],
+    insert: "INSERT INTO index_pair(param, type, hash, rid, n, facility, system, low, high, second, unit, folded)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+};
+
+/// Rows gathered for one write.
+#[derive(Default)]
+pub(crate) struct Rows {
+    tokens: Vec<[i64; 6]>,
+    dates: Vec<[i64; 6]>,
+    quantities: Vec<[i64; 8]>,
+    references: Vec<[i64; 6]>,
+    texts: Vec<([i64; 5], String)>,
+    pairs: Vec<([i64; 11], String)>,
+}
+
+impl Rows {
+    /// Adds the rows of one value of a resource version, by its facility and number.
+    pub(crate) fn push(&mut self, kind: ResourceType, (facility, rid): (i64, i64), value: &Value) {
+        let of = i64::from(kind.number());
+        match value {
+            Value::Token { param, system, code } => {
+                self.tokens.push([param.0.into(), of, token_hash(code), rid, system_hash(system), facility]);
+            }
+            Value::Second { param, system, code } => {
+                let param = i64::from(param.0) + SECOND;
+                self.tokens.push([param, of, token_hash(code), rid, system_hash(system), facility]);
+            }
+            Value::Shown { param, text } => {
+                self.texts.push(([i64::from(param.0) + SHOWN, of, rid, 0, facility], folded(text)));
+            }
+            Value::Text { param, text } => {
+                self.texts.push(([param.0.into(), of, rid, token_hash(text), facility], folded(text)));
+            }
+            Value::Joined { param, text } => self.texts.push(([param.0.into(), of, rid, 0, facility], folded(text))),
+            Value::Uri { param, uri } => self.texts.push(([param.0.into(), of, rid, 0, facility], uri.clone())),
+            Value::Date { param, low, high } => self.dates.push([param.0.into(), of, rid, *low, *high, facility]),
+            Value::Quantity { param, low, high, system, unit } => {
+                let (system, unit) = (system_hash(system), system_hash(unit));
+                self.quantities.push([param.0.into(), of, rid, *low, *high, system, unit, facility]);
+            }
+            Value::Reference { param, target, id } => {
+                self.references.push([param.0.into(), of, rid, target.number().into(), id_key(id), facility]);
+            }
+            Value::Url { param, url } => self.references.push([param.0.into(), of, rid, 0, token_hash(url), facility]),
+            Value::Pair { param, first, second } => self.pair(*param, of, (facility, rid), first, second),
+            Value::Triple { param, first, .. } => self.pair(*param, of, (facility, rid), first, value),
+        }
+    }
+
+    fn pair(&mut self, param: Param, of: i64, (facility, rid): (i64, i64), first: &(String, String), second: &Value) {
+        let c = SecondColumns::of(second);
+        // The number of a pair is what it says, so that the same pair is one row and its removal finds it.
+        let mut said = String::new();
+        super::codec::encode_one(&mut said, second);
+        let n = token_hash(&format!("{}\u{1f}{said}", first.0));
+        let (hash, system) = (token_hash(&first.1), system_hash(&first.0));
+        let row = [param.0.into(), of, hash, rid, n, facility, system, c.low, c.high, c.second, c.unit];
+        self.pairs.push((row, c.folded));
+    }
+
+    /// Adds the rows of a version's values as they are kept beside its body in `pack`.
+    pub(crate) fn push_encoded(&mut self, kind: ResourceType, at: (i64, i64), encoded: &str, pack: i64) -> Result<()> {
+        let values = super::codec::decode(encoded).ok_or(Error::Damaged(pack))?;
+        values.iter().for_each(|value| self.push(kind, at, value));
+        Ok(())
+    }
+
+    /// Writes the rows. Their versions must have none yet.
+    pub(crate) fn add(mut self, tx: &mut dyn Execute) -> Result<()> {
+        self.order();
+        tx.add(&TOKEN, &plain(&self.tokens))?;
+        tx.add(&DATE, &plain(&self.dates))?;
+        tx.add(&QUANTITY, &plain(&self.quantities))?;
+        tx.add(&REFERENCE, &plain(&self.references))?;
+        tx.add(&TEXT, &with_text(&self.texts))?;
+        tx.add(&PAIR, &with_text(&self.pairs))
+    }
+
+    /// Takes the rows away.
+    pub(crate) fn remove(mut self, tx: &mut dyn Execute) -> Result<()> {
+        self.order();
+        let sql = "DELETE FROM index_token WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND system = ?5
+            AND facility = ?6";
+        self.tokens.iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
+        let sql = "DELETE FROM index_date WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
+            AND facility = ?6";
+        self.dates.iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
+        let sql = "DELETE FROM index_quantity WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
+            AND system = ?6 AND unit = ?7 AND facility = ?8";
+        self.quantities.iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
+        let sql = "DELETE FROM index_reference WHERE param = ?1 AND type = ?2 AND rid = ?3 AND target = ?4 AND key = ?5
+            AND facility = ?6";
+        self.references.iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
+        let sql = "DELETE FROM index_text WHERE param = ?1 AND type = ?2 AND rid = ?3 AND exact = ?4 AND facility = ?5
+            AND folded = ?6";
+        with_text(&self.texts).chunks(6).try_for_each(|row| tx.push(sql, row))?;
+        let sql = "DELETE FROM index_pair WHERE param = ?1 AND type = ?2 AND hash = ?3 AND rid = ?4 AND n = ?5
+            AND facility = ?6";
+        self.pairs.iter().try_for_each(|(row, _)| {
+            let [param, of, hash, rid, n, facility, ..] = *row;
+            tx.push(sql, &[param, of, hash, rid, n, facility].map(Arg::Int))
+        })
+    }
+
+    /// Puts the rows in the order of their keys, each once.
+    fn order(&mut self) {
+        fn once<T: Ord>(rows: &mut Vec<T>) {
+            rows.sort_unstable();
+            rows.dedup();
+        }
+        once(&mut self.tokens);
+        once(&mut self.dates);
+        once(&mut self.quantities);
+        once(&mut self.references);
+        once(&mut self.texts);
+        once(&mut self.pairs);
+        // A pair's key does not tell its columns: they follow from what it says.
+        self.pairs.dedup_by_key(|(row, _)| [row[0], row[1], row[2], row[3], row[4], row[5]]);
+    }
+}
+
+fn plain<const N: usize>(rows: &[[i64; N]]) -> Vec<Arg<'static>> {
+    rows.iter().flatten().map(|n| Arg::Int(*n)).collect()
+}
+
+fn with_text<const N: usize>(rows: &[([i64; N], String)]) -> Vec<Arg<'_>> {
+    rows.iter().flat_map(|(row, text)| row.iter().map(|n| Arg::Int(*n)).chain([Arg::Text(text)])).collect()
+}
