@@ -53,6 +53,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     let store = open(data)?;
     serve::load_content();
     let accounts = load(&store, data, options)?;
+    let _signing = crate::log::signer::start(data, &store)?;
     let key = accounts.iter().find(|a| a.role == "operator").and_then(|a| a.facility.clone()).unwrap_or_default();
     let demo = House::new(store, Settings { secure: false, demo: true });
     serve::serve(demo, (data, options.listen, None), &mut |address| {

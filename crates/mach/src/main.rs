@@ -6,6 +6,7 @@ mod claims;
 mod demo;
 mod fhir;
 mod load;
+mod log;
 mod output;
 mod serve;
 mod store;
@@ -72,6 +73,13 @@ enum Command {
     /// The archive of every commit, for restoring to a moment
     #[command(subcommand)]
     Archive(store::Archive),
+    /// The transparency log: verify the store against it, its key, receipts, erasure
+    #[command(subcommand)]
+    AuditLog(log::command::Command),
+    /// Check a receipt without a network: is this record in that log, and who saw it there
+    Verify(log::command::Offline),
+    /// Sign other nodes' checkpoints, and refuse those that rewrite what was signed
+    Witness(log::witness::Options),
     /// FHIR: load files, evaluate a path, make rows of a view
     #[command(subcommand)]
     Fhir(fhir::Command),
@@ -101,6 +109,9 @@ fn main() -> ExitCode {
         Command::Backup(options) => store::backup(&cli.data, &options),
         Command::Restore(options) => store::restore(&cli.data, &options),
         Command::Archive(command) => store::archive(&cli.data, &command),
+        Command::AuditLog(command) => log::command::run(&cli.data, command),
+        Command::Verify(options) => log::command::offline(&options),
+        Command::Witness(options) => log::witness::run(&cli.data, &options),
         Command::Fhir(command) => fhir::run(&cli.data, command),
         Command::Bench(options) => bench::run(&cli.data, &options),
     };

@@ -59,6 +59,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     }
     READ_ONLY.store(options.despite_damage, Ordering::SeqCst);
     watch_over(&store)?;
+    let _signing = crate::log::signer::start(data, &store)?;
     let public = options.public_url.as_deref();
     serve(House::new(store, Settings::default()), (data, options.listen, public), &mut |address| {
         println!("listening on http://{address}");
@@ -130,6 +131,7 @@ fn routes(house: House, fhir: &mach_fhir_api::Interface) -> axum::Router {
         .merge(fhir.router())
         .merge(mach_record::router())
         .merge(mach_account::router())
+        .merge(crate::log::routes::router())
         .with_state(house)
         .layer(axum::middleware::from_fn(only_reading));
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
@@ -176,7 +178,7 @@ pub fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn stopped() {
+pub(crate) async fn stopped() {
     let interrupt = async {
         // Where the signal cannot be listened for, only killing stops the program; that is safe too.
         if tokio::signal::ctrl_c().await.is_err() {

@@ -128,7 +128,10 @@ fn copy(options: &Copy) -> Outcome {
 
 /// Runs `mach backup`.
 pub fn backup(data: &Path, options: &Backup) -> Outcome {
-    let made = open(data)?.backup(&console(Act::Administer)?, &options.to).map_err(|e| e.to_string())?;
+    let (store, decision) = (open(data)?, console(Act::Administer)?);
+    let made = store.backup(&decision, &options.to).map_err(|e| e.to_string())?;
+    let event = format!("sha256 {} bytes {}", made.sha256, made.bytes);
+    store.write(&decision, move |tx| tx.log_event("backup", &event)).map_err(|e| e.to_string())?;
     println!("{}  {}  {} bytes", made.sha256, options.to.display(), made.bytes);
     Ok(ExitCode::SUCCESS)
 }
@@ -143,6 +146,11 @@ pub fn restore(data: &Path, options: &Restore) -> Outcome {
     };
     let Some(archive) = &options.archive else {
         let done = mach_store::restore(&options.from, data).map_err(|e| e.to_string())?;
+        let event = format!("sha256 {} bytes {}", done.sha256, done.bytes);
+        let store = Store::open(data).map_err(|e| e.to_string())?;
+        store
+            .write(&console(Act::Administer)?, move |tx| tx.log_event("restore", &event))
+            .map_err(|e| e.to_string())?;
         println!("{}  {}  {} bytes", done.sha256, data.display(), done.bytes);
         return Ok(ExitCode::SUCCESS);
     };

@@ -10,7 +10,7 @@ const KERNEL: [(&str, &[&str]); 11] = [
     ("mach-fhir", &["mach-base"]),
     ("mach-terms", &["mach-base"]),
     ("mach-places", &["mach-base"]),
-    ("mach-store", &["mach-base", "mach-access", "mach-fhir"]),
+    ("mach-store", &["mach-base", "mach-access", "mach-fhir", "mach-tlog"]),
     ("mach-people", &["mach-base", "mach-access", "mach-fhir", "mach-store"]),
     ("mach-cube", &["mach-base", "mach-access", "mach-terms", "mach-places", "mach-store"]),
     ("mach-ui", &["mach-base"]),

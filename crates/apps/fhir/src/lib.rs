@@ -31,6 +31,7 @@ mod operations;
 mod patch;
 mod query;
 mod read;
+mod receipt;
 mod refusal;
 mod render;
 mod search;

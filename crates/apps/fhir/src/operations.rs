@@ -51,6 +51,9 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
             let on = on.iter().map(|s| (*s).to_owned()).collect();
             crate::bulk::export(asked, on).await
         }
+        ("$proof", [kind, id, "_history", version]) => {
+            crate::receipt::proof(asked, type_of(kind)?, (*id).to_owned(), (*version).to_owned()).await
+        }
         _ => {
             let text = format!("`{name}` is no operation of `/{}`", on.join("/"));
             Err(Refusal::new(StatusCode::NOT_FOUND, "not-supported", text))

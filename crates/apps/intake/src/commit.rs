@@ -274,6 +274,7 @@ impl Batch {
             position: prepared.position as i64,
             layout: prepared.layout.clone(),
             place,
+            digests: claims::Digests::of(&prepared.source, findings.as_bytes()),
             refusals: prepared.report.refusals as i64,
             warnings: prepared.report.warnings as i64,
             counted_day: i64::from(Day::today().0),

@@ -1,10 +1,12 @@
 //! Accounts, and the API keys of facilities' programs.
 
+use crate::log::{self, Fact};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
 use mach_access::Scope;
 use mach_access::{Actor, Role};
 use mach_base::{limits, time::now_seconds};
+use mach_tlog::fact::Kind;
 
 /// Tables of accounts.
 pub const DDL: &[&str] = &[
@@ -90,6 +92,7 @@ impl Tx<'_> {
         )?;
         let id = sql::int(self, "SELECT id FROM account WHERE name = ?1", &[(&new.name).into()])?;
         self.run("UPDATE account SET closed = 0 WHERE id = ?1", &[id.into()])?;
+        self.log_account(id)?;
         self.end_sessions(id)?;
         Ok(id)
     }
@@ -105,7 +108,16 @@ impl Tx<'_> {
             "UPDATE account SET password = ?2, failures = 0, rests_until = 0 WHERE id = ?1",
             &[account.into(), password.into()],
         )?;
+        self.log_account(account)?;
         self.end_sessions(account)
+    }
+
+    /// Hands what an account is from now on to the transparency log.
+    fn log_account(&mut self, id: i64) -> Result<()> {
+        let name =
+            sql::first(self, "SELECT name FROM account WHERE id = ?1", &[id.into()], |r| Ok(r.text(0)?.to_owned()))?;
+        let name = name.ok_or(crate::Error::Missing("an account"))?;
+        log::again(self, &[Fact { name, ..Fact::numbered(Kind::Account, id) }])
     }
 
     /// Changes what an account is: its name shown, role, facility, whether it is closed. Ends its sessions where any of the
@@ -122,7 +134,7 @@ impl Tx<'_> {
             "UPDATE account SET display = ?2, role = ?3, facility = ?4, closed = ?5 WHERE id = ?1",
             &[account.into(), (&to.display).into(), to.role.code().into(), to.facility.into(), closed.into()],
         )?;
-        Ok(())
+        self.log_account(account)
     }
 
     /// Counts a failed sign-in; past the limit the account rests.
@@ -143,6 +155,7 @@ impl Tx<'_> {
             "INSERT INTO api_key(hash, id, facility, name, made) VALUES (?1, ?2, ?3, ?4, ?5)",
             &[hash.as_slice().into(), id.into(), facility.into(), name.into(), now_seconds().into()],
         )?;
+        log::again(self, &[Fact::numbered(Kind::ApiKey, id)])?;
         Ok(id)
     }
 }
@@ -177,13 +190,18 @@ impl Tx<'_> {
                 now_seconds().into(),
             ],
         )?;
+        log::again(self, &[Fact::numbered(Kind::SystemToken, id)])?;
         Ok(id)
     }
 
     /// Revokes a token; false where there is none such, or it was revoked before.
     pub fn revoke_system_token(&mut self, id: i64) -> Result<bool> {
         let sql = "UPDATE system_token SET revoked = ?2 WHERE id = ?1 AND revoked IS NULL";
-        Ok(self.run(sql, &[id.into(), now_seconds().into()])? > 0)
+        if self.run(sql, &[id.into(), now_seconds().into()])? == 0 {
+            return Ok(false);
+        }
+        log::again(self, &[Fact::numbered(Kind::SystemToken, id)])?;
+        Ok(true)
     }
 }
 

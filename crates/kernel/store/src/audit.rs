@@ -1,8 +1,10 @@
 //! The audit trail and the memory of requests already answered.
 
 use crate::distribution::every;
+use crate::log::Fact;
 use crate::sql::{self, Arg, Execute, Query};
 use crate::{Result, Tx};
+use mach_tlog::fact::Kind;
 
 /// Tables of the audit trail and of idempotency keys.
 pub const DDL: &[&str] = &[
@@ -50,48 +52,73 @@ pub struct Look {
     pub outcome: &'static str,
 }
 
+/// An entry as it is written and logged.
+pub(crate) struct Row<'a> {
+    pub(crate) at: i64,
+    pub(crate) account: i64,
+    pub(crate) name: &'a str,
+    pub(crate) role: &'a str,
+    pub(crate) act: &'a str,
+    pub(crate) facility: i64,
+    pub(crate) person: Option<i64>,
+    pub(crate) target: &'a str,
+    pub(crate) outcome: &'a str,
+}
+
 impl Tx<'_> {
     /// Writes audit entries of several askers.
     pub fn audit_looks(&mut self, looks: &[Look]) -> Result<()> {
-        let sql = "INSERT INTO audit(at, account, name, role, act, facility, person, target, outcome)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        for look in looks {
-            let args = [
-                look.at.into(),
-                look.actor.account.into(),
-                (&look.actor.name).into(),
-                look.actor.role.code().into(),
-                look.act.code().into(),
-                look.actor.facility.unwrap_or(0).into(),
-                look.person.into(),
-                (&look.target).into(),
-                look.outcome.into(),
-            ];
-            self.insert(sql, &args)?;
-        }
-        Ok(())
+        looks.iter().try_for_each(|look| {
+            self.write_audit(&Row {
+                at: look.at,
+                account: look.actor.account,
+                name: &look.actor.name,
+                role: look.actor.role.code(),
+                act: look.act.code(),
+                facility: look.actor.facility.unwrap_or(0),
+                person: look.person,
+                target: &look.target,
+                outcome: look.outcome,
+            })
+        })
     }
 
     /// Writes an audit entry for the decision of this transaction.
     pub fn audit(&mut self, person: Option<i64>, target: &str, outcome: &str) -> Result<()> {
-        let actor = self.decision().actor().clone();
-        let act = self.decision().act().code();
-        self.insert(
+        let decision = self.decision;
+        let actor = decision.actor();
+        self.write_audit(&Row {
+            at: mach_base::time::now_seconds(),
+            account: actor.account,
+            name: &actor.name,
+            role: actor.role.code(),
+            act: decision.act().code(),
+            facility: actor.facility.unwrap_or(0),
+            person,
+            target,
+            outcome,
+        })
+    }
+
+    /// Writes an entry and its leaf of the transparency log.
+    fn write_audit(&mut self, row: &Row<'_>) -> Result<()> {
+        let id = self.insert(
             "INSERT INTO audit(at, account, name, role, act, facility, person, target, outcome)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             &[
-                mach_base::time::now_seconds().into(),
-                actor.account.into(),
-                (&actor.name).into(),
-                actor.role.code().into(),
-                act.into(),
-                actor.facility.unwrap_or(0).into(),
-                person.into(),
-                target.into(),
-                outcome.into(),
+                row.at.into(),
+                row.account.into(),
+                row.name.into(),
+                row.role.into(),
+                row.act.into(),
+                row.facility.into(),
+                row.person.into(),
+                row.target.into(),
+                row.outcome.into(),
             ],
         )?;
-        Ok(())
+        let fact = Fact { facility: row.facility, ..Fact::numbered(Kind::Audit, id) };
+        self.log(fact, &crate::log::audit(id, row), false)
     }
 
     /// The answer already given to this account's request with `key`: `Some(Ok(answer))` where the request was the same,

@@ -1,10 +1,13 @@
 //! The ledger of what was received: files, claims, their versions. Nothing that came in is ever forgotten.
 
+use crate::digest;
 use crate::distribution::every;
+use crate::log::{self, Fact};
 use crate::pack::{self, Place};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_base::time::now_seconds;
+use mach_tlog::fact::Kind;
 
 /// Tables of files and claims.
 pub const DDL: &[&str] = &[
@@ -111,6 +114,8 @@ pub struct NewVersion {
     pub layout: String,
     /// Where its source lies; its findings lie in the next slot.
     pub place: Place,
+    /// SHA-256 of source and findings.
+    pub digests: Digests,
     /// Number of findings that refuse it, and that warn.
     pub refusals: i64,
     /// Warnings.
@@ -119,6 +124,22 @@ pub struct NewVersion {
     pub counted_day: i64,
     /// What lists show of it.
     pub summary: Summary,
+}
+
+/// SHA-256 of what is kept of a version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digests {
+    /// Of its source.
+    pub source: [u8; 32],
+    /// Of its findings.
+    pub findings: [u8; 32],
+}
+
+impl Digests {
+    /// Of these bytes.
+    pub fn of(source: &[u8], findings: &[u8]) -> Self {
+        Self { source: digest::sha256(source), findings: digest::sha256(findings) }
+    }
 }
 
 /// What lists show of a claim.
@@ -226,10 +247,11 @@ impl Tx<'_> {
             }
             self.count_claim(new.facility, new.state, 1)?;
         }
+        let at = now_seconds();
         let id = match known {
-            None => self.insert_claim(version, accepted, new)?,
+            None => self.insert_claim(version, accepted, at, new)?,
             Some(known) => {
-                self.update_claim(known, version, accepted, new)?;
+                self.update_claim(known, version, accepted, at, new)?;
                 known.id
             }
         };
@@ -243,7 +265,7 @@ impl Tx<'_> {
                 new.hash.as_slice().into(),
                 new.file.into(),
                 new.position.into(),
-                now_seconds().into(),
+                at.into(),
                 (&new.layout).into(),
                 new.place.pack.into(),
                 new.place.slot.into(),
@@ -251,6 +273,20 @@ impl Tx<'_> {
                 new.facility.into(),
             ],
         )?;
+        let kept = log::ClaimVersionFact {
+            claim: id,
+            version,
+            facility: new.facility,
+            accepted: counts,
+            hash: &new.hash,
+            file: new.file,
+            position: new.position,
+            at,
+            layout: &new.layout,
+            findings: new.refusals + new.warnings,
+        };
+        let (fact, describe) = kept.describe((&new.digests.source, &new.digests.findings));
+        self.log(fact, &describe, false)?;
         Ok((id, version))
     }
 
@@ -264,9 +300,9 @@ impl Tx<'_> {
         .map(drop)
     }
 
-    fn insert_claim(&mut self, version: i64, accepted: Option<i64>, new: &NewVersion) -> Result<i64> {
+    fn insert_claim(&mut self, version: i64, accepted: Option<i64>, at: i64, new: &NewVersion) -> Result<i64> {
         let s = &new.summary;
-        self.insert(
+        let id = self.insert(
             "INSERT INTO claim(facility, link, keyed, version, hash, state, accepted, person, file, at, layout, kind, arrived,
                 left_day, counted_day, main_dx, cost, insurer, lines, refusals, warnings)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
@@ -280,7 +316,7 @@ impl Tx<'_> {
                 accepted.into(),
                 new.person.into(),
                 new.file.into(),
-                now_seconds().into(),
+                at.into(),
                 (&new.layout).into(),
                 (&s.kind).into(),
                 s.arrived.into(),
@@ -293,10 +329,21 @@ impl Tx<'_> {
                 new.refusals.into(),
                 new.warnings.into(),
             ],
-        )
+        )?;
+        let (fact, describe) = log::claim(id, (version, accepted), at, new);
+        self.log(fact, &describe, false)?;
+        Ok(id)
     }
 
-    fn update_claim(&mut self, known: &Known, version: i64, accepted: Option<i64>, new: &NewVersion) -> Result<()> {
+    fn update_claim(
+        &mut self,
+        known: &Known,
+        version: i64,
+        accepted: Option<i64>,
+        at: i64,
+        new: &NewVersion,
+    ) -> Result<()> {
+        let fact = Fact { facility: new.facility, ..Fact::numbered(Kind::Claim, known.id) };
         self.push(
             "UPDATE claim SET version = ?2, hash = ?3, state = ?4, accepted = ?5, file = ?6, at = ?7, refusals = ?8,
                 warnings = ?9 WHERE id = ?1 AND facility = ?10",
@@ -307,7 +354,7 @@ impl Tx<'_> {
                 (new.state as i64).into(),
                 accepted.into(),
                 new.file.into(),
-                now_seconds().into(),
+                at.into(),
                 new.refusals.into(),
                 new.warnings.into(),
                 new.facility.into(),
@@ -315,7 +362,7 @@ impl Tx<'_> {
         )?;
         // A refused version beside an accepted one leaves what lists show of the accepted one.
         if new.state == State::Disputed {
-            return Ok(());
+            return log::again(self, &[fact]);
         }
         let s = &new.summary;
         self.push(
@@ -336,7 +383,7 @@ impl Tx<'_> {
                 new.facility.into(),
             ],
         )?;
-        Ok(())
+        log::again(self, &[fact])
     }
 
     /// Keeps a check-in message (XML0); a later one of the same visit takes its place. True where it was new.
@@ -360,6 +407,8 @@ impl Tx<'_> {
                 file = excluded.file, at = excluded.at, body = excluded.body",
             &args,
         )?;
+        let fact = Fact { facility, name: link.to_owned(), ..Fact::numbered(Kind::CheckIn, 0) };
+        log::again(self, &[fact])?;
         Ok(true)
     }
 

@@ -37,6 +37,11 @@ const TABLES: &[(&str, &str)] = &[
     ("index_date", "SELECT param, type, low, high, rid FROM index_date ORDER BY param, type, low, high, rid"),
 ];
 
+/// The SHA-256 of bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// For each table: its name, how many rows, their SHA-256 in hexadecimal. Resources are digested with their bodies.
 pub fn tables(on: &mut dyn Query) -> Result<Vec<(&'static str, u64, String)>> {
     let mut out = Vec::new();

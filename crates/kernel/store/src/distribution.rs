@@ -64,6 +64,12 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("recovery", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),
+    // One order of all facts.
+    ("log_batch", Spread::Everywhere),
+    ("log_node", Spread::Everywhere),
+    ("log_checkpoint", Spread::Everywhere),
+    ("log_again", Spread::Everywhere),
+    ("log_event", Spread::Everywhere),
     ("meta", Spread::Everywhere),
     ("bulk_done", Spread::By("facility")),
     // Jobs are few; a job's files are found by its number.

@@ -323,6 +323,10 @@ impl Query for Engine {
 }
 
 impl Execute for Engine {
+    fn log(&mut self, _: crate::log::Fact, _: &mach_tlog::fact::Describe, _: bool) -> Result<()> {
+        Err(Error::Missing("a transaction"))
+    }
+
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         match self {
             Self::Sqlite(c) => c.run(sql, args),

@@ -18,6 +18,7 @@ pub mod digest;
 pub mod distribution;
 mod engine;
 pub mod factors;
+pub mod log;
 pub mod pack;
 pub mod people;
 mod postgres;
@@ -36,6 +37,7 @@ pub use check::{Checked, Damage};
 pub use copy::Copied;
 use engine::{Engine, Place};
 use mach_access::{Decision, Scope};
+use mach_tlog::fact::Describe;
 pub use postgres::Failure;
 use sql::{Arg, Execute, Query, Row};
 use std::path::Path;
@@ -266,6 +268,8 @@ pub struct Tx<'a> {
     decision: &'a Decision,
     seq: i64,
     at: i64,
+    /// What this piece adds to the transparency log.
+    logged: Vec<log::Leaf>,
 }
 
 impl Tx<'_> {
@@ -303,6 +307,11 @@ impl Query for Tx<'_> {
 }
 
 impl Execute for Tx<'_> {
+    fn log(&mut self, fact: log::Fact, describe: &Describe, again: bool) -> Result<()> {
+        self.logged.push(log::Leaf::new(fact, describe, again)?);
+        Ok(())
+    }
+
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         #[cfg(debug_assertions)]
         distribution::guard(sql);

@@ -70,6 +70,14 @@ impl Open {
     }
 }
 
+/// Destroys the body at `place`: it is empty from now on. Those beside it stay.
+pub(crate) fn empty(tx: &mut dyn Execute, place: Place) -> Result<()> {
+    let mut bodies = read(tx, place.facility, place.pack)?;
+    let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
+    bodies.get_mut(slot).ok_or(Error::Damaged(place.pack))?.clear();
+    Filling { id: place.pack, bodies, bytes: 0 }.write(tx, place.facility)
+}
+
 /// Bodies as one block, compressed.
 fn packed<B: AsRef<[u8]>>(bodies: &[B]) -> Result<Vec<u8>> {
     let bytes: usize = bodies.iter().map(|b| b.as_ref().len()).sum();

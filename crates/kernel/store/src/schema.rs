@@ -3,7 +3,8 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, claims, factors, people, resources, sessions, subscriptions, views,
+    Error, Result, accounts, audit, bulk, cells, claims, factors, log, people, resources, sessions, subscriptions,
+    views,
 };
 
 /// Tables every module needs.
@@ -17,7 +18,9 @@ const DDL: &[&str] = &[
 
 /// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
 /// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
-const STEPS: &[&[&str]] = &[bulk::DDL, subscriptions::DDL, views::DDL];
+const STEPS: &[&[&str]] = &[bulk::DDL, log::DDL, subscriptions::DDL, views::DDL];
+/// The version whose step makes the tables of the transparency log.
+const LOGGED: i64 = 3;
 
 /// The name in `meta` that a copy leaves until it is whole.
 pub(crate) const COPYING: &str = "copying";
@@ -52,6 +55,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             factors::DDL,
             audit::DDL,
             bulk::DDL,
+            log::DDL,
             subscriptions::DDL,
             views::DDL,
         ]
@@ -72,6 +76,10 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     }
     let steps = steps.iter().skip(usize::try_from(found - 1).unwrap_or(0));
     steps.flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
+    if found < LOGGED {
+        engine.tables_are_there(true)?;
+        log::adopt(engine)?;
+    }
     if found < version {
         engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()])?;
     }
@@ -100,7 +108,10 @@ fn intern(tx: &mut dyn Execute, table: &'static str, code: &str) -> Result<i64> 
     if let Some(id) = sql::first(tx, &find, &[code.into()], |r| r.int(0))? {
         return Ok(id);
     }
-    tx.insert(&format!("INSERT INTO {table}(code) VALUES (?1)"), &[code.into()])
+    let id = tx.insert(&format!("INSERT INTO {table}(code) VALUES (?1)"), &[code.into()])?;
+    let (fact, describe) = log::number(i64::from(table == "department"), id, code);
+    tx.log(fact, &describe, false)?;
+    Ok(id)
 }
 
 /// The code of department `id`, as `department_id` gave it.

@@ -115,6 +115,9 @@ pub trait Execute: Query {
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
         self.run(sql, args).map(drop)
     }
+    /// Adds a leaf to the transparency log, by the commit that stores the fact. `again`: the fact has leaves already, and this
+    /// is what it is from now on. Whoever writes a fact hands it in here; what has no leaf is found by `mach audit-log verify`.
+    fn log(&mut self, fact: crate::log::Fact, describe: &mach_tlog::fact::Describe, again: bool) -> Result<()>;
     /// Adds rows whose keys are new, given value after value. An engine at the other end of a wire takes them as one block.
     fn add(&mut self, into: &Into, values: &[Arg<'_>]) -> Result<()> {
         values.chunks(into.columns.len()).try_for_each(|row| self.push(into.insert, row))

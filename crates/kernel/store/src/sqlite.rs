@@ -264,6 +264,10 @@ impl Query for Sqlite {
 }
 
 impl Execute for Sqlite {
+    fn log(&mut self, _: crate::log::Fact, _: &mach_tlog::fact::Describe, _: bool) -> Result<()> {
+        Err(Error::Missing("a transaction"))
+    }
+
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         let mut statement = self.connection.prepare_cached(sql)?;
         for (i, arg) in args.iter().enumerate() {

@@ -9,6 +9,7 @@
 //! what was handed in, and sending all of it again gives what it would have given at once.
 
 use crate::engine::Engine;
+use crate::log::{Group, Ledger};
 use crate::sql::{self, Execute};
 use crate::{Error, Result, Tx};
 use mach_access::Decision;
@@ -104,7 +105,7 @@ impl<T> Drop for Pending<T> {
 /// A piece of work on its way through the writer.
 trait Job: Send {
     /// Runs inside the open transaction; true where its rows are to be kept.
-    fn run(&mut self, connection: &mut Engine) -> bool;
+    fn run(&mut self, connection: &mut Engine, log: &mut Group) -> bool;
     /// Tells the caller, after the commit that held it.
     fn finish(self: Box<Self>, committed: &Result<()>);
     /// Whether it must run alone, outside a transaction.
@@ -160,11 +161,13 @@ impl Drop for Writer {
 }
 
 fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) {
+    let mut ledger = Ledger::default();
     let mut waiting: Option<Box<dyn Job>> = None;
     loop {
         let Some(mut first) = waiting.take().or_else(|| next(&mut connection, queue)) else { return };
         if first.alone() {
-            first.run(&mut connection);
+            first.run(&mut connection, &mut Group::default());
+            ledger.committed(false);
             first.finish(&Ok(()));
             continue;
         }
@@ -177,7 +180,8 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
             first.finish(&Err(e));
             continue;
         }
-        if !first.run(&mut connection) {
+        let mut log = Group::default();
+        if !first.run(&mut connection, &mut log) {
             // Nothing else is in this transaction yet: the whole of it goes back.
             let undone = connection.rollback();
             first.finish(&undone);
@@ -189,10 +193,12 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
                 waiting = Some(next);
                 break;
             }
-            run_in_savepoint(&mut connection, next.as_mut());
+            run_in_savepoint(&mut connection, next.as_mut(), &mut log);
             done.push(next);
         }
-        let committed = connection.commit();
+        let committed =
+            ledger.append(&mut connection, log).and_then(|()| connection.settle()).and_then(|()| connection.commit());
+        ledger.committed(committed.is_ok());
         if committed.is_err() {
             // The engine may have rolled back already; then this has nothing to do.
             let _ = connection.rollback();
@@ -220,10 +226,10 @@ fn next(connection: &mut Engine, queue: &Receiver<Box<dyn Job>>) -> Option<Box<d
 
 /// Runs a further piece of a transaction. The first piece needs no savepoint, and large pieces (imports) come first: inside
 /// a savepoint SQLite keeps every page it changes in a second journal, which costs a large piece half its time.
-fn run_in_savepoint(connection: &mut Engine, job: &mut dyn Job) {
+fn run_in_savepoint(connection: &mut Engine, job: &mut dyn Job, log: &mut Group) {
     // Where the savepoint itself fails, the disk is gone: the job's own first statement will say so.
     let _ = connection.savepoint();
-    let keep = job.run(connection);
+    let keep = job.run(connection, log);
     let _ = connection.end_piece(keep);
 }
 
@@ -240,7 +246,7 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn run(&mut self, connection: &mut Engine) -> bool {
+    fn run(&mut self, connection: &mut Engine, log: &mut Group) -> bool {
         let Some(work) = self.work.take() else { return false };
         if self.place.is_refused() {
             self.result = Some(Err(Error::Refused("an earlier piece of the same sender was lost".to_owned())));
@@ -249,11 +255,16 @@ where
         let decision = &self.decision;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let (seq, at) = log_commit(connection, decision)?;
-            let given = work(&mut Tx { connection, decision, seq, at })?;
+            let mut tx = Tx { connection, decision, seq, at, logged: Vec::new() };
+            let given = work(&mut tx)?;
+            let logged = std::mem::take(&mut tx.logged);
             connection.settle()?;
-            Ok(given)
+            Ok((given, seq, logged))
         }));
-        let result = outcome.unwrap_or(Err(Error::Stopped));
+        let result = outcome.unwrap_or(Err(Error::Stopped)).map(|(given, seq, logged)| {
+            log.take(seq, logged);
+            given
+        });
         let keep = result.is_ok();
         self.lose_by(result.as_ref().err());
         self.result = Some(result);
@@ -323,7 +334,7 @@ struct Alone<F> {
 }
 
 impl<F: FnOnce(&mut Engine) -> Result<()> + Send> Job for Alone<F> {
-    fn run(&mut self, connection: &mut Engine) -> bool {
+    fn run(&mut self, connection: &mut Engine, _: &mut Group) -> bool {
         if let Some(work) = self.work.take() {
             self.result = work(connection);
         }

@@ -11,6 +11,7 @@ mod loads;
 mod oracle;
 mod patches;
 mod probes;
+mod receipts;
 mod receiver;
 mod scope;
 mod searches;

@@ -235,6 +235,7 @@ fn version(id: i64, facility: i64, file: i64, left: Day) -> NewVersion {
         position: id,
         layout: "130".into(),
         place: Place { facility, pack: 1, slot: 0 },
+        digests: Default::default(),
         refusals: 0,
         warnings: 0,
         counted_day: left.0.into(),

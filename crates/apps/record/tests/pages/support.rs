@@ -198,6 +198,7 @@ fn store_claim(tx: &mut Tx<'_>, d: &Dossier) -> mach_store::Result<(i64, i64)> {
             position: 1,
             layout: "130".into(),
             place,
+            digests: Default::default(),
             refusals: 0,
             warnings: 0,
             counted_day: i64::from(d.left.day().0),

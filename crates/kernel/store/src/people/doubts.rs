@@ -2,7 +2,9 @@
 
 use crate::Result;
 use crate::distribution::every;
+use crate::log::{self, Fact};
 use crate::sql::{self, Arg, Execute, Query, Row};
+use mach_tlog::fact::Kind;
 
 /// A row of `person_review`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,27 +189,35 @@ pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient
     let (merge, from, to, patient) = (Arg::Int(merge), Arg::Int(from), Arg::Int(to), Arg::Int(patient_type));
     let every = every!("person merge");
     tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2{every}"), &[merge, from])?;
+    let claims = format!("SELECT id FROM claim WHERE person = ?1{every}");
+    let claims = sql::list(tx, &claims, &[from], |r| Ok(Fact::numbered(Kind::Claim, r.int(0)?)))?;
     tx.run(&format!("UPDATE claim SET person = ?2 WHERE person = ?1{every}"), &[from, to])?;
     tx.run(
         // A resource is named by its first version, so that those written after the merge go back with it.
         &format!("{log} SELECT DISTINCT ?1, 2, {ENTITY} FROM resource WHERE patient = ?2 AND type <> ?3{every}"),
         &[merge, from, patient],
     )?;
+    let versions = format!("SELECT rid FROM resource WHERE patient = ?1 AND type <> ?2{every}");
+    let versions = sql::list(tx, &versions, &[from, patient], |r| Ok(Fact::numbered(Kind::Resource, r.int(0)?)))?;
     let update = format!("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3{every}");
     tx.run(&update, &[from, to, patient])?;
-    Ok(())
+    log::again(tx, &claims)?;
+    log::again(tx, &versions)
 }
 
 /// Gives back to `lose` what `merge` moved and `keep` still has.
 pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> Result<()> {
-    for (table, id, kind) in [("claim", "id", 1), ("resource", ENTITY, 2)] {
-        let sql = format!(
-            "UPDATE {table} SET person_column = ?3 WHERE person_column = ?2
-             AND {id} IN (SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {kind}){}",
-            every!("person merge")
-        );
+    for (table, key, id, kind, logged) in
+        [("claim", "id", "id", 1, Kind::Claim), ("resource", "rid", ENTITY, 2, Kind::Resource)]
+    {
         let column = if kind == 1 { "person" } else { "patient" };
-        tx.run(&sql.replace("person_column", column), &[merge.into(), keep.into(), lose.into()])?;
+        let every = every!("person merge");
+        let moved = format!("{id} IN (SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {kind})");
+        let back = format!("SELECT {key} FROM {table} WHERE {column} = ?2 AND {moved}{every}");
+        let back = sql::list(tx, &back, &[merge.into(), keep.into()], |r| Ok(Fact::numbered(logged, r.int(0)?)))?;
+        let update = format!("UPDATE {table} SET {column} = ?3 WHERE {column} = ?2 AND {moved}{every}");
+        tx.run(&update, &[merge.into(), keep.into(), lose.into()])?;
+        log::again(tx, &back)?;
     }
     Ok(())
 }

@@ -298,6 +298,10 @@ impl Query for Pg {
 }
 
 impl Execute for Pg {
+    fn log(&mut self, _: crate::log::Fact, _: &mach_tlog::fact::Describe, _: bool) -> Result<()> {
+        Err(Error::Missing("a transaction"))
+    }
+
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         let mut moved = None;
         let done = self.on(|link, keys| {

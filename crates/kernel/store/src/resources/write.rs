@@ -2,6 +2,7 @@
 
 use super::{Put, Resource, Value, Written, id_key};
 use crate::distribution::every;
+use crate::log::{self, Fact, ResourceFact};
 use crate::pack::{self, Place};
 use crate::search::codec;
 use crate::search::rows::Rows;
@@ -9,6 +10,7 @@ use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_base::limits;
 use mach_fhir::ResourceType;
+use mach_tlog::fact::Kind;
 use std::collections::{BTreeMap, HashMap};
 
 /// Ended versions whose index rows one write takes away, where they are old enough: more than one write makes.
@@ -158,20 +160,24 @@ impl Tx<'_> {
             entity: 0,
             indexed: false,
         };
-        if let Some(rid) = self.insert_row(&row)? {
+        if let Some(rid) = self.insert_row(&row, Some(&put.body))? {
             self.index(put.kind, (facility, rid), values)?;
             return Ok(Written::Created);
         }
         let old = current(self, put.kind, &put.id, facility)?.ok_or(Error::Missing("a resource"))?;
         if !old.deleted && pack::body(self, old.place)? == put.body.as_bytes() {
+            if old.patient == put.patient {
+                return Ok(Written::Unchanged);
+            }
             // The same bytes may still belong to another person after a merge.
             let update = "UPDATE resource SET patient = ?2 WHERE rid = ?1 AND facility = ?3";
             self.run(update, &[old.rid.into(), put.patient.into(), facility.into()])?;
+            log::again(self, &[Fact::numbered(Kind::Resource, old.rid)])?;
             return Ok(Written::Unchanged);
         }
         self.retire(facility, &old, at)?;
         (row.version, row.entity) = (old.version + 1, old.entity);
-        let rid = self.insert_row(&row)?.ok_or(Error::Missing("a resource"))?;
+        let rid = self.insert_row(&row, Some(&put.body))?.ok_or(Error::Missing("a resource"))?;
         self.index(put.kind, (facility, rid), values)?;
         Ok(Written::Updated)
     }
@@ -263,13 +269,37 @@ impl Tx<'_> {
         };
         let seq = self.seq();
         let rid = self.insert(INSERT, &row.args(seq))?;
+        self.log_row(&row, rid, save.body.as_deref())?;
         Ok(Saved { rid, version: row.version, at })
     }
 
-    fn insert_row(&mut self, row: &NewRow<'_>) -> Result<Option<i64>> {
+    /// Writes the row of a version and its leaf of the log; `None`, and neither, where the resource has a current version.
+    fn insert_row(&mut self, row: &NewRow<'_>, body: Option<&str>) -> Result<Option<i64>> {
         let seq = self.seq();
         let insert = format!("{INSERT} ON CONFLICT(type, key, facility, until) DO NOTHING RETURNING rid");
-        sql::first(self, &insert, &row.args(seq), |r| r.int(0))
+        let Some(rid) = sql::first(self, &insert, &row.args(seq), |r| r.int(0))? else { return Ok(None) };
+        self.log_row(row, rid, body)?;
+        Ok(Some(rid))
+    }
+
+    /// Hands a version to the transparency log.
+    fn log_row(&mut self, row: &NewRow<'_>, rid: i64, body: Option<&str>) -> Result<()> {
+        let decision = self.decision;
+        let fact = ResourceFact {
+            kind: i64::from(row.kind.number()),
+            id: row.id,
+            facility: row.facility,
+            version: row.version,
+            entity: row.entity,
+            seq: self.seq(),
+            at: row.at,
+            patient: row.patient,
+            date: row.date,
+            deleted: row.deleted,
+            by: (decision.actor().account, decision.actor().role.code(), decision.act().code()),
+        };
+        let describe = fact.describe(body.map(str::as_bytes));
+        self.log(fact.fact(rid), &describe, false)
     }
 
     /// Deletes a resource: its id answers as gone, its versions stay. False where there is nothing to delete.
@@ -327,6 +357,15 @@ impl Tx<'_> {
         let mut rows = Rows::default();
         rows.push_encoded(kind, (facility, rid), &encoded, place.pack)?;
         rows.remove(self)
+    }
+
+    /// Takes away the index rows of an ended version now, where they are still there.
+    pub(crate) fn unindex_now(&mut self, facility: i64, rid: i64) -> Result<()> {
+        let stale = "DELETE FROM index_stale WHERE facility = ?1 AND rid = ?2";
+        if self.run(stale, &[facility.into(), rid.into()])? > 0 {
+            self.unindex(facility, rid)?;
+        }
+        Ok(())
     }
 
     /// Gives resources the index rows of all their parameters in place of those their writer gave. Rows that were written
