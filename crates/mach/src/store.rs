@@ -146,19 +146,23 @@ pub fn restore(data: &Path, options: &Restore) -> Outcome {
     };
     let Some(archive) = &options.archive else {
         let done = mach_store::restore(&options.from, data).map_err(|e| e.to_string())?;
-        let event = format!("sha256 {} bytes {}", done.sha256, done.bytes);
-        let store = Store::open(data).map_err(|e| e.to_string())?;
-        store
-            .write(&console(Act::Administer)?, move |tx| tx.log_event("restore", &event))
-            .map_err(|e| e.to_string())?;
+        restored(data, &format!("sha256 {} bytes {}", done.sha256, done.bytes))?;
         println!("{}  {}  {} bytes", done.sha256, data.display(), done.bytes);
         return Ok(ExitCode::SUCCESS);
     };
     let done = mach_store::restore_to(&options.from, archive, to, data).map_err(|e| e.to_string())?;
     let reached = done.at.map(instant_text).unwrap_or_default();
+    restored(data, &format!("sha256 {} up to {reached}", done.backup.sha256))?;
     println!("Đã khôi phục đến giao dịch cuối lúc {reached}: {}", data.display());
     println!("Restored up to the last commit, made at {reached}. Check it: mach store check");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes into the restored store's transparency log that it was restored, and from what.
+fn restored(data: &Path, event: &str) -> Result<(), String> {
+    let (store, event) = (Store::open(data).map_err(|e| e.to_string())?, event.to_owned());
+    store.write(&console(Act::Administer)?, move |tx| tx.log_event("restore", &event)).map_err(|e| e.to_string())?;
+    Ok(())
 }
 
 /// Runs `mach archive`.
