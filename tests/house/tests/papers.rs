@@ -20,7 +20,7 @@ fn the_script_explains_itself_and_refuses_what_it_does_not_know() {
         (&["help"], 0, "./dev test [--full]"),
         (&[], 2, "./dev demo"),
         (&["dance"], 2, "./dev demo"),
-        (&["bench", "dance"], 2, "import, pages"),
+        (&["bench", "dance"], 2, "No bench is named"),
         (&["test", "--dance"], 2, "./dev demo"),
     ];
     for (arguments, code, says) in cases {

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{Act, secret};
 use mach_base::limits;
+use mach_house::is_weak;
 use mach_house::proof::{self, Verdict};
 use mach_house::{House, Session, facility_name, role_label};
 use mach_store::accounts::Account;
@@ -157,8 +158,7 @@ pub(crate) async fn password(
     let decision = house.decide(&session, Act::UseAccount).await?;
     let lang = session.lang;
     let mut fields = password_fields(lang);
-    let length = typed.password.chars().count();
-    if length < limits::PASSWORD_CHARS || length > limits::NAME_CHARS {
+    if is_weak(&typed.password) {
         let text = lang.fmt(msg::PASSWORD_WEAK, &[("n", &limits::PASSWORD_CHARS.to_string())]);
         fields[1] = fields[1].clone().error(text);
     } else if typed.password != typed.again {

@@ -8,6 +8,7 @@ mod recover;
 mod session;
 pub mod sign_in;
 
+pub use recover::is_weak;
 pub use session::{SESSION_COOKIE, Session, facility_name, role_label};
 
 use mach_access::{Act, Decision, decide};

@@ -18,7 +18,7 @@ use serde::Deserialize;
 /// Fewer characters than [`limits::PASSWORD_CHARS`], or more than anybody types.
 pub fn is_weak(password: &str) -> bool {
     let length = password.chars().count();
-    length < limits::PASSWORD_CHARS || length > limits::NAME_CHARS
+    !(limits::PASSWORD_CHARS..=limits::NAME_CHARS).contains(&length)
 }
 
 #[derive(Deserialize)]

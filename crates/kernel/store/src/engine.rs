@@ -42,7 +42,6 @@ impl Place {
 }
 
 /// A connection to either engine.
-#[expect(clippy::large_enum_variant, reason = "a handful of connections; a box would cost every statement a hop")]
 pub(crate) enum Engine {
     Sqlite(Sqlite),
     Postgres(Pg),

@@ -133,7 +133,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
             .await
             .map_err(|e| format!("cannot listen on `{}`: {e}", options.listen))?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
-        print!("witness {public}listening on http://{address}\n");
+        println!("witness {public}listening on http://{address}");
         std::io::stdout().flush().map_err(|e| e.to_string())?;
         axum::serve(listener, routes).with_graceful_shutdown(crate::serve::stopped()).await.map_err(|e| e.to_string())
     })?;

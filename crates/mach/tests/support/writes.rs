@@ -231,7 +231,11 @@ impl Writer {
             let (state, version) = self.read(client, &id);
             assert_eq!((&state, version), (&known.state, known.version), "{id}");
             if let Some(state) = &known.state {
-                assert_eq!(self.found(client, state), [id.clone()], "a search finds what a read finds: {state}");
+                assert_eq!(
+                    self.found(client, state),
+                    std::slice::from_ref(&id),
+                    "a search finds what a read finds: {state}"
+                );
             }
         }
         // As many as there are, and no index row of what is not.

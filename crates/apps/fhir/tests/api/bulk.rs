@@ -162,7 +162,7 @@ async fn since_tells_what_changed_and_what_is_gone() {
     place.given(A, r#"{"resourceType":"Patient","id":"a","active":true}"#).await;
     place.send(A, "DELETE", "/fhir/Observation/o-a", &[], "").await;
     place.send(B, "DELETE", "/fhir/Observation/o-b", &[], "").await;
-    let instant = format!("1970-01-01T00:00:00Z");
+    let instant = "1970-01-01T00:00:00Z".to_owned();
     let (_, all) = exported(&place, A, &format!("/fhir/$export?_since={instant}&_type=Patient")).await;
     assert_eq!(ids(&all), "Patient/a Patient/a2");
     let at = {
