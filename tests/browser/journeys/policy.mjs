@@ -46,6 +46,10 @@ const TABLE = {
   "GET /api/indicators": ["/api/indicators", ...API(200, 200, 200)],
   "GET /api/indicators/{id}": ["/api/indicators/CD01", ...API(200, 200, 200)],
 
+  // Open: it holds commitments, and nothing of anybody.
+  "GET /log/checkpoint": ["/log/checkpoint", 200],
+  "GET /log/tile/{*path}": ["/log/tile/9/999", 404],
+
   // Every method of the FHIR interface comes to one handler; what a session may read shows the policy.
   "GET /fhir/metadata": ["/fhir/metadata", 200, 200, 200, 200],
   // Open: what may be bound is decided by message. Without an upgrade it is a bad request for everybody.
@@ -144,6 +148,8 @@ function routes() {
 function sources(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
+    // The witness is another server.
+    if (entry.name === "witness.rs") return [];
     if (entry.isDirectory()) return ["tests", "examples", "target"].includes(entry.name) ? [] : sources(path);
     return path.endsWith(".rs") && path.includes(`${sep}src${sep}`) ? [path] : [];
   });

@@ -45,6 +45,13 @@ const OPERATIONS: [(&str, &str); 4] = [
     ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
 ];
 
+/// Operations on the whole system.
+const SYSTEM_OPERATIONS: [(&str, &str); 3] = [
+    ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
+    ("import", "urn:mach:operation:import"),
+    ("viewdefinition-run", "https://sql-on-fhir.org/ig/OperationDefinition/$viewdefinition-run"),
+];
+
 const INTERACTIONS: [&str; 9] =
     ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"];
 
@@ -100,6 +107,13 @@ fn rest(w: &mut Writer<'_>) {
         for code in ["transaction", "batch", "history-system", "search-system"] {
             l.item(|w| {
                 w.text("code", code);
+            });
+        }
+    });
+    w.list("operation", |l| {
+        for (name, definition) in SYSTEM_OPERATIONS {
+            l.item(|w| {
+                w.text("name", name).text("definition", definition);
             });
         }
     });
@@ -187,6 +201,17 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
                     w.text("name", name).text("definition", &definition);
                 });
             }
+        }
+        let export = match kind {
+            ResourceType::PATIENT => Some("patient-export"),
+            ResourceType::GROUP => Some("group-export"),
+            _ => None,
+        };
+        if let Some(export) = export {
+            l.item(|w| {
+                let definition = format!("http://hl7.org/fhir/uv/bulkdata/OperationDefinition/{export}");
+                w.text("name", "export").text("definition", &definition);
+            });
         }
         if matches!(kind, ResourceType::PATIENT | ResourceType::ENCOUNTER) {
             l.item(|w| {
