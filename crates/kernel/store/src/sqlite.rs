@@ -32,6 +32,12 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the writer's connection, creating the file.
     pub(crate) fn writer(path: &Path) -> Result<Self> {
+        // Two processes that meet at a new file would both turn it to a write-ahead log, and one would be sent away at once:
+        // the engine does not wait there. They take turns by a lock on the folder.
+        let folder = path.parent().and_then(|folder| std::fs::File::open(folder).ok());
+        if let Some(folder) = &folder {
+            folder.lock().map_err(|e| Error::Files(format!("{}: {e}", path.display())))?;
+        }
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
         connection.execute_batch(&format!(

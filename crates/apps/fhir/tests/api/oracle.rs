@@ -327,9 +327,12 @@ fn sorted(world: &World, mut found: Vec<usize>, sort: &str) -> Vec<usize> {
             }
         };
         found.sort_by(|a, b| {
-            let (a, b) = (key(a), key(b));
-            let order = (a.1, a.2).cmp(&(b.1, b.2));
-            a.0.cmp(&b.0).then(if down && !a.0 && !b.0 { order.reverse() } else { order })
+            let ((none_a, ..), (none_b, ..)) = (key(a), key(b));
+            let order = (key(a).1, key(a).2).cmp(&(key(b).1, key(b).2));
+            let valued = !none_a && !none_b;
+            // Of the latest first, the latest written first.
+            let tie = if sort == "-date" && valued { b.cmp(a) } else { std::cmp::Ordering::Equal };
+            none_a.cmp(&none_b).then(if down && valued { order.reverse() } else { order }).then(tie)
         });
     }
     found
