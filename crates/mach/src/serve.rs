@@ -4,8 +4,6 @@ mod crowd;
 mod limits;
 mod listen;
 mod patience;
-#[cfg(test)]
-mod tests;
 
 use crate::{Outcome, console, open};
 use axum::extract::Request;
@@ -198,3 +196,6 @@ pub(crate) async fn stopped() {
     let terminate = std::future::pending::<()>();
     tokio::select! { () = interrupt => {}, () = terminate => {} }
 }
+
+#[cfg(test)]
+mod tests;

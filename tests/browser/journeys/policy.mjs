@@ -148,8 +148,8 @@ function routes() {
 function sources(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    // The witness is another server.
-    if (entry.name === "witness.rs") return [];
+    // The witness is another server; unit tests mount routes of their own.
+    if (["witness.rs", "tests.rs"].includes(entry.name)) return [];
     if (entry.isDirectory()) return ["tests", "examples", "target"].includes(entry.name) ? [] : sources(path);
     return path.endsWith(".rs") && path.includes(`${sep}src${sep}`) ? [path] : [];
   });
