@@ -4,6 +4,7 @@ mod crowd;
 mod limits;
 mod listen;
 mod patience;
+pub mod tls;
 
 use crate::{Outcome, console, open};
 use axum::extract::Request;
@@ -16,6 +17,7 @@ use mach_house::{House, Settings};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 
@@ -31,7 +33,32 @@ pub struct Options {
     /// Address by which receivers of subscriptions know this server, https://mach.example.vn; the listening one if not given
     #[arg(long, env = "MACH_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    #[command(flatten)]
+    pub tls: tls::Files,
+    /// Plain address that sends everybody over to the TLS one, 0.0.0.0:80
+    #[arg(long, env = "MACH_REDIRECT_LISTEN", requires = "tls_cert", value_name = "ADDRESS")]
+    pub redirect_listen: Option<SocketAddr>,
+    /// Serve without TLS on an address that other machines reach: only for a network that nobody else is on
+    #[arg(long)]
+    pub insecure_plain_http: bool,
 }
+
+/// Where and how a house is served.
+pub struct Doors<'a> {
+    /// Folder of its files.
+    pub data: &'a Path,
+    /// Address of the listener.
+    pub listen: SocketAddr,
+    /// Address by which others know it.
+    pub public: Option<&'a str>,
+    /// Certificate of the listener.
+    pub tls: Option<Arc<mach_tls::Server>>,
+    /// Plain address that sends everybody over.
+    pub redirect: Option<SocketAddr>,
+}
+
+/// An open address without TLS: said where it is refused.
+const IN_CLEAR: &str = "passwords and records would travel in clear, for everybody on the way to read and to change";
 
 /// Set where the store is damaged: then `/healthz` says so.
 static DAMAGED: AtomicBool = AtomicBool::new(false);
@@ -40,8 +67,10 @@ static READ_ONLY: AtomicBool = AtomicBool::new(false);
 
 /// Serves until Ctrl-C.
 pub fn run(data: &Path, options: &Options) -> Outcome {
-    refuse_public(options.listen)?;
+    let tls = options.tls.load()?;
+    refuse_clear(options, tls.is_some())?;
     let store = open(data)?;
+    refuse_open(options.listen, &store)?;
     let damages = store.check_at_start(&console(mach_access::Act::Administer)?).map_err(|e| e.to_string())?;
     if !damages.is_empty() {
         crate::store::print_damages(&damages);
@@ -59,8 +88,12 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     watch_over(&store)?;
     let _signing = crate::log::signer::start(data, &store)?;
     let public = options.public_url.as_deref();
-    serve(House::new(store, Settings::default()), (data, options.listen, public), &mut |address| {
-        println!("listening on http://{address}");
+    // Behind a proxy that ends TLS the cookies are of TLS too.
+    let secure = tls.is_some() || public.is_some_and(|url| url.starts_with("https://"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let doors = Doors { data, listen: options.listen, public, tls, redirect: options.redirect_listen };
+    serve(House::new(store, Settings { secure, ..Settings::default() }), doors, &mut |address| {
+        println!("listening on {scheme}://{address}");
         Ok(())
     })
 }
@@ -84,16 +117,36 @@ fn watch_over(store: &mach_store::Store) -> Result<(), String> {
     Ok(())
 }
 
-/// Passwords and records must not travel in clear: without TLS only this machine is served. A proxy with TLS in front
-/// of a loopback address is the way until the product ends TLS itself.
-fn refuse_public(listen: SocketAddr) -> Result<(), String> {
-    if listen.ip().is_loopback() {
+/// Without TLS only this machine is served, unless somebody says that they know what that means.
+fn refuse_clear(options: &Options, tls: bool) -> Result<(), String> {
+    let listen = options.listen;
+    if tls || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if options.insecure_plain_http {
+        eprintln!("mach: `{listen}` is served without TLS: {IN_CLEAR}");
         return Ok(());
     }
     Err(format!(
-        "`{listen}` is reachable from other machines and this version does not end TLS itself.\n\
-         hint: listen on 127.0.0.1 and put a proxy with TLS in front of it"
+        "`{listen}` is reachable from other machines, and without TLS {IN_CLEAR}.\n\
+         hint: --tls-cert FILE --tls-key FILE; or listen on 127.0.0.1 with a proxy that ends TLS in front; or, on a network that \
+         nobody else is on, --insecure-plain-http"
     ))
+}
+
+/// Nobody elsewhere is served before there is somebody who may sign in.
+fn refuse_open(listen: SocketAddr, store: &mach_store::Store) -> Result<(), String> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    let mut reader = store.read(&console(mach_access::Act::Administer)?).map_err(|e| e.to_string())?;
+    if mach_store::accounts::all(&mut reader).map_err(|e| e.to_string())?.is_empty() {
+        return Err(format!(
+            "`{listen}` is reachable from other machines, and there is no account yet\n\
+             hint: mach account set NAME --role leader"
+        ));
+    }
+    Ok(())
 }
 
 /// 200 `ok`, or 503 where the store was found damaged.
@@ -146,34 +199,73 @@ pub fn load_content() {
     mach_fhir_api::subscription::topic::all();
 }
 
-/// Serves `house` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address. `on`: the folder of its
-/// files, where to listen, the address by which others know it.
-pub fn serve(
-    house: House,
-    on: (&Path, SocketAddr, Option<&str>),
-    ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>,
-) -> Outcome {
-    let (data, listen, public) = on;
+/// Serves `house` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address.
+pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
+    let Doors { data, listen, public, tls, redirect } = doors;
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(listen).await.map_err(|e| {
-            format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0")
-        })?;
+        let listener = bind(listen).await?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
+        let limits = limits::Limits::of_this_system();
+        let public = public.map(|url| url.trim_end_matches('/').to_owned());
+        let over = match redirect {
+            Some(plain) => {
+                let plain = bind(plain).await?;
+                let here = plain.local_addr().map_err(|e| e.to_string())?;
+                println!("http://{here} sends everybody over");
+                Some((plain, listen::Shared::new(tls::over_there(public.clone(), address), limits, None)))
+            }
+            None => None,
+        };
         ready(address)?;
         let fhir = mach_fhir_api::Interface::upon(house.store(), data);
-        let base = public.map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base = public.unwrap_or_else(|| format!("{scheme}://{address}"));
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
         settings.loopback = house.demo();
         let delivery = fhir.deliver(settings)?;
-        let shared = listen::Shared::new(routes(house, &fhir), limits::Limits::of_this_system());
-        listen::serve(listener, shared, stopped()).await;
+        if let Some(tls) = &tls {
+            tokio::spawn(tls::follow(Arc::clone(tls)));
+        }
+        let shared = listen::Shared::new(routes(house, &fhir), limits, tls);
+        let sending_over = async {
+            if let Some((plain, shared)) = over {
+                listen::serve(plain, shared, stopped()).await;
+            }
+        };
+        tokio::join!(listen::serve(listener, shared, stopped()), sending_over);
         delivery.stop().await;
         Ok::<(), String>(())
     })?;
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Serves `router`, which has no house, until Ctrl-C or SIGTERM, within the same limits; `ready` is told the address.
+pub fn serve_router(
+    router: axum::Router,
+    (listen, tls): (SocketAddr, Option<Arc<mach_tls::Server>>),
+    ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>,
+) -> Outcome {
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+    runtime.block_on(async {
+        let listener = bind(listen).await?;
+        ready(listener.local_addr().map_err(|e| e.to_string())?)?;
+        if let Some(tls) = &tls {
+            tokio::spawn(tls::follow(Arc::clone(tls)));
+        }
+        let shared = listen::Shared::new(router, limits::Limits::of_this_system(), tls);
+        listen::serve(listener, shared, stopped()).await;
+        Ok::<(), String>(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(listen).await.map_err(|e| {
+        format!("cannot listen on `{listen}`: {e}\nhint: another program uses it; try --listen 127.0.0.1:0")
+    })
 }
 
 pub(crate) async fn stopped() {

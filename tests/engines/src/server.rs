@@ -1,7 +1,7 @@
 //! A private PostgreSQL server.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -18,6 +18,7 @@ pub struct Server {
     keeper: Child,
     ready: Mutex<Receiver<()>>,
     databases: AtomicU32,
+    port: u16,
 }
 
 static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
@@ -43,6 +44,18 @@ impl Server {
     /// # Panics
     /// Where PostgreSQL is installed and does not start.
     pub fn start(durable: bool) -> Option<Self> {
+        Self::start_with(durable, None)
+    }
+
+    /// A server that is reached over TCP too, at `port` of 127.0.0.1, with these settings: lines of `postgresql.conf`.
+    ///
+    /// # Panics
+    /// Where PostgreSQL is installed and does not start.
+    pub fn start_on(port: u16, settings: &Path) -> Option<Self> {
+        Self::start_with(false, Some((port, settings)))
+    }
+
+    fn start_with(durable: bool, more: Option<(u16, &Path)>) -> Option<Self> {
         let Some(programs) = crate::programs() else {
             let said =
                 "NOT TESTED ON POSTGRESQL: it is not installed (apt-get install postgresql); SQLite is used instead";
@@ -62,6 +75,7 @@ impl Server {
         }
         command.args(["-c", include_str!("server.sh"), "server.sh"]).arg(&programs).arg(&keep).arg(&data);
         command.arg(if durable { "on" } else { "off" });
+        command.args(more.map(|(_, settings)| settings));
         let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (tell, ready) = channel();
         let said = BufReader::new(keeper.stdout.take().unwrap());
@@ -72,7 +86,14 @@ impl Server {
                 }
             }
         });
-        let server = Self { programs, data, keeper, ready: Mutex::new(ready), databases: AtomicU32::new(0) };
+        let server = Self {
+            programs,
+            data,
+            keeper,
+            ready: Mutex::new(ready),
+            databases: AtomicU32::new(0),
+            port: more.map_or(5432, |(port, _)| port),
+        };
         server.wait_until_ready();
         Some(server)
     }
@@ -92,13 +113,27 @@ impl Server {
     pub fn database(&self) -> String {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let made = Command::new(self.programs.join("createdb"))
-            .args(["-U", "mach", "-h"])
+            .args(["-U", "mach", "-p", &self.port.to_string(), "-h"])
             .arg(&self.data)
             .arg(&name)
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        format!("postgres://mach@/{name}?host={}", self.data.display())
+        format!("postgres://mach@/{name}?host={}&port={}", self.data.display(), self.port)
+    }
+
+    /// Runs statements as the server's owner.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub fn sql(&self, statements: &str) {
+        let done = Command::new(self.programs.join("psql"))
+            .args(["-U", "mach", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-p", &self.port.to_string(), "-h"])
+            .arg(&self.data)
+            .args(statements.split(';').flat_map(|s| ["-c", s]))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// Kills every process of the server at once (`kill -9`). It starts again by itself; `wait_until_ready` waits for it.

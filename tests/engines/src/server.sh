@@ -1,7 +1,7 @@
 # Runs a private PostgreSQL server until standard input ends, and starts it again whenever it dies.
-# Arguments: folder of the programs, folder kept between runs, folder of this server, fsync (on, off).
+# Arguments: folder of the programs, folder kept between runs, folder of this server, fsync (on, off), a file of more settings or nothing.
 set -eu
-bin=$1 keep=$2 data=$3 sync=$4
+bin=$1 keep=$2 data=$3 sync=$4 more=${5:-}
 cd /
 mkdir -p "$keep"
 if [ ! -e "$keep/template" ]; then
@@ -22,6 +22,7 @@ full_page_writes = $sync
 logging_collector = off
 log_min_messages = warning
 END
+if [ -n "$more" ]; then cat "$more" >>"$data/postgresql.conf"; fi
 # Ends with the test, however that ends: its end of the pipe closes.
 exec 3<&0
 (

@@ -89,6 +89,10 @@ pub const HTTP_HEAD_BYTES: usize = 64 << 10;
 pub const HTTP_HEADERS: usize = 100;
 /// Seconds within which a head must be there whole; also how long an idle connection is kept.
 pub const HTTP_HEAD_SECONDS: u64 = 30;
+/// Seconds within which a TLS handshake must be done.
+pub const TLS_HANDSHAKE_SECONDS: u64 = 10;
+/// Seconds between two looks whether the listener's certificate is another.
+pub const TLS_RELOAD_SECONDS: u64 = 2;
 /// Seconds that a body or an answer may stand still on its way, beside what `HTTP_BYTES_PER_SECOND` grants.
 pub const HTTP_STALL_SECONDS: u64 = 20;
 /// The slowest a client may send or take: a second of waiting is granted for each so many bytes moved.

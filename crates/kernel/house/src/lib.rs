@@ -28,6 +28,15 @@ struct Inner {
     demo: bool,
 }
 
+/// Who is at the other end of a request's connection; the listener lays it beside each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where the connection comes from: a proxy, where one stands in front.
+    pub address: std::net::IpAddr,
+    /// SHA-256 of the client certificate (DER) that the connection proved to hold, believed by `--tls-client-ca`.
+    pub certificate: Option<[u8; 32]>,
+}
+
 /// How the house answers, as configured.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {

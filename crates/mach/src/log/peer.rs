@@ -1,6 +1,8 @@
-//! Asking a witness: one request over plain HTTP/1.1. A witness behind TLS is reached through a proxy on this machine.
+//! Asking a witness: one request over HTTP/1.1, with TLS where its address says so.
 
-use std::io::{Read, Write};
+use mach_tls::rustls::pki_types::ServerName;
+use mach_tls::rustls::{ClientConnection, StreamOwned};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -18,34 +20,70 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Host with port, and path, of an `http://` address.
-pub fn parts(url: &str) -> Result<(String, String), String> {
-    let rest = url.strip_prefix("http://").ok_or_else(|| format!("`{url}` does not begin with http://"))?;
+/// The parts of an address.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// It begins with `https://`.
+    tls: bool,
+    /// Name, without its port.
+    name: String,
+    /// Name and port.
+    host: String,
+    /// Path, without the slash at its end.
+    path: String,
+}
+
+/// Takes an `http://` or `https://` address apart.
+pub fn parts(url: &str) -> Result<Parts, String> {
+    let secure = url.strip_prefix("https://");
+    let rest = secure.or_else(|| url.strip_prefix("http://"));
+    let rest = rest.ok_or_else(|| format!("`{url}` does not begin with https:// or http://"))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '@') {
         return Err(format!("`{url}` names no host"));
     }
-    let port = if host.rsplit(':').next().is_some_and(|p| p.parse::<u16>().is_ok()) { "" } else { ":80" };
+    let (name, port) = match host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) {
+        Some((name, port)) => (name, port),
+        None => (host, if secure.is_some() { "443" } else { "80" }),
+    };
     let path = path.trim_end_matches('/');
-    Ok((format!("{host}{port}"), if path.is_empty() { String::new() } else { format!("/{path}") }))
+    let path = if path.is_empty() { String::new() } else { format!("/{path}") };
+    let plain = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok(Parts { tls: secure.is_some(), name: plain, host: format!("{name}:{port}"), path })
 }
 
 /// Posts `body` to `url` and `path`.
 pub fn post(url: &str, path: &str, body: &str) -> Result<Answer, String> {
-    let (host, prefix) = parts(url)?;
+    let Parts { tls, name, host, path: prefix } = parts(url)?;
     let failed = |e: std::io::Error| format!("`{url}`: {e}");
     let address = host.to_socket_addrs().map_err(failed)?.next().ok_or_else(|| format!("`{url}` has no address"))?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
     stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_write_timeout(Some(PATIENCE))).map_err(failed)?;
     let head = format!(
         "POST {prefix}{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain; charset=utf-8\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).map_err(failed)?;
+    let asked = [head.as_bytes(), body.as_bytes()].concat();
+    let answer = if tls {
+        let name = ServerName::try_from(name).map_err(|_| format!("`{url}`: its name is none for TLS"))?;
+        let session = ClientConnection::new(mach_tls::machine()?, name).map_err(|e| format!("`{url}`: {e}"))?;
+        exchange(StreamOwned::new(session, stream), &asked)
+    } else {
+        exchange(stream, &asked)
+    };
+    parse(&answer.map_err(failed)?).ok_or_else(|| format!("`{url}` did not answer in HTTP"))
+}
+
+fn exchange(mut stream: impl Read + Write, asked: &[u8]) -> std::io::Result<Vec<u8>> {
+    stream.write_all(asked)?;
+    stream.flush()?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES).read_to_end(&mut answer).map_err(failed)?;
-    parse(&answer).ok_or_else(|| format!("`{url}` did not answer in HTTP"))
+    match stream.take(ANSWER_BYTES).read_to_end(&mut answer) {
+        // Some end a TLS connection without saying so; whether the answer is whole is seen by its length.
+        Err(e) if e.kind() != ErrorKind::UnexpectedEof || answer.is_empty() => Err(e),
+        _ => Ok(answer),
+    }
 }
 
 /// An answer that ends with its connection, or has a length.
@@ -108,13 +146,14 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let parts = |url: &str| super::parts(url).ok();
-        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
-        assert_eq!(parts("http://w.example"), pair("w.example:80", ""));
-        assert_eq!(parts("http://127.0.0.1:9/witness/"), pair("127.0.0.1:9", "/witness"));
-        assert_eq!(
-            (parts("https://w"), parts("http:///x"), parts("http://a b/"), parts("http://u@w/")),
-            (None, None, None, None)
-        );
+        let parts = |url: &str| super::parts(url).ok().map(|p| (p.tls, p.name, p.host, p.path));
+        let four = |tls, a: &str, b: &str, c: &str| Some((tls, a.to_owned(), b.to_owned(), c.to_owned()));
+        assert_eq!(parts("http://w.example"), four(false, "w.example", "w.example:80", ""));
+        assert_eq!(parts("http://127.0.0.1:9/witness/"), four(false, "127.0.0.1", "127.0.0.1:9", "/witness"));
+        assert_eq!(parts("https://w.example/a/b"), four(true, "w.example", "w.example:443", "/a/b"));
+        assert_eq!(parts("https://[::1]:9"), four(true, "::1", "[::1]:9", ""));
+        for none in ["ftp://w", "http:///x", "http://a b/", "http://u@w/"] {
+            assert_eq!(parts(none), None, "{none}");
+        }
     }
 }

@@ -17,7 +17,6 @@ use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// For whom to sign, and where.
@@ -32,6 +31,8 @@ pub struct Options {
     /// Name of this witness, taken when its key is made
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    tls: crate::serve::tls::Files,
 }
 
 /// What is signed last, a file for each log.
@@ -127,17 +128,12 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
         .route("/add-checkpoint", post(add_checkpoint))
         .layer(DefaultBodyLimit::max(limits::WITNESS_BYTES))
         .with_state(Arc::new(served));
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(options.listen)
-            .await
-            .map_err(|e| format!("cannot listen on `{}`: {e}", options.listen))?;
-        let address = listener.local_addr().map_err(|e| e.to_string())?;
-        println!("witness {public}listening on http://{address}");
-        std::io::stdout().flush().map_err(|e| e.to_string())?;
-        axum::serve(listener, routes).with_graceful_shutdown(crate::serve::stopped()).await.map_err(|e| e.to_string())
-    })?;
-    Ok(ExitCode::SUCCESS)
+    let tls = options.tls.load()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    crate::serve::serve_router(routes, (options.listen, tls), &mut |address| {
+        println!("witness {public}listening on {scheme}://{address}");
+        std::io::stdout().flush().map_err(|e| e.to_string())
+    })
 }
 
 async fn add_checkpoint(State(served): State<Arc<Served>>, body: Bytes) -> Response {

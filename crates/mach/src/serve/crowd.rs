@@ -67,6 +67,11 @@ impl Guest {
         Self { address, began: Instant::now(), stage: AtomicU8::new(0), since: AtomicU64::new(0), leave: Notify::new() }
     }
 
+    /// Where it comes from.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// How far it is.
     pub fn stage(&self) -> Stage {
         Stage::ALL[usize::from(self.stage.load(Ordering::SeqCst))]

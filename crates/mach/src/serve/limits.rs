@@ -19,6 +19,8 @@ pub struct Limits {
     pub headers: usize,
     /// How long a head may take, and how long an idle connection is kept.
     pub head: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
     /// How long a body or an answer may stand still.
     pub stall: Duration,
     /// The slowest a client may be.
@@ -39,6 +41,7 @@ impl Limits {
             head_bytes: limits::HTTP_HEAD_BYTES,
             headers: limits::HTTP_HEADERS,
             head: Duration::from_secs(limits::HTTP_HEAD_SECONDS),
+            handshake: Duration::from_secs(limits::TLS_HANDSHAKE_SECONDS),
             stall: Duration::from_secs(limits::HTTP_STALL_SECONDS),
             bytes_per_second: limits::HTTP_BYTES_PER_SECOND,
             bodies_bytes: limits::HTTP_BODIES_BYTES,

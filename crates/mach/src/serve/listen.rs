@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use mach_house::Peer;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// How long the listener rests where the system has no socket left to give.
@@ -31,19 +33,23 @@ const REST: Duration = Duration::from_millis(50);
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
+/// A browser that came by TLS once comes by TLS only, for a year.
+const A_YEAR: &str = "max-age=31536000";
+
 /// What all connections share.
 pub struct Shared {
     router: Router,
     limits: Limits,
     room: Arc<Room>,
     crowd: Arc<Crowd>,
+    tls: Option<Arc<mach_tls::Server>>,
 }
 
 impl Shared {
-    /// Serves `router` within `limits`.
-    pub fn new(router: Router, limits: Limits) -> Arc<Self> {
+    /// Serves `router` within `limits`, over TLS where there is some.
+    pub fn new(router: Router, limits: Limits, tls: Option<Arc<mach_tls::Server>>) -> Arc<Self> {
         let crowd = Crowd::new(limits.connections, limits.per_address);
-        Arc::new(Self { router, limits, room: Room::new(limits.bodies_bytes), crowd })
+        Arc::new(Self { router, limits, room: Room::new(limits.bodies_bytes), crowd, tls })
     }
 
     #[cfg(test)]
@@ -99,15 +105,39 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn attend(stream: TcpStream, seat: Seat, shared: Arc<Shared>, mut ending: watch::Receiver<bool>) {
+async fn attend(stream: TcpStream, seat: Seat, shared: Arc<Shared>, ending: watch::Receiver<bool>) {
     // Small answers go out at once. Where the system cannot, they go out a little later.
     let _ = stream.set_nodelay(true);
     let guest = Arc::clone(&seat.guest);
+    let mut peer = Peer { address: guest.address(), certificate: None };
     let io = Watched { stream, patience: Patience::new(&shared.limits), seat };
+    let Some(tls) = shared.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config())) else {
+        return converse(io, (guest, peer), shared, ending).await;
+    };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(shared.limits.handshake, tls.accept(io)) => shaken,
+        () = guest.told_to_leave() => return,
+    };
+    // A handshake that fails, or does not come, ends the connection; there is nobody left to tell.
+    let Ok(Ok(io)) = shaken else { return };
+    let shown = io.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    peer.certificate = shown.map(|certificate| mach_tls::fingerprint(certificate));
+    converse(io, (guest, peer), shared, ending).await;
+}
+
+/// Answers what one connection asks, until it ends or has to go.
+async fn converse(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (guest, peer): (Arc<Guest>, Peer),
+    shared: Arc<Shared>,
+    mut ending: watch::Receiver<bool>,
+) {
     let limits = shared.limits;
     let to_answer = Arc::clone(&guest);
-    let service =
-        hyper::service::service_fn(move |request| answer(request, Arc::clone(&to_answer), Arc::clone(&shared)));
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        answer(request, Arc::clone(&to_answer), Arc::clone(&shared))
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
@@ -133,23 +163,30 @@ async fn attend(stream: TcpStream, seat: Seat, shared: Arc<Shared>, mut ending: 
 }
 
 async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     guest: Arc<Guest>,
     shared: Arc<Shared>,
 ) -> Result<Response<Leaving>, Infallible> {
     guest.set(if request.body().is_end_stream() { Stage::Working } else { Stage::Receiving });
     let fhir = request.uri().path().starts_with("/fhir");
     let share = Share::of(&shared.room);
+    if shared.tls.is_some() {
+        // Links in answers are made from it, whatever the client said.
+        request.headers_mut().insert("x-forwarded-proto", HeaderValue::from_static("https"));
+    }
     let request =
         request.map(|body| Body::new(Arriving::new(body, &shared.limits, Arc::clone(&share), Arc::clone(&guest))));
     let answered = match shared.router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     };
-    let answered = match share.fault() {
+    let mut answered = match share.fault() {
         Some(fault) => refused(fault, fhir),
         None => answered,
     };
+    if shared.tls.is_some() {
+        answered.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(A_YEAR));
+    }
     let upgraded = answered.status() == StatusCode::SWITCHING_PROTOCOLS;
     guest.set(if upgraded { Stage::Upgraded } else { Stage::Sending });
     Ok(answered.map(|body| Leaving::new(body, guest)))

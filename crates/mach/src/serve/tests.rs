@@ -26,6 +26,7 @@ fn small() -> Limits {
         head_bytes: 8_192,
         headers: 20,
         head: Duration::from_millis(400),
+        handshake: Duration::from_millis(400),
         stall: Duration::from_millis(400),
         bytes_per_second: 1_000_000,
         bodies_bytes: 150_000,
@@ -64,7 +65,7 @@ impl Place {
             .layer(DefaultBodyLimit::max(TAKEN));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let shared = Shared::new(router, limits);
+        let shared = Shared::new(router, limits, None);
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), async move {
             let _ = stopped.await;

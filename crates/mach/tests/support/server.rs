@@ -17,6 +17,8 @@ pub struct Serving {
     pub child: Child,
     pub at: SocketAddr,
     pub log: Arc<Mutex<String>>,
+    /// What it said before it listened.
+    pub before: Vec<String>,
 }
 
 /// Where the store is: `--data FOLDER`, or `--store URL` beside a folder.
@@ -49,7 +51,8 @@ impl Serving {
         Self::started(command)
     }
 
-    fn started(mut command: Command) -> Self {
+    /// The same by a command of one's own.
+    pub fn started(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (kept, errors) = (Arc::clone(&log), BufReader::new(child.stderr.take().unwrap()));
@@ -59,16 +62,19 @@ impl Serving {
             }
         });
         let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("listening on http://") {
+        let (mut line, mut before) = (String::new(), Vec::new());
+        while !line.contains("listening on http") {
+            if !line.is_empty() {
+                before.push(line.trim().to_owned());
+            }
             line.clear();
             let read = said.read_line(&mut line).unwrap();
             assert!(read > 0, "it did not start: {}", log.lock().unwrap());
         }
-        let at = line.trim().rsplit("http://").next().unwrap().parse().unwrap();
+        let at = line.trim().rsplit("://").next().unwrap().parse().unwrap();
         // Somebody must take what it goes on to say.
         std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
-        Self { child, at, log }
+        Self { child, at, log, before }
     }
 
     /// `kill -9`.

@@ -8,17 +8,11 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use mach_base::limits;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
-
-/// Where Debian and its relatives keep the authorities a machine trusts; `SSL_CERT_FILE` names another file.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// A request to a receiver.
 #[derive(Clone)]
@@ -73,7 +67,7 @@ async fn sent(call: Call) -> Result<(), String> {
     }
     let name =
         ServerName::try_from(endpoint.host.clone()).map_err(|_| "the receiver's name is none for TLS".to_owned())?;
-    let connector = TlsConnector::from(trust()?);
+    let connector = TlsConnector::from(mach_tls::machine()?);
     let stream = connector.connect(name, stream).await.map_err(|e| format!("TLS with the receiver failed: {e}"))?;
     exchange(stream, &call).await
 }
@@ -112,26 +106,4 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
         300..=399 => Err(format!("the receiver answered {status}: redirects are not followed")),
         _ => Err(format!("the receiver answered {status}")),
     }
-}
-
-/// The authorities this machine trusts, read once.
-fn trust() -> Result<Arc<ClientConfig>, String> {
-    static TRUST: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
-    TRUST.get_or_init(read_trust).clone()
-}
-
-fn read_trust() -> Result<Arc<ClientConfig>, String> {
-    let file = std::env::var("SSL_CERT_FILE").unwrap_or_else(|_| AUTHORITIES.to_owned());
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(&file).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
-    roots.add_parsable_certificates(certificates.filter_map(Result::ok));
-    if roots.is_empty() {
-        return Err(format!("`{file}` names no authority to trust; install ca-certificates"));
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }

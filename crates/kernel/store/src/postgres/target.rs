@@ -1,6 +1,7 @@
 //! Where a PostgreSQL database is: `postgres://user:password@host:port/database`.
 
 use crate::{Error, Result};
+use mach_tls::Check;
 use std::path::PathBuf;
 
 /// Where to connect to.
@@ -11,14 +12,27 @@ pub(crate) struct Target {
     pub(super) user: String,
     pub(super) password: Option<String>,
     pub(super) database: String,
+    /// TLS; none on this machine, unless it was asked for.
+    pub(super) tls: Option<Tls>,
 }
 
-/// A host on this machine.
+/// How a connection is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tls {
+    /// How far the server's certificate is looked at.
+    pub(super) check: Check,
+    /// Authorities; this machine's where none is given.
+    pub(super) root: Option<PathBuf>,
+    /// Certificate and key that we show.
+    pub(super) own: Option<(PathBuf, PathBuf)>,
+}
+
+/// A host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Host {
     /// The folder of a Unix socket.
     Folder(PathBuf),
-    /// A loopback name or address.
+    /// A name or address.
     Name(String),
 }
 
@@ -26,12 +40,13 @@ pub(super) enum Host {
 const SOCKETS: &str = "/var/run/postgresql";
 
 impl Target {
-    /// Reads a URL. The host may be empty (the usual socket folder), a loopback name, or a folder (`?host=/folder`, or
-    /// percent-encoded in its place).
+    /// Reads a URL. The host may be empty (the usual socket folder), a name, or a folder (`?host=/folder`, or
+    /// percent-encoded in its place). `sslmode`, `sslrootcert`, `sslcert` and `sslkey` are libpq's, but for what they are
+    /// where they are not given: another machine is reached by `verify-full` only, this one without TLS.
     ///
     /// # Errors
-    /// `Error::Address` where it is no such URL, names another machine (this version does not speak TLS to the server: the
-    /// passwords and records would travel in clear), or has an unknown option.
+    /// `Error::Address` where it is no such URL, would send passwords and records to another machine in clear, or has an
+    /// unknown option.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let refuse = |why: &str| Error::Address(why.to_owned());
         let rest = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.strip_prefix(scheme));
@@ -44,17 +59,30 @@ impl Target {
             None => (decoded(account)?, None),
         };
         let (mut host, mut port) = split_port(place)?;
+        let (mut mode, mut root, mut cert, mut key) = (None, None, None, None);
         for option in options.split('&').filter(|o| !o.is_empty()) {
             match option.split_once('=') {
                 Some(("host", value)) => host = decoded(value)?,
                 Some(("port", value)) => port = value.parse().map_err(|_| refuse("the port is no number"))?,
-                Some(("sslmode", "disable" | "prefer" | "allow")) => {}
+                Some(("sslmode", value)) => mode = Some(decoded(value)?),
+                Some(("sslrootcert", value)) => {
+                    root = Some(decoded(value)?).filter(|v| v != "system").map(PathBuf::from)
+                }
+                Some(("sslcert", value)) => cert = Some(PathBuf::from(decoded(value)?)),
+                Some(("sslkey", value)) => key = Some(PathBuf::from(decoded(value)?)),
                 _ => return Err(Error::Address(format!("the option `{option}` is not known"))),
             }
         }
         let user = if user.is_empty() { std::env::var("USER").unwrap_or_else(|_| "postgres".to_owned()) } else { user };
         let database = if database.is_empty() { user.clone() } else { decoded(database)? };
-        Ok(Self { host: local(host)?, port, user, password, database })
+        let own = match (cert, key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some((cert, key)),
+            _ => return Err(refuse("`sslcert` and `sslkey` belong together")),
+        };
+        let host = place_of(host);
+        let tls = check(mode.as_deref(), root.is_some(), &host)?.map(|check| Tls { check, root, own });
+        Ok(Self { host, port, user, password, database, tls })
     }
 
     /// As messages name it: without the password.
@@ -81,21 +109,38 @@ fn split_port(place: &str) -> Result<(String, u16)> {
     Ok((decoded(host.trim_start_matches('[').trim_end_matches(']'))?, port))
 }
 
-fn local(host: String) -> Result<Host> {
-    if host.is_empty() {
-        return Ok(Host::Folder(SOCKETS.into()));
+fn place_of(host: String) -> Host {
+    match host.as_str() {
+        "" => Host::Folder(SOCKETS.into()),
+        folder if folder.starts_with('/') => Host::Folder(folder.into()),
+        _ => Host::Name(host),
     }
-    if host.starts_with('/') {
-        return Ok(Host::Folder(host.into()));
+}
+
+/// What `sslmode` asks for; `rooted`: authorities are named.
+fn check(mode: Option<&str>, rooted: bool, host: &Host) -> Result<Option<Check>> {
+    let here = match host {
+        Host::Folder(_) => true,
+        Host::Name(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    };
+    let asked = match mode {
+        None if here => None,
+        None | Some("verify-full") => Some(Check::Name),
+        Some("verify-ca") => Some(Check::Authority),
+        Some("require") => Some(if rooted { Check::Authority } else { Check::Nothing }),
+        Some("disable" | "prefer" | "allow") => None,
+        Some(other) => return Err(Error::Address(format!("sslmode `{other}` is not known"))),
+    };
+    match (asked, host) {
+        (Some(_), Host::Folder(_)) => {
+            Err(Error::Address("a Unix socket has no TLS: nothing leaves this machine; leave `sslmode` out".to_owned()))
+        }
+        (None, Host::Name(name)) if !here => Err(Error::Address(format!(
+            "`{name}` is another machine: passwords and records would travel in clear; leave `sslmode` out, or write \
+             verify-full"
+        ))),
+        _ => Ok(asked),
     }
-    let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if !loopback {
-        return Err(Error::Address(format!(
-            "`{host}` is another machine, and this version does not speak TLS to the database; use a server on this \
-             machine, or a tunnel that ends on it"
-        )));
-    }
-    Ok(Host::Name(host))
 }
 
 fn decoded(text: &str) -> Result<String> {
@@ -118,6 +163,7 @@ fn decoded(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::Target;
+    use mach_tls::Check;
 
     #[test]
     fn urls_are_read() {
@@ -138,13 +184,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_this_machine_is_refused() {
+    fn another_machine_is_reached_by_tls_only() {
+        let check = |url: &str| Target::parse(url).unwrap().tls.map(|tls| tls.check);
+        for (url, asked) in [
+            ("postgres://m@localhost/a", None),
+            ("postgres://m@localhost/a?sslmode=prefer", None),
+            ("postgres://m@localhost/a?sslmode=require", Some(Check::Nothing)),
+            ("postgres://m@db.example/a", Some(Check::Name)),
+            ("postgres://m@db.example/a?sslmode=verify-full", Some(Check::Name)),
+            ("postgres://m@db.example/a?sslmode=verify-ca", Some(Check::Authority)),
+            ("postgres://m@db.example/a?sslmode=require", Some(Check::Nothing)),
+            ("postgres://m@db.example/a?sslmode=require&sslrootcert=/r.pem", Some(Check::Authority)),
+            ("postgres://m@10.0.0.7/a?sslrootcert=system", Some(Check::Name)),
+        ] {
+            assert_eq!(check(url), asked, "{url}");
+        }
+        let tls = Target::parse("postgres://m@h/a?sslrootcert=%2Fr&sslcert=/c&sslkey=/k").unwrap().tls.unwrap();
+        assert_eq!((tls.root, tls.own), (Some("/r".into()), Some(("/c".into(), "/k".into()))));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
         for (url, why) in [
             ("mysql://a", "must begin"),
-            ("postgres://m@db.example/a", "does not speak TLS"),
-            ("postgres://m@10.0.0.7/a", "does not speak TLS"),
+            ("postgres://m@db.example/a?sslmode=disable", "in clear"),
+            ("postgres://m@10.0.0.7/a?sslmode=prefer", "in clear"),
+            ("postgres://m@db.example/a?sslmode=perhaps", "not known"),
+            ("postgres://m@/a?sslmode=require", "a Unix socket has no TLS"),
+            ("postgres://m@db.example/a?sslcert=/c", "belong together"),
+            ("postgres://m@db.example/a?ssl=1", "`ssl=1`"),
             ("postgres://m@localhost:x/a", "port"),
-            ("postgres://m@localhost/a?sslmode=require", "sslmode=require"),
             ("postgres://m%4@localhost/a", "hexadecimal"),
         ] {
             let said = Target::parse(url).unwrap_err().to_string();

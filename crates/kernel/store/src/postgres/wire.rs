@@ -4,16 +4,23 @@
 //! which the ready-made blocking client does not offer, and a row is handed on as it lies in the read buffer.
 //! Source: PostgreSQL 15 manual, chapter 55 "Frontend/Backend Protocol".
 
-use super::target::{Host, Target};
+use super::target::{Host, Target, Tls};
 use crate::{Error, Result};
+use mach_tls::rustls::pki_types::ServerName;
+use mach_tls::rustls::{ClientConnection, StreamOwned};
 use postgres_protocol::authentication::{md5_hash, sasl};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// Protocol 3.0.
 const PROTOCOL: i32 = 196_608;
+/// What asks for TLS, in place of a protocol's number.
+const SSL_REQUEST: i32 = 80_877_103;
+/// How long the server may take to shake hands.
+const HANDSHAKE: Duration = Duration::from_secs(20);
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
 /// Bytes one message may have: a pack with everything around it has less.
@@ -44,16 +51,25 @@ impl From<Failure> for Error {
 enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Socket {
-    fn open(host: &Host, port: u16) -> std::io::Result<Self> {
-        match host {
-            Host::Folder(folder) => UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).map(Self::Unix),
+    fn open(target: &Target) -> Result<Self> {
+        let unreached = |e: std::io::Error| Error::Lost(format!("{} cannot be reached: {e}", target.shown()));
+        match &target.host {
+            Host::Folder(folder) => {
+                let path = folder.join(format!(".s.PGSQL.{}", target.port));
+                UnixStream::connect(path).map(Self::Unix).map_err(unreached)
+            }
             Host::Name(name) => {
-                let stream = TcpStream::connect((name.as_str(), port))?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
+                let stream = TcpStream::connect((name.as_str(), target.port)).map_err(unreached)?;
+                stream.set_nodelay(true).map_err(unreached)?;
+                match &target.tls {
+                    None => Ok(Self::Tcp(stream)),
+                    Some(tls) => encrypted(stream, name, tls)
+                        .map_err(|e| Error::Lost(format!("TLS with {} failed: {e}", target.shown()))),
+                }
             }
         }
     }
@@ -62,6 +78,7 @@ impl Socket {
         match self {
             Self::Unix(s) => s.read(into),
             Self::Tcp(s) => s.read(into),
+            Self::Tls(s) => s.read(into),
         }
     }
 
@@ -69,8 +86,32 @@ impl Socket {
         match self {
             Self::Unix(s) => s.write_all(bytes),
             Self::Tcp(s) => s.write_all(bytes),
+            Self::Tls(s) => s.write_all(bytes).and_then(|()| s.flush()),
         }
     }
+}
+
+/// Asks the server for TLS and shakes hands. Nothing of ours was said before.
+fn encrypted(mut stream: TcpStream, name: &str, tls: &Tls) -> std::result::Result<Socket, String> {
+    let own = tls.own.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
+    let config = mach_tls::to_database(tls.check, tls.root.as_deref(), own)?;
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name for TLS"))?;
+    stream.set_read_timeout(Some(HANDSHAKE)).map_err(|e| e.to_string())?;
+    let mut asked = 8_i32.to_be_bytes().to_vec();
+    asked.extend(SSL_REQUEST.to_be_bytes());
+    stream.write_all(&asked).map_err(|e| e.to_string())?;
+    let mut answer = [0];
+    // One byte and no more: whatever somebody on the way appends is not taken for the server's words.
+    stream.read_exact(&mut answer).map_err(|e| e.to_string())?;
+    if answer != *b"S" {
+        return Err("the server does not speak it (`ssl = on` in postgresql.conf)".to_owned());
+    }
+    let mut session = ClientConnection::new(config, name).map_err(|e| e.to_string())?;
+    while session.is_handshaking() {
+        session.complete_io(&mut stream).map_err(|e| e.to_string())?;
+    }
+    stream.set_read_timeout(None).map_err(|e| e.to_string())?;
+    Ok(Socket::Tls(Box::new(StreamOwned::new(session, stream))))
 }
 
 /// A connection: bytes going out are gathered, messages coming in are read one by one.
@@ -86,8 +127,7 @@ pub(super) struct Wire {
 impl Wire {
     /// Connects and signs in; ready for statements afterwards. `settings` are session settings.
     pub(super) fn connect(target: &Target, settings: &[(&str, &str)]) -> Result<Self> {
-        let socket = Socket::open(&target.host, target.port)
-            .map_err(|e| Error::Lost(format!("{} cannot be reached: {e}", target.shown())))?;
+        let socket = Socket::open(target)?;
         let mut wire = Self { socket, out: Vec::new(), input: vec![0; READ_BYTES], at: 0, end: 0 };
         wire.frame(None, |out| {
             out.extend(PROTOCOL.to_be_bytes());
