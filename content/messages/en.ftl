@@ -719,3 +719,27 @@ error-prove-do = The session is locked, or this needs the password once more. Op
 lock-ended = The session has ended. Sign in in another window and come back: what is here stays.
 lock-elsewhere = Sign in in another window
 locked = The screen is locked
+
+# Access
+role-head = Head of facility
+role-citizen = Citizen
+role-visitor = Reader by permission
+nav-policy = Access policy
+policy-lead = Who may do what, with whose record. What no row permits is denied.
+policy-try = Try it: who may?
+policy-all = All
+policy-rule = Row
+policy-relation = Relation to the person
+policy-act = Act
+policy-class = Kind of data
+policy-sensitivity = Sensitivity
+policy-purpose = Purpose
+policy-why = Ground
+policy-nobody = nobody's record
+policy-ordinary = ordinary
+policy-ask = Ask
+policy-yes = Permitted
+policy-no = Denied: no row permits it.
+policy-rules = Rows of the policy
+policy-none = There is no such row.
+policy-sensitive = What makes a fact sensitive stands in content/access/sensitive.csv; a label of meta.security does too.

@@ -719,3 +719,27 @@ error-prove-do = Phiên đang khóa hoặc việc này cần mật khẩu thêm 
 lock-ended = Phiên đã hết. Hãy đăng nhập ở cửa sổ khác, rồi quay lại: nội dung ở đây vẫn còn.
 lock-elsewhere = Đăng nhập ở cửa sổ khác
 locked = Màn hình đã khóa
+
+# Quyền truy cập
+role-head = Người đứng đầu đơn vị
+role-citizen = Người dân
+role-visitor = Người khai thác hồ sơ
+nav-policy = Quyền truy cập
+policy-lead = Ai được làm gì, với hồ sơ của ai. Điều không có dòng nào cho phép thì không được làm.
+policy-try = Thử hỏi: ai được làm?
+policy-all = Tất cả
+policy-rule = Dòng
+policy-relation = Quan hệ với người bệnh
+policy-act = Việc
+policy-class = Loại dữ liệu
+policy-sensitivity = Nhạy cảm
+policy-purpose = Mục đích
+policy-why = Căn cứ
+policy-nobody = không liên quan hồ sơ của ai
+policy-ordinary = thông thường
+policy-ask = Hỏi
+policy-yes = Được phép
+policy-no = Không được phép: không có dòng nào cho phép.
+policy-rules = Các dòng của chính sách
+policy-none = Không có dòng nào như vậy.
+policy-sensitive = Điều gì làm một dữ liệu thành nhạy cảm: nội dung tệp content/access/sensitive.csv; nhãn meta.security cũng vậy.

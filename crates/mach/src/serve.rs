@@ -182,6 +182,7 @@ fn routes(house: House, fhir: &mach_fhir_api::Interface) -> axum::Router {
         .merge(fhir.router())
         .merge(mach_record::router())
         .merge(mach_account::router())
+        .merge(mach_access_pages::router())
         .merge(crate::log::routes::router())
         .with_state(house)
         .layer(axum::middleware::from_fn(only_reading));
@@ -196,6 +197,8 @@ pub fn load_content() {
     mach_claims::check::Codes::shared();
     mach_cube::Definitions::shared();
     mach_record::load();
+    mach_access::policy::Policy::shared();
+    mach_access::sensitive::Sensitive::shared();
     mach_fhir_api::subscription::topic::all();
 }
 

@@ -81,6 +81,7 @@ const TABLE = {
   "POST /admin/accounts/{id}": ["/admin/accounts/1", ...PAGE(403, 403, 403, 303)],
   "POST /admin/accounts/{id}/recovery": ["/admin/accounts/1/recovery", ...PAGE(403, 403, 403, 303)],
   "POST /admin/recoveries/{id}": ["/admin/recoveries/1", ...PAGE(403, 403, 403, 303)],
+  "GET /admin/access": ["/admin/access", ...PAGE(403, 403, 403, 303)],
 
   // Last: they end what the lines above need.
   "POST /lock": ["/lock", "in", 303],

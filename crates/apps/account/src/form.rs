@@ -124,7 +124,7 @@ pub(crate) fn own(on: &mut dyn Query, decision: &Decision) -> Stored<accounts::A
 
 /// Roles of people, those that `by` may give.
 pub(crate) fn roles(by: &Session) -> Vec<Role> {
-    let all = [Role::Leader, Role::Operator, Role::Clinician, Role::Administrator];
+    let all = [Role::Leader, Role::Head, Role::Operator, Role::Clinician, Role::Administrator];
     all.into_iter().filter(|r| by.actor.facility.is_none() || *r != Role::Leader).collect()
 }
 

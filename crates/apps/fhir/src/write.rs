@@ -341,6 +341,10 @@ impl<'t, 'x> Deciding<'t, 'x> {
             (Target::Query(_), None, None) => new_id()?,
         };
         let live = now.as_ref().filter(|n| !n.deleted);
+        // Who is shown only a part may not choose ids: one that is taken by what is hidden would tell.
+        if now.is_none() && matches!(self.scope, Scope::Part(part) if part.hides()) {
+            return Err(Refusal::not_found(kind.name(), &id));
+        }
         check_version(now.as_ref(), if_match)?;
         if if_none_match && live.is_some() {
             return Err(Refusal::precondition(format!("`{}/{id}` exists", kind.name())));
@@ -358,6 +362,9 @@ impl<'t, 'x> Deciding<'t, 'x> {
     /// A facility changes what is its own; what the province keeps, it reads.
     fn may_change(&self, now: Option<&Resource>) -> Result<(), Refusal> {
         match (self.scope.facility(), now) {
+            (Some(own), Some(Resource { facility: Some(of), kind, id, .. })) if own != *of => {
+                Err(Refusal::not_found(kind.name(), id))
+            }
             (Some(_), Some(Resource { facility: None, kind, id, .. })) => {
                 let text = format!("`{}/{id}` is kept by the province; a facility may read it", kind.name());
                 Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", text))

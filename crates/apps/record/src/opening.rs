@@ -1,9 +1,9 @@
 //! Who may open whose record, decided and audited in one place for every page of it.
 
 use crate::error::Result;
-use mach_access::{Act, Scope};
+use mach_access::Act;
 use mach_house::{House, Session};
-use mach_store::{Reader, people as rows};
+use mach_store::{Reader, resources};
 use mach_ui::http::Problem;
 
 /// What became of a wish to see something of a person's record.
@@ -67,11 +67,7 @@ fn visible(reader: &mut Reader, person: i64) -> Result<Option<i64>> {
         Err(mach_people::Error::Unknown(_)) => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    let known = match reader.scope() {
-        Scope::All => true,
-        Scope::Facility(facility) => rows::knows(reader, facility, root)?,
-    };
-    Ok(known.then_some(root))
+    Ok(resources::may_open(reader, root)?.then_some(root))
 }
 
 #[cfg(test)]

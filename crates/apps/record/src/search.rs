@@ -11,6 +11,7 @@ use mach_house::{House, Session, facility_name};
 use mach_people::{Page as Part, PersonRow};
 use mach_store::claims::State as ClaimState;
 use mach_store::claims_list::{self, ClaimRow};
+use mach_store::resources;
 use mach_store::sql::Query as Rows;
 use mach_ui::components::{Card, Cell, Column, Empty, Field, FieldKind, Filters, Icon, PageHead, Pager, Row, Table};
 use mach_ui::http::Problem;
@@ -70,7 +71,13 @@ pub(crate) async fn page(
 fn find(on: &mut dyn Rows, text: &str, scope: Option<i64>, after: Option<String>) -> Result<Answer, Error> {
     let continued = after.is_some();
     let found = mach_people::search(on, text, scope, &Part { after, limit: PAGE })?;
-    let lines = found.hits.into_iter().map(|hit| line(on, hit.person)).collect::<Result<_, _>>()?;
+    let mut lines = Vec::with_capacity(found.hits.len());
+    for hit in found.hits {
+        // Somebody of public interest is found by those only who may open their record.
+        if resources::may_open(on, hit.person.id)? {
+            lines.push(line(on, hit.person)?);
+        }
+    }
     Ok(Answer { lines, next: found.next, continued, short: found.short })
 }
 
@@ -84,7 +91,7 @@ fn recent(on: &mut dyn Rows, scope: Option<i64>) -> Result<Answer, Error> {
     let claims = claims_list::page(on, scope, Some(ClaimState::Accepted), None, RECENT_CLAIMS)?;
     let mut people: Vec<i64> = Vec::new();
     for person in claims.iter().filter_map(|c| c.person) {
-        if !people.contains(&person) && people.len() < RECENT {
+        if !people.contains(&person) && people.len() < RECENT && resources::may_open(on, person)? {
             people.push(person);
         }
     }

@@ -1,10 +1,18 @@
 //! Who may do what, decided once per request and carried as a value down to the query.
 //!
-//! A [`Decision`] has no other constructor than [`decide`]; the store gives rows only to a `Decision`. The full policy
-//! (relations, sensitivity, consent, break-glass) takes this place without changing those who carry the value.
+//! A [`Decision`] has no other constructor than [`decide`]; the store gives rows only to a `Decision`. What is permitted is
+//! data: [`policy`] reads it from `content/access/policy.csv`, [`sensitive`] what makes a fact sensitive. Sketch: a decision
+//! is two look-ups in tables of a few KB.
 
+pub mod policy;
+mod scope;
 pub mod secret;
+pub mod sensitive;
 pub mod totp;
+
+pub use scope::{Part, Reach, Scope};
+
+use policy::{Policy, Purpose, Relation};
 
 /// What an account is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,9 +33,33 @@ pub enum Role {
     SystemWriter,
     /// The command line of the machine the data lies on.
     Console,
+    /// Answers for one facility: reviews emergencies, approves what its access desk was asked.
+    Head,
+    /// A person, for their own record and those entrusted to them.
+    Citizen,
+    /// Who looks by a permission of the access desk.
+    Visitor,
+    /// Another system by token, collecting the audit trail.
+    SystemAuditor,
 }
 
 impl Role {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Leader,
+        Self::Operator,
+        Self::Clinician,
+        Self::Administrator,
+        Self::Sender,
+        Self::SystemReader,
+        Self::SystemWriter,
+        Self::Console,
+        Self::Head,
+        Self::Citizen,
+        Self::Visitor,
+        Self::SystemAuditor,
+    ];
+
     /// As stored.
     pub fn code(self) -> &'static str {
         match self {
@@ -39,28 +71,35 @@ impl Role {
             Self::SystemReader => "system-reader",
             Self::SystemWriter => "system-writer",
             Self::Console => "console",
+            Self::Head => "head",
+            Self::Citizen => "citizen",
+            Self::Visitor => "visitor",
+            Self::SystemAuditor => "system-auditor",
         }
     }
 
     /// From its stored form.
     pub fn parse(code: &str) -> Option<Self> {
-        [
-            Self::Leader,
-            Self::Operator,
-            Self::Clinician,
-            Self::Administrator,
-            Self::Sender,
-            Self::SystemReader,
-            Self::SystemWriter,
-            Self::Console,
-        ]
-        .into_iter()
-        .find(|r| r.code() == code)
+        Self::ALL.into_iter().find(|r| r.code() == code)
     }
 
     /// Whether accounts of this role belong to one facility.
     pub fn has_facility(self) -> bool {
-        matches!(self, Self::Operator | Self::Clinician | Self::Sender)
+        matches!(self, Self::Operator | Self::Clinician | Self::Sender | Self::Head)
+    }
+
+    /// Whether it may belong to a facility, and speaks for the province where it does not.
+    pub fn may_have_facility(self) -> bool {
+        matches!(self, Self::SystemReader | Self::SystemWriter | Self::SystemAuditor | Self::Administrator)
+    }
+
+    /// What joins it to everybody whose facts it may meet; none where each record must be opened to it by itself.
+    fn standing(self, facility: Option<i64>) -> Option<Relation> {
+        match self {
+            Self::Citizen | Self::Visitor => None,
+            _ if facility.is_some() => Some(Relation::OwnFacility),
+            _ => Some(Relation::Department),
+        }
     }
 }
 
@@ -75,12 +114,14 @@ pub struct Actor {
     pub role: Role,
     /// The facility's number in the store, for roles that have one.
     pub facility: Option<i64>,
+    /// What reaches beyond that.
+    pub reach: Reach,
 }
 
 impl Actor {
     /// The console: whoever can run the program on the data folder.
     pub fn console() -> Self {
-        Self { account: 0, name: "console".to_owned(), role: Role::Console, facility: None }
+        Self { account: 0, name: "console".to_owned(), role: Role::Console, facility: None, reach: Reach::default() }
     }
 }
 
@@ -107,11 +148,23 @@ pub enum Act {
     ReadFhir,
     /// Writing resources by the FHIR interface.
     WriteFhir,
+    /// Reading the audit trail.
+    ReadAudit,
+    /// Opening a record in an emergency.
+    BreakGlass,
+    /// Reviewing emergencies, approving what the access desk was asked.
+    ReviewAccess,
+    /// Writing down what the access desk is asked.
+    RegisterAccess,
+    /// Reading one's own record, or one that was entrusted.
+    ReadOwn,
+    /// Looking by a permission of the access desk.
+    ViewDesk,
 }
 
 impl Act {
     /// Every act, in the order of the policy table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::ReadFigures,
         Self::ReadClaims,
         Self::SendClaims,
@@ -122,7 +175,18 @@ impl Act {
         Self::UseAccount,
         Self::ReadFhir,
         Self::WriteFhir,
+        Self::ReadAudit,
+        Self::BreakGlass,
+        Self::ReviewAccess,
+        Self::RegisterAccess,
+        Self::ReadOwn,
+        Self::ViewDesk,
     ];
+
+    /// From its name.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.code() == code)
+    }
 
     /// As audited.
     pub fn code(self) -> &'static str {
@@ -137,25 +201,12 @@ impl Act {
             Self::UseAccount => "use-account",
             Self::ReadFhir => "read-fhir",
             Self::WriteFhir => "write-fhir",
-        }
-    }
-}
-
-/// Whose rows a decision opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The whole province.
-    All,
-    /// One facility, by its number in the store.
-    Facility(i64),
-}
-
-impl Scope {
-    /// The one facility, where there is one.
-    pub fn facility(self) -> Option<i64> {
-        match self {
-            Self::All => None,
-            Self::Facility(id) => Some(id),
+            Self::ReadAudit => "read-audit",
+            Self::BreakGlass => "break-glass",
+            Self::ReviewAccess => "review-access",
+            Self::RegisterAccess => "register-access",
+            Self::ReadOwn => "read-own",
+            Self::ViewDesk => "view-desk",
         }
     }
 }
@@ -181,6 +232,10 @@ impl Decision {
     pub fn scope(&self) -> Scope {
         self.scope
     }
+    /// What for, by the policy.
+    pub fn purpose(&self) -> Purpose {
+        Policy::shared().purpose(self.actor.role, self.act)
+    }
 }
 
 /// A refused request. Says nothing of what lies behind.
@@ -188,29 +243,28 @@ impl Decision {
 #[error("access denied")]
 pub struct Denied;
 
-/// Decides whether `actor` may do `act`, and on whose rows: the one policy table.
+/// Decides whether `actor` may do `act`, and on whose rows: what the policy permits, and nothing else.
 pub fn decide(actor: &Actor, act: Act) -> Result<Decision, Denied> {
-    use Act::*;
-    use Role::*;
-    let granted = match actor.role {
-        Console => true,
-        Leader => !matches!(act, SendClaims | Administer | WriteFhir),
-        Operator => matches!(act, ReadFigures | ReadClaims | SendClaims | UseAccount),
-        Clinician => matches!(act, ReadFigures | SearchPeople | ReadRecord | UseAccount | ReadFhir | WriteFhir),
-        Administrator => matches!(act, Administer | UseAccount),
-        Sender => matches!(act, SendClaims | ReadFigures),
-        SystemReader => matches!(act, ReadFhir),
-        SystemWriter => matches!(act, ReadFhir | WriteFhir),
-    };
-    let scope = match (actor.role.has_facility(), actor.facility) {
-        (true, Some(id)) => Scope::Facility(id),
+    let policy = Policy::shared();
+    if !policy.grants(actor.role, act) {
+        return Err(Denied);
+    }
+    let facility = match (actor.role.has_facility(), actor.facility) {
         // A facility role without a facility is a broken account: it opens nothing.
         (true, None) => return Err(Denied),
-        // A system's token names a facility or speaks for the province; so does an administrator's account.
-        (false, Some(id)) if matches!(actor.role, SystemReader | SystemWriter | Administrator) => Scope::Facility(id),
-        (false, _) => Scope::All,
+        (true, facility) => facility,
+        (false, facility) => facility.filter(|_| actor.role.may_have_facility()),
     };
-    if granted { Ok(Decision { actor: actor.clone(), act, scope }) } else { Err(Denied) }
+    let standing = actor.role.standing(facility);
+    let about_records =
+        policy.rules().iter().any(|r| r.acts.contains(&act) && r.concerns_records() && r.roles.contains(&actor.role));
+    let whole = standing.is_some_and(|relation| !about_records || policy.opens_all(actor.role, act, relation));
+    let scope = match (whole && !(about_records && actor.reach.opened), facility) {
+        (true, None) => Scope::All,
+        (true, Some(facility)) => Scope::Facility(facility),
+        (false, facility) => Scope::Part(Part::new(actor, act, standing, facility)),
+    };
+    Ok(Decision { actor: actor.clone(), act, scope })
 }
 
 #[cfg(test)]
@@ -220,24 +274,28 @@ mod tests {
     #[test]
     fn the_policy_table() {
         let table = "
-            leader        + + - + + + - + + -
-            operator      + + + - - - - + - -
-            clinician     + - - + + - - + + +
-            administrator - - - - - - + + - -
-            sender        + - + - - - - - - -
-            system-reader - - - - - - - - + -
-            system-writer - - - - - - - - + +
-            console       + + + + + + + + + +";
+            leader         + + - + + + - + + - + - + + - -
+            operator       + + + - - - - + - - - - - + - -
+            clinician      + - - + + - - + + + - + - + - -
+            administrator  - - - - - - + + - - + - + - - -
+            sender         + - + - - - - - - - - - - - - -
+            system-reader  - - - - - - - - + - - - - - - -
+            system-writer  - - - - - - - - + + - - - - - -
+            console        + + + + + + + + + + + + + + + +
+            head           + + - + + - - + + - + - + + - -
+            citizen        - - - - - - - + - - - - - - + -
+            visitor        - - - - - - - - - - - - - - - +
+            system-auditor - - - - - - - - - - + - - - - -";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let role = Role::parse(words.next().unwrap()).unwrap();
             for (act, want) in Act::ALL.into_iter().zip(words) {
-                let actor = Actor { account: 1, name: "x".into(), role, facility: role.has_facility().then_some(7) };
+                let facility = role.has_facility().then_some(7);
+                let actor = Actor { account: 1, role, facility, ..Actor::console() };
                 let got = decide(&actor, act);
                 assert_eq!(got.is_ok(), want == "+", "{role:?} {act:?}");
                 if let Ok(decision) = got {
-                    let scope = if role.has_facility() { Scope::Facility(7) } else { Scope::All };
-                    assert_eq!(decision.scope(), scope, "{role:?}");
+                    assert_eq!(decision.scope().facility(), role.has_facility().then_some(7), "{role:?}");
                 }
             }
         }
@@ -245,8 +303,8 @@ mod tests {
 
     #[test]
     fn a_facility_role_without_facility_opens_nothing() {
-        for role in [Role::Operator, Role::Clinician, Role::Sender] {
-            let actor = Actor { account: 1, name: "x".into(), role, facility: None };
+        for role in [Role::Operator, Role::Clinician, Role::Sender, Role::Head] {
+            let actor = Actor { account: 1, role, ..Actor::console() };
             assert!(Act::ALL.into_iter().all(|act| decide(&actor, act).is_err()));
         }
     }

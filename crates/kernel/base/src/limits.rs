@@ -30,6 +30,12 @@ pub const INDICATOR_ROWS: usize = 200_000;
 pub const SEARCH_CHARS: usize = 100;
 /// Work items waiting for the writer; past it a caller waits.
 pub const WRITE_QUEUE: usize = 256;
+/// Days that a consent opens a record where it names no end.
+pub const CONSENT_DAYS: i64 = 365;
+/// Days that a referral opens a record to where the person was referred.
+pub const REFERRAL_DAYS: i64 = 90;
+/// Minutes that a record stays open to who opened it in an emergency.
+pub const BREAK_GLASS_MINUTES: i64 = 60;
 /// Sign-in failures of one account before it rests for `SIGN_IN_REST_MINUTES`.
 pub const SIGN_IN_FAILURES: u32 = 8;
 /// Minutes an account rests after `SIGN_IN_FAILURES`.

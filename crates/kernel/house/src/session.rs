@@ -157,7 +157,12 @@ pub fn facility_name(code: &str) -> String {
 pub fn role_label(role: Role) -> Msg {
     match role {
         Role::Leader | Role::Console => msg::ROLE_LEADER,
-        Role::Operator | Role::Sender | Role::SystemReader | Role::SystemWriter => msg::ROLE_OPERATOR,
+        Role::Operator | Role::Sender | Role::SystemReader | Role::SystemWriter | Role::SystemAuditor => {
+            msg::ROLE_OPERATOR
+        }
+        Role::Head => msg::ROLE_HEAD,
+        Role::Citizen => msg::ROLE_CITIZEN,
+        Role::Visitor => msg::ROLE_VISITOR,
         Role::Clinician => msg::ROLE_CLINICIAN,
         Role::Administrator => msg::ROLE_ADMINISTRATOR,
     }
@@ -167,7 +172,7 @@ pub fn role_label(role: Role) -> Msg {
 fn nav(role: Role) -> Vec<NavGroup> {
     let may = |act| {
         let facility = role.has_facility().then_some(0);
-        decide(&Actor { account: 0, name: String::new(), role, facility }, act).is_ok()
+        decide(&Actor { role, facility, ..Actor::console() }, act).is_ok()
     };
     let item = |label, href, icon| NavItem { label, href, icon, badge: None };
     let groups = [
@@ -187,7 +192,13 @@ fn nav(role: Role) -> Vec<NavGroup> {
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
             ],
         ),
-        (msg::NAV_ADMINISTRATION, vec![(Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People))]),
+        (
+            msg::NAV_ADMINISTRATION,
+            vec![
+                (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
+                (Act::Administer, item(msg::NAV_POLICY, "/admin/access", Icon::Review)),
+            ],
+        ),
     ];
     groups
         .into_iter()

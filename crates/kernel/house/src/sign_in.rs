@@ -35,11 +35,13 @@ async fn front(session: Session) -> Redirect {
 /// Where a role's work is.
 pub fn home(role: Role) -> &'static str {
     match role {
-        Role::Leader | Role::Console => "/hoc",
+        Role::Leader | Role::Head | Role::Console => "/hoc",
         Role::Operator | Role::Sender => "/claims",
         Role::Clinician => "/people",
         Role::Administrator => "/admin/accounts",
-        Role::SystemReader | Role::SystemWriter => "/fhir/metadata",
+        Role::SystemReader | Role::SystemWriter | Role::SystemAuditor => "/fhir/metadata",
+        Role::Citizen => "/me",
+        Role::Visitor => "/desk/view",
     }
 }
 

@@ -1,10 +1,11 @@
 //! Accounts, and the API keys of facilities' programs.
 
 use crate::log::{self, Fact};
+use crate::resources::id_key;
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
 use mach_access::Scope;
-use mach_access::{Actor, Role};
+use mach_access::{Actor, Reach, Role};
 use mach_base::{limits, time::now_seconds};
 use mach_tlog::fact::Kind;
 
@@ -12,12 +13,16 @@ use mach_tlog::fact::Kind;
 pub const DDL: &[&str] = &[
     "CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, display TEXT NOT NULL, role TEXT NOT NULL,
         facility INTEGER, password TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0, rests_until INTEGER NOT NULL DEFAULT 0,
-        closed INTEGER NOT NULL DEFAULT 0)",
+        closed INTEGER NOT NULL DEFAULT 0, practitioner TEXT, ward TEXT)",
     "CREATE TABLE api_key(hash BLOB PRIMARY KEY, id INTEGER NOT NULL, facility INTEGER NOT NULL, name TEXT NOT NULL,
         made INTEGER NOT NULL, revoked INTEGER) {clustered}",
     "CREATE TABLE system_token(hash BLOB PRIMARY KEY, id INTEGER NOT NULL, facility INTEGER, role TEXT NOT NULL,
         name TEXT NOT NULL, made INTEGER NOT NULL, revoked INTEGER) {clustered}",
 ];
+
+/// What an older store lacks: which Practitioner an account is, and which Location is its ward.
+pub(crate) const CARE: &[&str] =
+    &["ALTER TABLE account ADD COLUMN practitioner TEXT", "ALTER TABLE account ADD COLUMN ward TEXT"];
 
 /// An account as sign-in needs it.
 #[derive(Clone, Debug)]
@@ -65,12 +70,27 @@ pub struct Change {
 }
 
 /// The columns of an account, in the order that `account` reads them.
-pub(crate) const COLUMNS: &str = "a.id, a.display, a.role, a.facility, a.password, a.rests_until, a.name, a.closed";
+pub(crate) const COLUMNS: &str = "a.id, a.display, a.role, a.facility, a.password, a.rests_until, a.name, a.closed,
+    a.practitioner, a.ward, CASE WHEN EXISTS (SELECT 1 FROM access_grant g WHERE g.account = a.id AND g.account <> 0
+    AND g.ended = 0) OR EXISTS (SELECT 1 FROM access_grant h WHERE h.facility = a.facility AND h.facility <> 0
+    AND h.ended = 0) THEN 1 ELSE 0 END";
+/// How many columns an account has.
+pub(crate) const WIDTH: usize = 11;
+
+/// Whether a record of anybody is opened to the facility whose number stands in column `facility`.
+const OPENED: &str = "CASE WHEN EXISTS (SELECT 1 FROM access_grant g WHERE g.facility = facility_of AND g.facility <> 0
+    AND g.ended = 0) THEN 1 ELSE 0 END";
+
+fn opened(of: &str) -> String {
+    OPENED.replace("facility_of", of)
+}
 
 pub(crate) fn account(r: &dyn Row) -> Result<Account> {
     let display = r.text(1)?.to_owned();
     let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
-    let actor = Actor { account: r.int(0)?, name: display.clone(), role, facility: r.opt_int(3)? };
+    let key = |id: Option<&str>| id.filter(|i| !i.is_empty()).map_or(0, id_key);
+    let reach = Reach { opened: r.int(10)? != 0, practitioner: key(r.opt_text(8)?), ward: key(r.opt_text(9)?) };
+    let actor = Actor { account: r.int(0)?, name: display.clone(), role, facility: r.opt_int(3)?, reach };
     let (password, name) = (r.text(4)?.to_owned(), r.text(6)?.to_owned());
     Ok(Account { actor, name, display, password, rests_until: r.int(5)?, closed: r.int(7)? != 0 })
 }
@@ -133,6 +153,15 @@ impl Tx<'_> {
         self.run(
             "UPDATE account SET display = ?2, role = ?3, facility = ?4, closed = ?5 WHERE id = ?1",
             &[account.into(), (&to.display).into(), to.role.code().into(), to.facility.into(), closed.into()],
+        )?;
+        self.log_account(account)
+    }
+
+    /// Says which Practitioner an account is, and which Location is its ward, by their FHIR ids.
+    pub fn set_care(&mut self, account: i64, practitioner: Option<&str>, ward: Option<&str>) -> Result<()> {
+        self.run(
+            "UPDATE account SET practitioner = ?2, ward = ?3 WHERE id = ?1",
+            &[account.into(), practitioner.unwrap_or_default().into(), ward.unwrap_or_default().into()],
         )?;
         self.log_account(account)
     }
@@ -244,10 +273,15 @@ pub fn all(on: &mut dyn Query) -> Result<Vec<(String, Account)>> {
 
 /// The program that holds an API key, or the system that holds a token.
 pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> {
-    let token = "SELECT id, facility, name, role FROM system_token WHERE hash = ?1 AND revoked IS NULL";
-    let system = sql::first(on, token, &[hash.as_slice().into()], |r| {
+    let token = format!(
+        "SELECT id, facility, name, role, {} FROM system_token t WHERE hash = ?1 AND revoked IS NULL",
+        opened("t.facility")
+    );
+    let system = sql::first(on, &token, &[hash.as_slice().into()], |r| {
         let role = Role::parse(r.text(3)?).ok_or(crate::Error::Column(3))?;
-        Ok(Actor { account: TOKEN_ACCOUNTS - r.int(0)?, name: r.text(2)?.to_owned(), role, facility: r.opt_int(1)? })
+        let reach = Reach { opened: r.int(4)? != 0, ..Reach::default() };
+        let (account, name) = (TOKEN_ACCOUNTS - r.int(0)?, r.text(2)?.to_owned());
+        Ok(Actor { account, name, role, facility: r.opt_int(1)?, reach })
     })?;
     if system.is_some() {
         return Ok(system);
@@ -255,7 +289,8 @@ pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> 
     let sql = "SELECT id, facility, name FROM api_key WHERE hash = ?1 AND revoked IS NULL";
     sql::first(on, sql, &[hash.as_slice().into()], |r| {
         // Keys count downwards from -1 among accounts, so that an audit entry names one thing.
-        Ok(Actor { account: -r.int(0)?, name: r.text(2)?.to_owned(), role: Role::Sender, facility: Some(r.int(1)?) })
+        let (account, facility) = (-r.int(0)?, Some(r.int(1)?));
+        Ok(Actor { account, name: r.text(2)?.to_owned(), role: Role::Sender, facility, reach: Reach::default() })
     })
 }
 
@@ -267,14 +302,19 @@ pub fn by_number(on: &mut dyn Query, account: i64) -> Result<Option<Actor>> {
         return Ok(found.filter(|a| !a.closed).map(|a| a.actor));
     }
     if account < TOKEN_ACCOUNTS {
-        let sql = "SELECT facility, name, role FROM system_token WHERE id = ?1 AND revoked IS NULL";
-        return sql::first(on, sql, &[(TOKEN_ACCOUNTS - account).into()], |r| {
+        let sql = format!(
+            "SELECT facility, name, role, {} FROM system_token t WHERE id = ?1 AND revoked IS NULL",
+            opened("t.facility")
+        );
+        return sql::first(on, &sql, &[(TOKEN_ACCOUNTS - account).into()], |r| {
             let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
-            Ok(Actor { account, name: r.text(1)?.to_owned(), role, facility: r.opt_int(0)? })
+            let reach = Reach { opened: r.int(3)? != 0, ..Reach::default() };
+            Ok(Actor { account, name: r.text(1)?.to_owned(), role, facility: r.opt_int(0)?, reach })
         });
     }
     let sql = "SELECT facility, name FROM api_key WHERE id = ?1 AND revoked IS NULL";
     sql::first(on, sql, &[(-account).into()], |r| {
-        Ok(Actor { account, name: r.text(1)?.to_owned(), role: Role::Sender, facility: Some(r.int(0)?) })
+        let facility = Some(r.int(0)?);
+        Ok(Actor { account, name: r.text(1)?.to_owned(), role: Role::Sender, facility, reach: Reach::default() })
     })
 }

@@ -102,7 +102,13 @@ fn job(r: &dyn Row) -> Result<Job> {
         jid: r.int(0)?,
         token: r.text(1)?.to_owned(),
         kind: r.text(2)?.to_owned(),
-        actor: Actor { account: r.int(3)?, name: r.text(4)?.to_owned(), role, facility: r.opt_int(6)? },
+        actor: Actor {
+            account: r.int(3)?,
+            name: r.text(4)?.to_owned(),
+            role,
+            facility: r.opt_int(6)?,
+            ..Actor::console()
+        },
         request: r.text(7)?.to_owned(),
         asked: r.text(8)?.to_owned(),
         seq: r.int(9)?,

@@ -165,9 +165,10 @@ pub fn visits_of_person(
     limit: usize,
 ) -> Result<Vec<ClaimRow>> {
     let (arrived, id) = before.unwrap_or((i64::MAX, i64::MAX));
+    let shown = shown(on, person)?;
     let sql = format!(
         "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility
-            WHERE c.person = ?1 AND (c.arrived, c.id) < (?2, ?3) AND c.accepted IS NOT NULL AND c.state <> {}
+            WHERE c.person = ?1 AND (c.arrived, c.id) < (?2, ?3) AND c.accepted IS NOT NULL AND c.state <> {}{shown}
             ORDER BY c.arrived DESC, c.id DESC LIMIT ?4{}",
         State::Withdrawn as i64,
         every!("person record")
@@ -175,10 +176,18 @@ pub fn visits_of_person(
     sql::list(on, &sql, &[person.into(), arrived.into(), id.into(), (limit as i64).into()], claim_row)
 }
 
+/// The condition that nothing of a visit is hidden from the asker.
+fn shown(on: &mut dyn Query, person: i64) -> Result<String> {
+    let hidden = crate::resources::hidden_claims(on, person)?;
+    let list = hidden.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    Ok(if hidden.is_empty() { String::new() } else { format!(" AND c.id NOT IN ({list})") })
+}
+
 /// Number of a person's visits: claims that count and are not withdrawn.
 pub fn visit_count(on: &mut dyn Query, person: i64) -> Result<i64> {
+    let shown = shown(on, person)?;
     let sql = format!(
-        "SELECT count(*) FROM claim WHERE person = ?1 AND accepted IS NOT NULL AND state <> {}{}",
+        "SELECT count(*) FROM claim c WHERE c.person = ?1 AND c.accepted IS NOT NULL AND c.state <> {}{shown}{}",
         State::Withdrawn as i64,
         every!("person record")
     );

@@ -73,7 +73,7 @@ fn columns(table: &Table) -> String {
 
 /// What of a table is not content of the store.
 fn except(table: &Table) -> String {
-    if table.name == "meta" { format!(" WHERE name NOT IN ('schema', '{COPYING}')") } else { String::new() }
+    if table.name == "meta" { format!(" WHERE name NOT IN ('schema', 'labels', '{COPYING}')") } else { String::new() }
 }
 
 fn read(
@@ -225,7 +225,13 @@ fn in_transaction(engine: &mut Engine, work: impl FnOnce(&mut Engine) -> Result<
 fn refuse_other(engine: &mut Engine, tables: &[Table]) -> Result<()> {
     let own = engine.tables()?;
     for table in tables {
-        if own.iter().find(|t| t.name == table.name) != Some(table) {
+        // A column that an older store was given later stands last there; rows name their columns.
+        let shape = |table: &Table| {
+            let mut columns: Vec<String> = table.columns.iter().map(|column| format!("{column:?}")).collect();
+            columns.sort();
+            (columns, table.key.clone())
+        };
+        if own.iter().find(|t| t.name == table.name).map(shape) != Some(shape(table)) {
             return Err(Error::Refused(format!("the target has no table `{}` of the same shape", table.name)));
         }
     }

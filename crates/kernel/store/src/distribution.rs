@@ -62,6 +62,9 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("second_factor", Spread::Everywhere),
     ("paper_code", Spread::Everywhere),
     ("recovery", Spread::Everywhere),
+    // Few, and looked into by rows of every shard.
+    ("access_grant", Spread::Everywhere),
+    ("access_refusal", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),
     // One order of all facts.
@@ -110,7 +113,7 @@ pub(crate) use every;
 
 /// The mark where `scope` is the whole province, nothing where it is one facility.
 pub(crate) fn unless_one(scope: mach_access::Scope) -> &'static str {
-    if scope.facility().is_some() { "" } else { every!("province") }
+    if scope.bound().is_some() { "" } else { every!("province") }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod digest;
 pub mod distribution;
 mod engine;
 pub mod factors;
+pub mod grants;
 pub mod log;
 pub mod pack;
 pub mod people;

@@ -7,7 +7,9 @@
 //! An id is unique within its type and facility (0: the province's own), so that one facility's choice of ids tells another
 //! nothing.
 
+pub(crate) mod label;
 mod read;
+mod sight;
 mod write;
 
 use crate::pack::Place;
@@ -21,7 +23,15 @@ pub use read::{
     Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
     of_patient, of_rids, owner, pending, pending_rows, person_of, version, with_prefix, with_token,
 };
+pub(crate) use sight::{hidden_claims, in_record, visible};
+pub use sight::{is_vip, may_open, opened_by};
 pub use write::{Save, Saved};
+
+/// What an older store lacks: the labels of its resources, which the start that adds this gives them.
+pub(crate) const LABELS: &[&str] = &[
+    "ALTER TABLE resource ADD COLUMN label SMALLINT NOT NULL DEFAULT 0",
+    "CREATE INDEX resource_label ON resource(patient) WHERE label <> 0 AND until = 0",
+];
 
 /// Tables of resources and their search index.
 pub const DDL: &[&str] = &[
@@ -31,7 +41,7 @@ pub const DDL: &[&str] = &[
         until INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL, pack INTEGER NOT NULL, vpack INTEGER NOT NULL DEFAULT 0,
         eid INTEGER NOT NULL DEFAULT 0, patient INTEGER, date INTEGER, facility INT NOT NULL, version INT NOT NULL,
         slot INT NOT NULL, vslot INT NOT NULL DEFAULT 0, type SMALLINT NOT NULL, deleted SMALLINT NOT NULL DEFAULT 0,
-        indexed SMALLINT NOT NULL DEFAULT 0, id TEXT NOT NULL {key rid})",
+        indexed SMALLINT NOT NULL DEFAULT 0, label SMALLINT NOT NULL DEFAULT 0, id TEXT NOT NULL {key rid})",
     "CREATE UNIQUE INDEX resource_key ON resource(type, key, facility, until)",
     "CREATE INDEX resource_versions ON resource(eid, version) WHERE eid <> 0",
     "CREATE INDEX resource_type ON resource(type, rid)",
@@ -39,6 +49,7 @@ pub const DDL: &[&str] = &[
     "CREATE INDEX resource_unindexed ON resource(type, rid) WHERE indexed = 0 AND until = 0 AND deleted = 0",
     // Ids made by imports are short and are found by their beginning; those that are their own keys are not theirs.
     "CREATE INDEX resource_short_id ON resource(type, id) WHERE length(id) <= 20 AND key < 0 AND until = 0",
+    "CREATE INDEX resource_label ON resource(patient) WHERE label <> 0 AND until = 0",
     "CREATE TABLE index_stale(at INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL,
         PRIMARY KEY(facility, at, rid)) {clustered}",
     // The search index: every row names its parameter, its type, its version and the facility. The facility stands last: it
@@ -154,21 +165,9 @@ pub const SHARED: [ResourceType; 28] = [
     ResourceType::SPECIMEN_DEFINITION,
 ];
 
-/// The condition under which a row `alias` of `resource` may be shown to `scope`: its own facility's; the province's
-/// registers and lists; the province's rows of a person whom the facility knows. Integers only, safe to stand in SQL.
-pub(crate) fn visible(alias: &str, scope: Scope) -> String {
-    let Some(facility) = scope.facility() else { return "1 = 1".to_owned() };
-    let shared: Vec<String> = SHARED.iter().map(|t| t.number().to_string()).collect();
-    format!(
-        "{alias}.facility IN ({facility}, 0) AND ({alias}.facility = {facility} OR {alias}.type IN ({}) OR EXISTS (
-            SELECT 1 FROM person_facility pf WHERE pf.person = {alias}.patient AND pf.facility = {facility}))",
-        shared.join(", ")
-    )
-}
-
-/// The condition that a row `alias` of any table of resources lies where `scope` may look; empty for the whole province.
+/// The condition that a row `alias` of any table of resources lies where `scope` may look; empty where that may be anywhere.
 pub(crate) fn within(alias: &str, scope: Scope) -> String {
-    scope.facility().map_or(String::new(), |facility| format!(" AND {alias}.facility IN ({facility}, 0)"))
+    scope.bound().map_or(String::new(), |facility| format!(" AND {alias}.facility IN ({facility}, 0)"))
 }
 
 /// The condition that row `alias` of `resource` was current after change `seq`: an argument's mark.

@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, claims, factors, log, people, resources, sessions, subscriptions,
-    views,
+    Error, Result, accounts, audit, bulk, cells, claims, factors, grants, log, people, resources, sessions,
+    subscriptions, views,
 };
 
 /// Tables every module needs.
@@ -18,7 +18,8 @@ const DDL: &[&str] = &[
 
 /// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
 /// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
-const STEPS: &[&[&str]] = &[bulk::DDL, log::DDL, subscriptions::DDL, views::DDL];
+const STEPS: &[&[&str]] =
+    &[bulk::DDL, log::DDL, subscriptions::DDL, views::DDL, resources::LABELS, grants::DDL, accounts::CARE];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
 
@@ -58,6 +59,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             log::DDL,
             subscriptions::DDL,
             views::DDL,
+            grants::DDL,
         ]
         .concat()
         {
@@ -65,7 +67,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
         }
         engine.tables_are_there(true)?;
         engine.run("INSERT INTO meta(name, value) VALUES ('schema', ?1)", &[version.into()])?;
-        return Ok(());
+        return relabel(engine);
     }
     if meta(engine, COPYING)?.is_some() {
         return Err(Error::Unfinished);
@@ -83,7 +85,48 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     if found < version {
         engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()])?;
     }
-    Ok(())
+    relabel(engine)
+}
+
+/// Labels given in one statement's round.
+const RELABELLED: usize = 1_000;
+
+/// Gives every resource its labels anew where the rules that give them are not those it was written with: a store is not
+/// served with facts that yesterday's rules left open.
+fn relabel(engine: &mut Engine) -> Result<()> {
+    let rules = crate::search::value::token_hash(mach_access::sensitive::Sensitive::shared().text());
+    if meta(engine, "labels")? == Some(rules) {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT rid, facility, pack, slot, label FROM resource WHERE rid > ?1 AND deleted = 0 ORDER BY rid LIMIT {RELABELLED}"
+    );
+    let mut last = i64::MIN;
+    loop {
+        let rows = sql::list(engine, &sql, &[last.into()], |r| {
+            Ok((r.int(0)?, crate::pack::Place { facility: r.int(1)?, pack: r.int(2)?, slot: r.int(3)? }, r.int(4)?))
+        })?;
+        let Some((end, ..)) = rows.last() else { break };
+        last = *end;
+        let (mut of_open, mut parts): ((i64, i64), Vec<Vec<u8>>) = Default::default();
+        for (rid, place, label) in rows {
+            let of = (place.facility, place.pack);
+            if of_open != of {
+                // A damaged or erased pack must not keep the store from opening: what cannot be read cannot be shown.
+                parts = crate::pack::read(engine, of.0, of.1).unwrap_or_default();
+                of_open = of;
+            }
+            let body = usize::try_from(place.slot).ok().and_then(|slot| parts.get(slot));
+            let Some(body) = body.and_then(|b| std::str::from_utf8(b).ok()) else { continue };
+            let now = resources::label::of(body).bits();
+            if now != label {
+                let sql = "UPDATE resource SET label = ?2 WHERE rid = ?1 AND facility = ?3";
+                engine.run(sql, &[rid.into(), now.into(), place.facility.into()])?;
+            }
+        }
+    }
+    engine.run("DELETE FROM meta WHERE name = 'labels'", &[])?;
+    engine.run("INSERT INTO meta(name, value) VALUES ('labels', ?1)", &[rules.into()]).map(drop)
 }
 
 fn meta(engine: &mut Engine, name: &str) -> Result<Option<i64>> {

@@ -139,7 +139,13 @@ pub fn live(on: &mut dyn Query, token: &[u8; 32]) -> Result<Option<Live>> {
     );
     let oldest = now - limits::SESSION_MINUTES * 60;
     let found = sql::first(on, &sql, &[token.as_slice().into(), oldest.into()], |r| {
-        Ok(Live { account: accounts::account(r)?, seen: r.int(8)?, proven: r.int(9)?, state: State::read(r, 10)? })
+        let at = accounts::WIDTH;
+        Ok(Live {
+            account: accounts::account(r)?,
+            seen: r.int(at)?,
+            proven: r.int(at + 1)?,
+            state: State::read(r, at + 2)?,
+        })
     })?;
     let idle = |live: &Live| {
         let minutes = match live.account.actor.role {

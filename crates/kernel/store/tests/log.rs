@@ -117,7 +117,13 @@ fn world(home: &Home) -> Store {
         .write(&console(), |tx| {
             let look = |n: i64| audit::Look {
                 at: n,
-                actor: Actor { account: 5, name: "Lan\n".to_owned(), role: Role::Clinician, facility: Some(1) },
+                actor: Actor {
+                    account: 5,
+                    name: "Lan\n".to_owned(),
+                    role: Role::Clinician,
+                    facility: Some(1),
+                    ..Actor::console()
+                },
                 act: Act::ReadFhir,
                 person: (n % 2 == 0).then_some(n),
                 target: format!("Observation/{n}"),

@@ -15,6 +15,7 @@ mod receipts;
 mod receiver;
 mod scope;
 mod searches;
+mod sensitive;
 mod sockets;
 mod subscribed;
 mod subscriptions;

@@ -106,7 +106,10 @@ fn role(code: &str) -> Msg {
         Some(Role::Operator) => msg::ROLE_OPERATOR,
         Some(Role::Clinician) => msg::ROLE_CLINICIAN,
         Some(Role::Administrator) => msg::ROLE_ADMINISTRATOR,
-        Some(Role::Sender | Role::SystemReader | Role::SystemWriter) => msg::RECORD_PROGRAM,
+        Some(Role::Head) => msg::ROLE_HEAD,
+        Some(Role::Citizen) => msg::ROLE_CITIZEN,
+        Some(Role::Visitor) => msg::ROLE_VISITOR,
+        Some(Role::Sender | Role::SystemReader | Role::SystemWriter | Role::SystemAuditor) => msg::RECORD_PROGRAM,
         Some(Role::Console) | None => msg::RECORD_CONSOLE,
     }
 }

@@ -295,7 +295,7 @@ fn tiles_compare_with_the_right_days() {
 #[test]
 fn a_facility_sees_its_own() {
     let (province, _) = Province::filled(41, 300, (day("2025-01-01"), day("2025-03-20")));
-    let actor = Actor { account: 9, name: "x".into(), role: Role::Operator, facility: Some(2) };
+    let actor = Actor { account: 9, role: Role::Operator, facility: Some(2), ..Actor::console() };
     let mut own = province.store.read(&decide(&actor, Act::ReadFigures).unwrap()).unwrap();
     let cube = Cube::shared();
     let days = (day("2025-01-01"), day("2025-03-31"));

@@ -1,6 +1,6 @@
 //! Reading resources: by id, by person, by number, by time.
 
-use super::{COLUMNS, Resource, header, id_key, system_hash, token_hash, visible, within};
+use super::{COLUMNS, Resource, header, id_key, in_record, system_hash, token_hash, visible, within};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
 use crate::sql::{self, Arg, Query};
@@ -97,7 +97,11 @@ pub fn version(
     let nth =
         usize::try_from(version).ok().and_then(|v| rids.len().checked_sub(v)).and_then(|at| rids.get(at)).copied();
     let Some(rid) = nth else { return Ok(None) };
-    let found = of_rids_in(on, scope, &[rid])?.pop();
+    // What the resource is now may be shown; an earlier version may have been sensitive.
+    let sql =
+        format!("SELECT {COLUMNS} FROM resource r WHERE r.rid = ?1 AND {}{}", visible("r", scope), unless_one(scope));
+    let rows = sql::list(on, &sql, &[rid.into()], header)?;
+    let found = with_bodies(on, rows)?.pop();
     Ok(found.filter(|r| r.version == version))
 }
 
@@ -124,9 +128,18 @@ fn of_rids_in(on: &mut dyn Query, scope: Scope, rids: &[i64]) -> Result<Vec<Reso
     Ok(out.into_iter().flatten().collect())
 }
 
-/// The person a resource belongs to, deleted or not; `None` where there is none such, or it is nobody's.
+/// The person a resource belongs to, deleted or not, as far as the asker may see it in a record; `None` where there is none
+/// such, or it is nobody's.
 pub fn owner(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<i64>> {
-    Ok(current(on, Scope::All, kind, id)?.and_then(|r| r.patient))
+    let Some(found) = current(on, Scope::All, kind, id)? else { return Ok(None) };
+    let scope = on.scope();
+    let sql = format!(
+        "SELECT r.rid FROM resource r WHERE r.rid = ?1 AND {}{}",
+        in_record("r", scope),
+        every!("person record")
+    );
+    let seen = sql::first(on, &sql, &[found.rid.into()], |r| r.int(0))?;
+    Ok(found.patient.filter(|_| seen.is_some()))
 }
 
 /// Resources of one type of one person, newest first by their own time, at most `limit`, older than `before` if given.
@@ -138,8 +151,9 @@ pub fn of_patient(
     limit: usize,
 ) -> Result<Vec<Resource>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM resource WHERE patient = ?1 AND type = ?2 AND date < ?3 AND until = 0 AND deleted = 0
-            ORDER BY date DESC, rid LIMIT ?4{}",
+        "SELECT {COLUMNS} FROM resource r WHERE patient = ?1 AND type = ?2 AND date < ?3 AND until = 0 AND deleted = 0
+            AND {} ORDER BY date DESC, rid LIMIT ?4{}",
+        in_record("r", on.scope()),
         every!("person record")
     );
     let args = [patient.into(), number(kind), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
@@ -147,10 +161,18 @@ pub fn of_patient(
     with_bodies(on, rows)
 }
 
-/// Every version of a resource, newest first: (version, written at, deleted, body).
+/// Every version of a resource that the asker may see in a record, newest first: (version, written at, deleted, body).
 pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(i64, i64, bool, String)>> {
     let Some(now) = current(on, Scope::All, kind, id)? else { return Ok(Vec::new()) };
-    let rids = entity_versions(on, now.facility.unwrap_or(0), now.rid)?;
+    let mut rids = entity_versions(on, now.facility.unwrap_or(0), now.rid)?;
+    let list = rids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT r.rid FROM resource r WHERE r.rid IN ({list}) AND {}{}",
+        in_record("r", on.scope()),
+        every!("person record")
+    );
+    let seen = sql::list(on, &sql, &[], |r| r.int(0))?;
+    rids.retain(|rid| seen.contains(rid));
     Ok(of_rids_in(on, Scope::All, &rids)?.into_iter().map(|r| (r.version, r.at, r.deleted, r.body)).collect())
 }
 

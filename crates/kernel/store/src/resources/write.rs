@@ -1,7 +1,8 @@
 //! Writing resources: versions, the rows that find them, what is stale.
 
-use super::{Put, Resource, Value, Written, id_key};
+use super::{Put, Resource, Value, Written, id_key, label};
 use crate::distribution::every;
+use crate::grants;
 use crate::log::{self, Fact, ResourceFact};
 use crate::pack::{self, Place};
 use crate::search::codec;
@@ -61,11 +62,12 @@ struct Current {
     patient: Option<i64>,
     date: Option<i64>,
     deleted: bool,
+    label: i64,
 }
 
 fn current(on: &mut dyn Query, kind: ResourceType, id: &str, facility: i64) -> Result<Option<Current>> {
-    let sql = "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted
-        FROM resource WHERE type = ?1 AND key = ?2 AND facility = ?3 AND until = 0";
+    let sql = "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted,
+        label FROM resource WHERE type = ?1 AND key = ?2 AND facility = ?3 AND until = 0";
     sql::first(on, sql, &[number(kind), id_key(id).into(), facility.into()], |r| current_row(r, facility))
 }
 
@@ -78,6 +80,7 @@ fn current_row(r: &dyn Row, facility: i64) -> Result<Current> {
         patient: r.opt_int(5)?,
         date: r.opt_int(6)?,
         deleted: r.int(7)? != 0,
+        label: r.int(8)?,
     })
 }
 
@@ -98,14 +101,15 @@ struct NewRow<'a> {
     deleted: bool,
     entity: i64,
     indexed: bool,
+    label: i64,
 }
 
 const INSERT: &str =
     "INSERT INTO resource(type, key, id, facility, version, seq, at, pack, slot, patient, date, deleted,
-    eid, indexed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    eid, indexed, label) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 impl NewRow<'_> {
-    fn args(&self, seq: i64) -> [Arg<'_>; 14] {
+    fn args(&self, seq: i64) -> [Arg<'_>; 15] {
         [
             number(self.kind),
             id_key(self.id).into(),
@@ -121,6 +125,7 @@ impl NewRow<'_> {
             i64::from(self.deleted).into(),
             self.entity.into(),
             i64::from(self.indexed).into(),
+            self.label.into(),
         ]
     }
 }
@@ -159,6 +164,7 @@ impl Tx<'_> {
             deleted: false,
             entity: 0,
             indexed: false,
+            label: label::of(&put.body).bits(),
         };
         if let Some(rid) = self.insert_row(&row, Some(&put.body))? {
             self.index(put.kind, (facility, rid), values)?;
@@ -236,14 +242,14 @@ impl Tx<'_> {
                 let marks = some.len().next_power_of_two();
                 let list: Vec<String> = (3..3 + marks).map(|n| format!("?{n}")).collect();
                 let sql = format!(
-                    "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted, key, id
+                    "SELECT rid, version, CASE WHEN eid = 0 THEN rid ELSE eid END, pack, slot, patient, date, deleted, label, key, id
                     FROM resource WHERE type = ?1 AND facility = ?2 AND until = 0 AND key IN ({})",
                     list.join(", ")
                 );
                 let mut args: Vec<Arg<'_>> = vec![i64::from(kind).into(), facility.into()];
                 args.extend((0..marks).map(|n| Arg::Int(some[n.min(some.len() - 1)])));
                 self.each(&sql, &args, &mut |r| {
-                    found.insert((kind, facility, r.int(8)?), (r.text(9)?.to_owned(), current_row(r, facility)?));
+                    found.insert((kind, facility, r.int(9)?), (r.text(10)?.to_owned(), current_row(r, facility)?));
                     Ok(())
                 })?;
             }
@@ -266,10 +272,12 @@ impl Tx<'_> {
             deleted: save.body.is_none(),
             entity: old.map_or(0, |o| o.entity),
             indexed: true,
+            label: save.body.as_deref().map_or(kept.map_or(0, |o| o.label), |body| label::of(body).bits()),
         };
         let seq = self.seq();
         let rid = self.insert(INSERT, &row.args(seq))?;
         self.log_row(&row, rid, save.body.as_deref())?;
+        grants::follow(self, (save.kind, &save.id, save.facility), save.patient, save.body.as_deref())?;
         Ok(Saved { rid, version: row.version, at })
     }
 

@@ -1,0 +1,127 @@
+//! What a written Consent or referral opens or refuses.
+//!
+//! A Consent that is active and whose provision permits names by `provision.actor` the facilities that may read the person's
+//! record; one that denies names those that may not, or everybody. A ServiceRequest that is active and whose performer is
+//! another facility refers the person there. What a facility writes opens nothing to itself: it takes another facility, the
+//! province or the person.
+
+use super::{NewGrant, Review, person_of_patient};
+use crate::{Result, Tx, schema};
+use mach_access::policy::{Purpose, Relation};
+use mach_base::time::{now_seconds, parse_instant};
+use mach_base::{Day, limits};
+use mach_fhir::tree::Value;
+use mach_fhir::{ResourceType, Tree};
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// Does what a version of a resource of `facility` (0: the province) says; `body` is none for a deletion.
+pub(crate) fn follow(
+    tx: &mut Tx<'_>,
+    (kind, id, facility): (ResourceType, &str, i64),
+    patient: Option<i64>,
+    body: Option<&str>,
+) -> Result<()> {
+    if kind != ResourceType::CONSENT && kind != ResourceType::SERVICE_REQUEST {
+        return Ok(());
+    }
+    let source = format!("{}/{facility}/{id}", kind.name());
+    let before = "SELECT (SELECT count(*) FROM access_grant WHERE source = ?1)
+        + (SELECT count(*) FROM access_refusal WHERE source = ?1)";
+    // Most requests of a hospital refer nobody anywhere: their text tells.
+    let concerns = body.is_some_and(|b| kind == ResourceType::CONSENT || b.contains("Organization"));
+    if !concerns && crate::sql::int(tx, before, &[source.as_str().into()])? == 0 {
+        return Ok(());
+    }
+    tx.end_source(&source)?;
+    let Some(tree) = body.and_then(|b| Tree::parse(b).ok()) else { return Ok(()) };
+    let root = tree.root();
+    if root.get_text("status").as_deref() != Some("active") {
+        return Ok(());
+    }
+    let subject = root.get("patient").or_else(|| root.get("subject")).and_then(|r| r.get_text("reference"));
+    let named = match subject.as_deref().and_then(|r| r.strip_prefix("Patient/")) {
+        Some(id) => person_of_patient(tx, facility, id)?,
+        None => None,
+    };
+    let Some(person) = patient.or(named) else { return Ok(()) };
+    match kind {
+        ResourceType::CONSENT => consent(tx, root, (person, facility), &source),
+        _ => referral(tx, root, (person, facility), &source),
+    }
+}
+
+fn consent(tx: &mut Tx<'_>, root: Value<'_>, (person, writer): (i64, i64), source: &str) -> Result<()> {
+    let Some(provision) = root.get("provision") else { return Ok(()) };
+    let actors = match provision.get("actor") {
+        Some(actors) => actors.items().filter_map(|actor| actor.get("reference")).collect(),
+        None => Vec::new(),
+    };
+    let until = provision.get("period").and_then(|p| p.get_text("end")).and_then(|end| end_of(&end));
+    let until = until.unwrap_or_else(|| now_seconds() + limits::CONSENT_DAYS * DAY);
+    match provision.get_text("type").as_deref() {
+        Some("deny") if actors.is_empty() => tx.refuse(person, 0, source),
+        Some("deny") => {
+            for actor in actors {
+                if let Some(facility) = facility_of(tx, actor)? {
+                    tx.refuse(person, facility, source)?;
+                }
+            }
+            Ok(())
+        }
+        Some("permit") => {
+            for actor in actors {
+                if let Some(facility) = facility_of(tx, actor)?.filter(|f| *f != writer) {
+                    open(tx, (person, facility), Relation::Consented, until, source)?;
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn referral(tx: &mut Tx<'_>, root: Value<'_>, (person, writer): (i64, i64), source: &str) -> Result<()> {
+    let Some(performers) = root.get("performer") else { return Ok(()) };
+    for performer in performers.items() {
+        if let Some(facility) = facility_of(tx, performer)?.filter(|f| *f != writer) {
+            open(tx, (person, facility), Relation::Referred, now_seconds() + limits::REFERRAL_DAYS * DAY, source)?;
+        }
+    }
+    Ok(())
+}
+
+fn open(tx: &mut Tx<'_>, (person, facility): (i64, i64), relation: Relation, until: i64, source: &str) -> Result<()> {
+    let new = NewGrant {
+        person,
+        account: 0,
+        facility,
+        relation,
+        purpose: Purpose::Treatment,
+        until,
+        reason: String::new(),
+        source: source.to_owned(),
+        review: Review::NotNeeded,
+    };
+    tx.grant(&new).map(drop)
+}
+
+/// The facility that a reference means: by its code as identifier, or as the Organization that claims make of it.
+fn facility_of(tx: &mut Tx<'_>, reference: Value<'_>) -> Result<Option<i64>> {
+    let by_code = reference.get("identifier").and_then(|i| i.get_text("value"));
+    let by_id = reference.get_text("reference").and_then(|r| r.strip_prefix("Organization/f").map(str::to_owned));
+    match by_code.map(std::borrow::Cow::into_owned).or(by_id) {
+        Some(code) => schema::facility_of_code(tx, &code),
+        None => Ok(None),
+    }
+}
+
+/// The last second of a day or a moment.
+fn end_of(text: &str) -> Option<i64> {
+    match Day::parse_iso(text) {
+        // A day ends when it does in Viet Nam.
+        Some(day) => Some((i64::from(day.0) + 1) * DAY - 7 * 3_600),
+        None => parse_instant(text).map(|millis| millis.div_euclid(1_000)),
+    }
+}
