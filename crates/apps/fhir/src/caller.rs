@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Decision, Scope};
 use mach_fhir::{Tree, definitions, xml};
 use mach_house::{House, Session};
+use mach_store::resources::Resource;
 
 /// What a write answers with. `Prefer: return=…`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,6 +189,23 @@ impl Caller {
 /// The facility that a scope writes for; 0 is the province.
 pub fn facility_of(scope: Scope) -> i64 {
     scope.facility().unwrap_or(0)
+}
+
+/// A facility changes what is its own; what the province keeps, it reads; what was opened to it of others, too.
+///
+/// # Errors
+/// 403, 404.
+pub fn may_change(scope: Scope, now: Option<&Resource>) -> Result<(), Refusal> {
+    match (scope.facility(), now) {
+        (Some(own), Some(Resource { facility: Some(of), kind, id, .. })) if own != *of => {
+            Err(Refusal::not_found(kind.name(), id))
+        }
+        (Some(_), Some(Resource { facility: None, kind, id, .. })) => {
+            let text = format!("`{}/{id}` is kept by the province; a facility may read it", kind.name());
+            Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Adds a header whose value we made ourselves.

@@ -4,7 +4,7 @@
 //! savepoint. Conditions (`If-Match`, `If-None-Exist`, `Type?criteria`) are asked inside the transaction: the writer is one,
 //! so twenty identical conditional creates are one create and nineteen matches.
 
-use crate::caller::facility_of;
+use crate::caller::{facility_of, may_change};
 use crate::clauses::Reading;
 use crate::extract::{Extract, extract};
 pub use crate::id::new_id;
@@ -349,7 +349,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         if if_none_match && live.is_some() {
             return Err(Refusal::precondition(format!("`{}/{id}` exists", kind.name())));
         }
-        self.may_change(now.as_ref())?;
+        may_change(self.scope, now.as_ref())?;
         let ready = match made {
             Some(made) => made,
             None => ready(kind, &body.text, &id, self.base)?,
@@ -357,20 +357,6 @@ impl<'t, 'x> Deciding<'t, 'x> {
         let facility = now.as_ref().map_or(facility_of(self.scope), |n| n.facility.unwrap_or(0));
         let status = if live.is_some() { StatusCode::OK } else { StatusCode::CREATED };
         self.save(kind, ready, facility, status)
-    }
-
-    /// A facility changes what is its own; what the province keeps, it reads.
-    fn may_change(&self, now: Option<&Resource>) -> Result<(), Refusal> {
-        match (self.scope.facility(), now) {
-            (Some(own), Some(Resource { facility: Some(of), kind, id, .. })) if own != *of => {
-                Err(Refusal::not_found(kind.name(), id))
-            }
-            (Some(_), Some(Resource { facility: None, kind, id, .. })) => {
-                let text = format!("`{}/{id}` is kept by the province; a facility may read it", kind.name());
-                Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", text))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn patch(
@@ -390,7 +376,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             return Err(Refusal::gone(kind.name(), &now.id));
         }
         check_version(Some(&now), if_match)?;
-        self.may_change(Some(&now))?;
+        may_change(self.scope, Some(&now))?;
         let text = crate::patch::apply(patch, &now.body)?;
         let patched = body(kind, &text)?;
         if patched.id.as_deref() != Some(now.id.as_str()) {
@@ -427,7 +413,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         let mut saves = Vec::with_capacity(found.len());
         // Whether it never was, is gone, or is somebody else's: nothing is there after.
         for now in found.into_iter().filter(|n| !n.deleted) {
-            self.may_change(Some(&now))?;
+            may_change(self.scope, Some(&now))?;
             saves.push(Save {
                 kind,
                 id: now.id,
