@@ -8,6 +8,7 @@ use crate::serve::type_of;
 use crate::write::{self, Target};
 use mach_base::limits;
 use mach_fhir::tree::Value;
+use mach_fhir::validate::{self, Issue};
 use mach_fhir::{ResourceType, Tree};
 
 /// What an entry asks.
@@ -74,15 +75,43 @@ pub fn parse(text: &str, base: &str) -> Result<(&'static str, Entries), Refusal>
         let text = format!("{} entries; at most {} in one Bundle", items.len(), limits::FHIR_BUNDLE);
         return Err(Refusal::too_costly(text).at("Bundle.entry"));
     }
-    let entries = items.into_iter().enumerate().map(|(n, item)| entry(item, base).map_err(|r| at(r, n))).collect();
-    Ok((kind, entries))
+    let mut unfit = Unfit::of(validate::unfit_envelope(&tree))?;
+    let entries = items.into_iter().enumerate().map(|(n, item)| match unfit.of_entry(n) {
+        Some(refusal) => Err(refusal),
+        None => entry(item, base).map_err(|r| at(r, n)),
+    });
+    Ok((kind, entries.collect()))
+}
+
+/// What is wrong with the shape of entries, their resources aside.
+struct Unfit(Vec<Issue>);
+
+impl Unfit {
+    /// 422 where something is wrong with the Bundle beside its entries.
+    fn of(issues: Vec<Issue>) -> Result<Self, Refusal> {
+        let (within, around): (Vec<_>, Vec<_>) =
+            issues.into_iter().partition(|issue| issue.path.starts_with("Bundle.entry["));
+        if around.is_empty() { Ok(Self(within)) } else { Err(Refusal::unfit(around)) }
+    }
+
+    fn of_entry(&mut self, n: usize) -> Option<Refusal> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let place = format!("Bundle.entry[{n}]");
+        let here: Vec<Issue> = self.0.extract_if(.., |issue| issue.path.starts_with(&place)).collect();
+        (!here.is_empty()).then(|| Refusal::unfit(here))
+    }
 }
 
 /// The refusal, with the entry it is about.
-pub fn at(refusal: Refusal, n: usize) -> Refusal {
+pub fn at(mut refusal: Refusal, n: usize) -> Refusal {
     let place = format!("Bundle.entry[{n}]");
     if refusal.expression.starts_with("Bundle.entry") {
         return refusal;
+    }
+    for issue in &mut refusal.more {
+        issue.path = format!("{place}: {}", issue.path);
     }
     let expression = if refusal.expression.is_empty() { place } else { format!("{place}: {}", refusal.expression) };
     refusal.at(expression)

@@ -12,6 +12,7 @@
 //! audited, looks in batches. Sketch of a read by id: session and key 20 µs, a row by its key 10 µs, a pack of one bundle
 //! unpacked 30 µs, version and time set into the bytes 5 µs.
 
+mod body;
 mod bulk;
 mod bundle;
 mod caller;

@@ -161,7 +161,8 @@ pub fn range_in(
             let low = code(value.checked_sub(step)?)?;
             // The upper end itself belongs to the next number.
             let high = code(value.checked_add(step)?)? - 1;
-            (low, high.max(low))
+            // A number of more digits than are kept is at least itself.
+            (low.min(exact), high.max(exact))
         }
         (Compare::Ap, _) => {
             let tenth = value.abs().checked_mul(Decimal::new(1, 1)?)?;
@@ -271,6 +272,7 @@ mod tests {
                 && inside("1e2", "95")
                 && inside("ap10", "11")
         );
+        assert!(inside("66.899999999999991", "66.899999999999991") && !inside("66.899999999999991", "66.8999999999998"));
         assert!(number_range("").is_err() && number_range("gt").is_err() && number_range("1,2").is_err());
     }
 

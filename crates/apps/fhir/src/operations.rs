@@ -9,14 +9,14 @@ use crate::render;
 use crate::search::{Include, Place, Search, references};
 use crate::serve::{Asked, blocking, short, transact, type_of};
 use crate::subscription::operations as subscription;
-use crate::write::{Action, Op, Target};
+use crate::write::{self, Action, Op, Target};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use mach_access::Act;
 use mach_base::limits;
 use mach_fhir::json::quote;
 use mach_fhir::tree::Value;
-use mach_fhir::{ResourceType, Tree};
+use mach_fhir::{ResourceType, Tree, validate};
 
 /// Runs the operation `name` on what the address names before it.
 ///
@@ -158,8 +158,10 @@ async fn change_meta(asked: Asked, kind: ResourceType, id: String, add: bool) ->
             let scope = deciding.scope;
             let now = read::current(deciding.tx, scope, kind, &id)?;
             let text = merged(&now.body, &given, add)?;
-            let target = Target::Id(id.clone());
-            let action: Action = crate::serve::update(kind, target, &text, Some(now.version), false, deciding.base)?;
+            let body = write::kept(kind, &text)?;
+            let ready = Some(write::ready(kind, &body.text, &id, deciding.base)?);
+            let (target, if_match) = (Target::Id(id.clone()), Some(now.version));
+            let action = Action::Update { target, body, ready, if_match, if_none_match: false };
             let planned = deciding.plan(Op { kind, action })?;
             let done = deciding.carry_out(vec![planned])?.pop().and_then(|d| d.resource);
             let done = done.ok_or_else(|| Refusal::internal("a write gave nothing"))?;
@@ -182,6 +184,13 @@ fn identity(value: Value<'_>) -> String {
 /// The resource with profiles, tags and security labels of a Parameters added or taken away.
 fn merged(body: &str, given: &str, add: bool) -> Result<String, Refusal> {
     let given = Tree::parse(given).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
+    if given.root().get_text("resourceType").as_deref() != Some("Parameters") {
+        return Err(Refusal::invalid("send Parameters with a `meta` of `valueMeta`").at("resourceType"));
+    }
+    let unfit = validate::unfit(&given);
+    if !unfit.is_empty() {
+        return Err(Refusal::unfit(unfit));
+    }
     let parameters = given.root().get("parameter").into_iter().flat_map(Value::items);
     let meta = parameters.filter_map(|p| p.get("valueMeta")).next();
     let meta = meta.ok_or_else(|| Refusal::invalid("send Parameters with a `meta` of `valueMeta`"))?;
@@ -216,6 +225,10 @@ fn merged(body: &str, given: &str, add: bool) -> Result<String, Refusal> {
         }
     }
     new.push('}');
+    // An empty object is none of FHIR's: nothing is left to say.
+    if new == "{}" {
+        return Ok(without(body, &tree, "meta"));
+    }
     if let Some(old) = old {
         let range = old.range();
         return Ok(format!("{}{new}{}", &body[..range.start], &body[range.end..]));
@@ -224,13 +237,29 @@ fn merged(body: &str, given: &str, add: bool) -> Result<String, Refusal> {
     Ok(format!("{},\"meta\":{new}{}", &body[..at], &body[at..]))
 }
 
+/// The text of an object without a member of it.
+fn without(body: &str, tree: &Tree<'_>, name: &str) -> String {
+    let kept = tree.root().members().filter(|(n, _)| *n != name);
+    let members = kept.map(|(n, value)| {
+        let mut text = String::new();
+        quote(&mut text, n);
+        text.push(':');
+        text.push_str(value.raw());
+        text
+    });
+    match tree.root().get(name) {
+        None => body.to_owned(),
+        Some(_) => format!("{{{}}}", members.collect::<Vec<_>>().join(",")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn tags_come_and_go() {
-        let given = r#"{"parameter":[{"name":"meta","valueMeta":{"tag":[{"system":"s","code":"a"},{"system":"s","code":"b"}],"profile":["p"]}}]}"#;
+        let given = r#"{"resourceType":"Parameters","parameter":[{"name":"meta","valueMeta":{"tag":[{"system":"s","code":"a"},{"system":"s","code":"b"}],"profile":["p"]}}]}"#;
         let body = r#"{"resourceType":"Patient","id":"x","meta":{"source":"q","tag":[{"system":"s","code":"a","display":"A"}]},"n":1.0}"#;
         let added = merged(body, given, true).unwrap();
         assert_eq!(
@@ -243,7 +272,9 @@ mod tests {
         );
         assert_eq!(
             merged(r#"{"resourceType":"Patient","id":"x"}"#, given, false).unwrap(),
-            r#"{"resourceType":"Patient","id":"x","meta":{}}"#
+            r#"{"resourceType":"Patient","id":"x"}"#
         );
+        let only = r#"{"resourceType":"Patient","meta":{"profile":["p"]},"id":"x"}"#;
+        assert_eq!(merged(only, given, false).unwrap(), r#"{"resourceType":"Patient","id":"x"}"#);
     }
 }

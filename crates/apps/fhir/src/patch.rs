@@ -39,9 +39,12 @@ pub fn read(kind: &str, text: &str) -> Result<Patch, Refusal> {
 /// 422 where it does not fit, or what it leaves is no resource; nothing is changed then.
 pub fn apply(patch: &Patch, body: &str) -> Result<String, Refusal> {
     let patched = patch.apply(body)?;
-    let findings = |text: &str| Tree::parse(text.to_owned()).map(|tree| validate::shape(&tree));
+    let findings = |text: &str| Tree::parse(text.to_owned()).map(|tree| validate::unfit(&tree));
     let after = findings(&patched)
         .map_err(|e| Refusal::unprocessable("structure", format!("the patch leaves no JSON: {e}")))?;
+    if after.is_empty() {
+        return Ok(patched);
+    }
     let before = findings(body).map_err(Refusal::internal)?;
     if let Some(worse) = after.iter().find(|f| !before.contains(f)) {
         let text = format!("the patch leaves no valid resource: `{}`: {}", worse.path, worse.text);

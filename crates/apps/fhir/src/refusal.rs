@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mach_fhir::json::Writer;
+use mach_fhir::validate::Issue;
 use mach_ui::http::Problem;
 
 /// The media type of every answer.
@@ -20,6 +21,8 @@ pub struct Refusal {
     pub text: String,
     /// Which element or parameter.
     pub expression: String,
+    /// What else is wrong with it, each with its place.
+    pub more: Vec<Issue>,
     /// Seconds after which to ask again.
     pub retry_after: Option<u32>,
 }
@@ -27,7 +30,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal.
     pub fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), expression: String::new(), retry_after: None }
+        Self { status, code, text: text.into(), expression: String::new(), more: Vec::new(), retry_after: None }
     }
 
     /// 400: what cannot be read.
@@ -71,6 +74,14 @@ impl Refusal {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, text)
     }
 
+    /// 422: a resource whose shape is wrong; at least one issue.
+    pub fn unfit(issues: Vec<Issue>) -> Self {
+        let mut issues = issues.into_iter();
+        let Some(first) = issues.next() else { return Self::unprocessable("structure", "its shape is wrong") };
+        let text = if first.path.is_empty() { first.text } else { format!("`{}`: {}", first.path, first.text) };
+        Self { more: issues.collect(), ..Self::unprocessable(first.code, text).at(first.path) }
+    }
+
     /// 500: for the log only.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!("{error}");
@@ -85,38 +96,30 @@ impl Refusal {
 
     /// The OperationOutcome.
     pub fn outcome(&self) -> String {
-        outcome(&[Issue { severity: "error", code: self.code, refusal: self }])
-    }
-}
-
-struct Issue<'a> {
-    severity: &'static str,
-    code: &'static str,
-    refusal: &'a Refusal,
-}
-
-fn outcome(issues: &[Issue<'_>]) -> String {
-    let mut out = String::new();
-    Writer::object(&mut out, |w| {
-        w.text("resourceType", "OperationOutcome");
-        w.list("issue", |list| {
-            for issue in issues {
-                list.item(|w| {
-                    w.text("severity", issue.severity).text("code", issue.code);
-                    w.nested("details", |w| {
-                        w.text("text", title(issue.refusal.status));
-                    });
-                    w.text("diagnostics", &issue.refusal.text);
-                    if !issue.refusal.expression.is_empty() {
-                        w.list("expression", |l| {
-                            l.item_text(&issue.refusal.expression);
+        let mut out = String::new();
+        Writer::object(&mut out, |w| {
+            w.text("resourceType", "OperationOutcome");
+            w.list("issue", |list| {
+                let first = (self.code, self.text.as_str(), self.expression.as_str());
+                let more = self.more.iter().map(|i| (i.code, i.text.as_str(), i.path.as_str()));
+                for (code, text, expression) in std::iter::once(first).chain(more) {
+                    list.item(|w| {
+                        w.text("severity", "error").text("code", code);
+                        w.nested("details", |w| {
+                            w.text("text", title(self.status));
                         });
-                    }
-                });
-            }
+                        w.text("diagnostics", text);
+                        if !expression.is_empty() {
+                            w.list("expression", |l| {
+                                l.item_text(expression);
+                            });
+                        }
+                    });
+                }
+            });
         });
-    });
-    out
+        out
+    }
 }
 
 /// An OperationOutcome that says something without refusing.

@@ -164,6 +164,10 @@ impl Search {
                 Err(Wrong::Refused(refusal)) => return Err(refusal),
             }
         }
+        // Whatever stands beside it: of a count there are no entries.
+        if search.own.iter().any(|p| p.name == "_summary" && p.value == "count") {
+            (search.count, search.total) = (0, Total::Accurate);
+        }
         if let (Handling::Strict, Some(text)) = (handling, search.ignored.first()) {
             return Err(Refusal::invalid(text.clone()));
         }
@@ -197,9 +201,7 @@ impl Search {
                 }
             }
             "_summary" => {
-                if value == "count" {
-                    (self.count, self.total) = (0, Total::Accurate);
-                } else {
+                if value != "count" {
                     self.shape.summary(value).ok_or_else(wrong)?;
                 }
             }

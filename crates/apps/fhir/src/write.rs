@@ -4,20 +4,19 @@
 //! savepoint. Conditions (`If-Match`, `If-None-Exist`, `Type?criteria`) are asked inside the transaction: the writer is one,
 //! so twenty identical conditional creates are one create and nineteen matches.
 
+pub use crate::body::{Body, Ready, body, is_id, kept, ready};
 use crate::caller::{facility_of, may_change};
 use crate::clauses::Reading;
-use crate::extract::{Extract, extract};
 pub use crate::id::new_id;
 use crate::patch::Patch;
 use crate::query;
 use crate::refusal::Refusal;
-use crate::render::with_id;
 use crate::search::{Handling, Place, Search};
 use crate::subscription;
 use axum::http::StatusCode;
 use mach_access::Scope;
 use mach_base::limits;
-use mach_fhir::{ResourceType, Tree};
+use mach_fhir::ResourceType;
 use mach_store::Tx;
 use mach_store::resources::{self, Resource, Save};
 use mach_store::search::{self, Ask};
@@ -31,37 +30,6 @@ pub enum Target {
     Id(String),
     /// The one that matches.
     Query(String),
-}
-
-/// A resource as sent, read once.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// The exact bytes.
-    pub text: String,
-    /// Its own id, if it tells one.
-    pub id: Option<String>,
-}
-
-/// A body under its id, with what it is found by.
-#[derive(Clone, Debug)]
-pub struct Ready {
-    id: String,
-    text: String,
-    extract: Extract,
-    /// Headers of a Subscription's receiver, kept beside it.
-    headers: Vec<(String, Option<String>)>,
-}
-
-impl Ready {
-    /// Its id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The bytes that will be stored.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
 }
 
 /// What is asked.
@@ -157,56 +125,6 @@ impl Planned {
     pub fn named(&self) -> (ResourceType, &str) {
         (self.done.kind, &self.done.id)
     }
-}
-
-/// Reads a resource as sent.
-///
-/// # Errors
-/// 400 where it is no JSON or of another type, 422 where it cannot be a resource.
-pub fn body(kind: ResourceType, text: &str) -> Result<Body, Refusal> {
-    let tree = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the resource is no JSON: {e}")))?;
-    let root = tree.root();
-    match root.get_text("resourceType") {
-        Some(name) if name == kind.name() => {}
-        Some(name) => {
-            let text = format!("`resourceType` is `{name}`, the address says `{}`", kind.name());
-            return Err(Refusal::invalid(text).at("resourceType"));
-        }
-        None => return Err(Refusal::invalid("`resourceType` is missing").at("resourceType")),
-    }
-    if root.get("meta").is_some_and(|m| !m.is_object()) {
-        return Err(Refusal::unprocessable("structure", "`meta` is no object").at(format!("{}.meta", kind.name())));
-    }
-    let id = match root.get("id") {
-        None => None,
-        Some(id) => Some(id.text().filter(|id| is_id(id)).ok_or_else(|| {
-            let text = "`id` must be 1 to 64 letters, digits, `-` and `.`";
-            Refusal::unprocessable("value", text).at(format!("{}.id", kind.name()))
-        })?),
-    };
-    Ok(Body { text: text.to_owned(), id: id.map(|id| id.into_owned()) })
-}
-
-/// Whether `id` may be a resource's id. R4 §2.24.0.1.
-pub fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
-}
-
-/// The body under `id`, with what it is found by.
-///
-/// # Errors
-/// 422 where it cannot be indexed.
-pub fn ready(kind: ResourceType, text: &str, id: &str, base: &str) -> Result<Ready, Refusal> {
-    let admitted = match kind {
-        ResourceType::SUBSCRIPTION => Some(subscription::admit(text, base)?),
-        _ => None,
-    };
-    let text = admitted.as_ref().map_or(text, |a| a.text.as_str());
-    let tree = Tree::parse(text).map_err(Refusal::internal)?;
-    let text = with_id(&tree, text, id).into_owned();
-    let extract = extract(kind, &tree, base)?;
-    drop(tree);
-    Ok(Ready { id: id.to_owned(), text, extract, headers: admitted.map(|a| a.headers).unwrap_or_default() })
 }
 
 /// What decides writes within one transaction.
@@ -378,7 +296,8 @@ impl<'t, 'x> Deciding<'t, 'x> {
         check_version(Some(&now), if_match)?;
         may_change(self.scope, Some(&now))?;
         let text = crate::patch::apply(patch, &now.body)?;
-        let patched = body(kind, &text)?;
+        // What was stored before shapes were looked at can be mended step by step: `apply` has compared.
+        let patched = kept(kind, &text)?;
         if patched.id.as_deref() != Some(now.id.as_str()) {
             return Err(Refusal::unprocessable("business-rule", "a patch must not change the id"));
         }

@@ -3,7 +3,7 @@
 //! `cargo run --release -p mach-fhir --example speed -- <folder of bundles>`
 
 use mach_fhir::search::extract;
-use mach_fhir::{ResourceType, Tree, definitions};
+use mach_fhir::{ResourceType, Tree, definitions, validate};
 use std::time::{Duration, Instant};
 
 /// Repeats `work` for two seconds; runs per second.
@@ -50,5 +50,9 @@ fn main() -> Result<(), String> {
     let (count, size) = (resources.len() as f64, resources.iter().map(|(_, r)| r.len()).sum::<usize>() as f64);
     println!("{count} resources of {:.0} bytes, {:.1} values each", size / count, found as f64 / count);
     println!("extraction: {:.0} resources/s", runs * count);
+    let micros = |rate: f64| 1e6 / (rate * count);
+    let shape = rate(|| assert!(trees.iter().all(|(_, t)| validate::shape(t).is_empty())));
+    let fits = rate(|| assert!(trees.iter().all(|(_, t)| validate::fits(t))));
+    println!("shape: {:.2} µs a resource said, {:.2} µs asked only", micros(shape), micros(fits));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Each rule of the validator: a resource that keeps it, and its neighbour that does not.
 
 use mach_fhir::Tree;
-use mach_fhir::validate::{Issue, Severity, Validator, is_valid, shape};
+use mach_fhir::validate::{Issue, Severity, Validator, is_valid, shape, unfit, unfit_envelope};
 
 fn issues(text: &str) -> Vec<Issue> {
     let tree = Tree::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -97,6 +97,34 @@ fn shape_is_the_same_without_meaning() {
     assert!(found.iter().all(|i| i.severity == Severity::Error));
     // A value set is meaning.
     assert_eq!(of(r#"{"resourceType":"Patient","gender":"m"}"#), []);
+}
+
+#[test]
+fn what_is_tolerated_is_exactly_that() {
+    let of = |text: &str| unfit(&Tree::parse(text).unwrap()).into_iter().map(|i| i.path).collect::<Vec<_>>();
+    let guide = r#"{"resourceType":"ImplementationGuide","url":"http://x","packageId":"x","fhirVersion":["4.0.1"]}"#;
+    assert!(of(guide).is_empty());
+    assert_eq!(of(&guide.replace(r#""url":"http://x","#, "")), ["ImplementationGuide"]);
+    let library = |oid: &str| {
+        format!(
+            r#"{{"resourceType":"Library","status":"draft","type":{{"text":"x"}},"dataRequirement":[{{"type":"Condition","codeFilter":[{{"valueSet":"{oid}"}}]}}]}}"#
+        )
+    };
+    for (oid, fine) in [
+        ("urn:oid:1.2.3", true),
+        ("urn:oid:X.Y.Z", true),
+        ("urn:oid:", false),
+        ("urn:oid:X.", false),
+        ("urn:oid:x.y", false),
+        ("urn:oid:1.X", false),
+    ] {
+        assert_eq!(of(&library(oid)).is_empty(), fine, "{oid}");
+    }
+    let bundle = r#"{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Patient","x":1},"fullUrl":"urn:uuid:p","request":{"method":"POST","url":"Patient","y":2}}]}"#;
+    let all = ["Bundle.entry[0].resource.x", "Bundle.entry[0].fullUrl", "Bundle.entry[0].request.y"];
+    assert_eq!(of(bundle), all, "a stored Bundle has no placeholders");
+    let envelope = unfit_envelope(&Tree::parse(bundle).unwrap());
+    assert_eq!(envelope.iter().map(|i| i.path.as_str()).collect::<Vec<_>>(), ["Bundle.entry[0].request.y"]);
 }
 
 #[test]

@@ -13,6 +13,9 @@ use std::path::PathBuf;
 /// Values asked of one parameter of one resource.
 const VALUES: usize = 2;
 
+/// The one example whose id is none.
+const TOO_LONG: &str = "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json";
+
 fn files() -> Vec<PathBuf> {
     let folder =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/foreign/node_modules/hl7.fhir.r4.examples");
@@ -81,9 +84,12 @@ fn civil(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
 }
 
-/// A number that lies in the middle of what a value may mean, written with its digits.
+/// A number that lies in the middle of what a value may mean, written with its digits; `None` for a range.
 fn middle(low: &Option<Decimal>, high: &Option<Decimal>) -> Option<String> {
     let (low, high) = ((*low)?, (*high)?);
+    if low != high && high.units() - low.units() != 10 {
+        return None;
+    }
     let two = Decimal::whole(2);
     let middle = low.checked_add(high)?.checked_div(two)?.trimmed();
     let (units, scale) = (middle.units(), middle.scale() as usize);
@@ -123,6 +129,8 @@ fn written(value: &SearchValue<'_>, param: &SearchParam, base: &str) -> Vec<(&'s
             let relative = format!("{}/{id}", target.name());
             if of.is_empty() || of == base { vec![("", relative)] } else { vec![("", format!("{of}/{relative}"))] }
         }
+        // A canonical that is only a fragment or a word is nothing to be asked for.
+        SearchValue::Uri(uri) if param.kind == ParamKind::Reference && !uri.contains([':', '/']) => Vec::new(),
         SearchValue::Uri(uri) if param.kind == ParamKind::Reference => {
             vec![("", uri.replace('\\', r"\\").replace(',', r"\,").replace('$', r"\$"))]
         }
@@ -189,6 +197,11 @@ async fn every_example_is_read_back_and_found_by_every_parameter() {
         let (kind, id) = (tree.root().get_text("resourceType").unwrap(), tree.root().get_text("id").unwrap());
         let path = format!("/fhir/{kind}/{id}");
         let answer = place.put(PROVINCE, &path, &text).await;
+        // One was published under an id of 70 characters: R4 allows 64.
+        if id.len() > 64 {
+            assert_eq!((name, answer.status.as_u16()), (TOO_LONG, 400), "{}", answer.text);
+            continue;
+        }
         if !answer.status.is_success() {
             wrong.push(format!("{name}: PUT {} {}", answer.status, answer.text.chars().take(300).collect::<String>()));
             continue;

@@ -128,7 +128,7 @@ const VALUES: [&str; 50] = [
 const BODIES: [&str; 9] = [
     "",
     "{",
-    r#"{"resourceType":"Patient","id":"p1","name":[{"family":"A","given":["B",null]}],"birthDate":"2020-02","identifier":[{"system":"s","value":"v"}]}"#,
+    r#"{"resourceType":"Patient","id":"p1","name":[{"family":"A","given":["B"]}],"birthDate":"2020-02","identifier":[{"system":"s","value":"v"}]}"#,
     r#"{"resourceType":"Observation","id":"o1","status":"final","code":{"coding":[{"code":"c"}]},"subject":{"reference":"Patient/p1"},"valueQuantity":{"value":1.50,"code":"mg","system":"http://unitsofmeasure.org"},"effectivePeriod":{"start":"2020"}}"#,
     r#"{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:1","resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Patient","ifNoneExist":"name=a"}},{"request":{"method":"GET","url":"Patient?name=a"}},{"request":{"method":"DELETE","url":"Patient?identifier=x"}}]}"#,
     r#"{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Parameters"},"request":{"method":"PATCH","url":"Patient/p1"}},{"request":{"method":"PUT","url":"Patient/"}}]}"#,

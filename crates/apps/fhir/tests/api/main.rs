@@ -16,6 +16,7 @@ mod receiver;
 mod scope;
 mod searches;
 mod sensitive;
+mod shapes;
 mod sockets;
 mod subscribed;
 mod subscriptions;

@@ -86,12 +86,12 @@ async fn a_transaction_that_fails_at_entry_n_stores_nothing_and_says_which() {
     };
     let bad = [
         (
-            r#"{"resource":{"resourceType":"Basic","id":"x"},"request":{"method":"PUT","url":"Basic/x","ifMatch":"W/\"7\""}}"#,
+            r#"{"resource":{"resourceType":"Basic","id":"x","code":{"text":"x"}},"request":{"method":"PUT","url":"Basic/x","ifMatch":"W/\"7\""}}"#,
             412,
         ),
         (r#"{"resource":{"resourceType":"Patient","id":"x"},"request":{"method":"PUT","url":"Basic/x"}}"#, 400),
         (
-            r#"{"resource":{"resourceType":"Basic","subject":{"reference":"Patient?identifier=none"}},"request":{"method":"POST","url":"Basic"}}"#,
+            r#"{"resource":{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient?identifier=none"}},"request":{"method":"POST","url":"Basic"}}"#,
             412,
         ),
         (r#"{"request":{"method":"GET","url":"Basic/none"}}"#, 404),

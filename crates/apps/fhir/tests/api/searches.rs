@@ -375,6 +375,12 @@ async fn what_an_import_wrote_is_indexed_before_it_is_counted() {
     assert_eq!(waiting(), 1_000, "counted to a thousand");
     assert_eq!(place.all(PROVINCE, "/fhir/Observation?_id=c1-7").await, ["c1-7"], "an id needs no index");
     assert_eq!(waiting(), 1_000);
+    for beside in ["_count=2", "_include=Observation:subject", "_elements=status"] {
+        for query in [format!("_summary=count&{beside}"), format!("{beside}&_summary=count")] {
+            let counted = place.get(PROVINCE, &format!("/fhir/Observation?status=final&{query}")).await.json();
+            assert!(counted["entry"].is_null() && counted["total"].is_i64(), "{query}: {counted}");
+        }
+    }
     let count = place.get(PROVINCE, "/fhir/Observation?status=final&_summary=count").await;
     assert_eq!((count.json()["total"].as_i64(), waiting()), (Some(1_200), 0));
     assert_eq!(mach_fhir_api::reindex(&place.store, false, &mut |_| {}), Ok(0));

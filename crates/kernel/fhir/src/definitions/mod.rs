@@ -323,6 +323,11 @@ impl Definitions {
         Some((usize::from(*element), &of.elements[usize::from(*element)], TypeId(*kind)))
     }
 
+    /// All JSON names of a type's elements: the name, the element's place among those of the type, its type.
+    pub fn json_names(&self, id: TypeId) -> impl Iterator<Item = (&str, usize, TypeId)> {
+        self.get(id).json_names.iter().map(|(name, at, kind)| (name.as_str(), usize::from(*at), TypeId(*kind)))
+    }
+
     /// The element of that name, a choice by its name without `[x]`.
     pub fn element(&self, id: TypeId, name: &str) -> Option<&Element> {
         let of = self.get(id);

@@ -255,6 +255,11 @@ impl<'t> Value<'t> {
         Some(if node.flags & ESCAPED == 0 { Cow::Borrowed(inner) } else { Cow::Owned(parse::unescape(inner)) })
     }
 
+    /// Whether it is a text with escapes.
+    pub fn is_escaped(self) -> bool {
+        self.node().flags & ESCAPED != 0
+    }
+
     /// The digits of a number as written.
     pub fn number(self) -> Option<&'t str> {
         (self.kind() == Kind::Number).then(|| self.raw())

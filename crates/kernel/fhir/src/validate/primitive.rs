@@ -64,7 +64,7 @@ fn of(definitions: &Definitions, id: TypeId) -> Option<Primitive> {
 }
 
 /// Bytes of a string (R4: "Strings SHALL NOT exceed 1MB in size").
-const STRING_BYTES: usize = 1 << 20;
+pub const STRING_BYTES: usize = 1 << 20;
 
 /// What is wrong with a value of a primitive; what only looks odd is left to `odd`.
 pub fn check(primitive: Primitive, value: Value<'_>) -> Option<String> {

@@ -56,6 +56,8 @@ pub(super) struct Run<'v, 't> {
     pub primitives: &'static [Option<Primitive>],
     /// Whether meaning is looked at, or only shape.
     pub is_full: bool,
+    /// Whether the resources of a bundle's entries are passed over.
+    pub leaves_entries: bool,
     pub issues: Vec<Issue>,
     more: bool,
     pub path: Vec<Part<'t>>,
@@ -90,6 +92,7 @@ impl<'v, 't> Run<'v, 't> {
             r4: validator.definitions,
             primitives: &PRIMITIVES,
             is_full,
+            leaves_entries: false,
             issues: Vec::new(),
             more: false,
             path: Vec::new(),

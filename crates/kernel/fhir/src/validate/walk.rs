@@ -189,6 +189,9 @@ impl<'t> Run<'_, 't> {
                 let kind = self.r4.get(member.kind);
                 if kind.kind == TypeKind::Resource {
                     let is_entry = member.of == self.entry_type;
+                    if is_entry && self.leaves_entries && member.name == "resource" && value.is_object() {
+                        return;
+                    }
                     let entry = if is_entry { self.entries.last().copied() } else { None };
                     self.resource(value, member.kind, entry);
                     node = Node::resource(value, self.r4);
