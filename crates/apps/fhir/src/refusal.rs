@@ -22,7 +22,7 @@ pub struct Refusal {
     /// Which element or parameter.
     pub expression: String,
     /// What else is wrong with it, each with its place.
-    pub more: Vec<Issue>,
+    pub more: Box<[Issue]>,
     /// Seconds after which to ask again.
     pub retry_after: Option<u32>,
 }
@@ -30,7 +30,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal.
     pub fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), expression: String::new(), more: Vec::new(), retry_after: None }
+        Self { status, code, text: text.into(), expression: String::new(), more: Box::default(), retry_after: None }
     }
 
     /// 400: what cannot be read.

@@ -178,9 +178,8 @@ fn examples_have_the_right_shape() {
         if quick && !issues.is_empty() || !quick && issues.is_empty() && plain {
             problems.push(format!("{name}: quick {quick}, {issues:?}"));
         }
-        problems.extend(
-            issues.iter().filter(|i| !is_known(name, i)).map(|i| format!("{name}: {}: {}", i.path, i.text)),
-        );
+        problems
+            .extend(issues.iter().filter(|i| !is_known(name, i)).map(|i| format!("{name}: {}: {}", i.path, i.text)));
     });
     assert!(problems.is_empty(), "{}:\n{}", problems.len(), problems.join("\n"));
 }

@@ -101,7 +101,8 @@ async fn all_that_is_wrong_is_said() {
     let answer = place.put(PROVINCE, "/fhir/Patient/p", &text).await;
     answer.refused(422);
     let json = answer.json();
-    let places: Vec<_> = json["issue"].as_array().unwrap().iter().map(|i| i["expression"][0].as_str().unwrap()).collect();
+    let places: Vec<_> =
+        json["issue"].as_array().unwrap().iter().map(|i| i["expression"][0].as_str().unwrap()).collect();
     assert_eq!(places, ["Patient.nam", "Patient.active", "Patient.birthDate"]);
     let codes: Vec<_> = json["issue"].as_array().unwrap().iter().map(|i| i["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["structure", "value", "value"]);
@@ -163,7 +164,8 @@ async fn an_envelope_is_looked_at_entry_by_entry() {
 #[tokio::test]
 async fn loads_and_imports_refuse_it_by_line() {
     let place = Place::new();
-    let lines: Vec<String> = WRONG.iter().enumerate().map(|(n, (member, ..))| patient(&format!("p{n}"), member)).collect();
+    let lines: Vec<String> =
+        WRONG.iter().enumerate().map(|(n, (member, ..))| patient(&format!("p{n}"), member)).collect();
     let file = place.folder.path().join("a.ndjson");
     std::fs::write(&file, format!("{}\n{}\n", lines.join("\n"), r#"{"resourceType":"Patient","id":"fine"}"#)).unwrap();
     let mut refused = Vec::new();
@@ -175,7 +177,10 @@ async fn loads_and_imports_refuse_it_by_line() {
         }
     });
     assert_eq!((summary.unwrap().created, refused.len()), (1, WRONG.len()));
-    assert!(refused.iter().enumerate().all(|(n, (line, status))| *line as usize == n + 1 && *status == 422), "{refused:?}");
+    assert!(
+        refused.iter().enumerate().all(|(n, (line, status))| *line as usize == n + 1 && *status == 422),
+        "{refused:?}"
+    );
 
     let asked = [("prefer", "respond-async"), ("content-type", "application/fhir+ndjson")];
     let begun = place.send(PROVINCE, "POST", "/fhir/$import", &asked, &lines.join("\n")).await;
@@ -195,7 +200,8 @@ async fn loads_and_imports_refuse_it_by_line() {
 async fn meta_is_looked_at_and_never_left_empty() {
     let place = Place::new();
     place.given(PROVINCE, r#"{"resourceType":"Patient","id":"p"}"#).await;
-    let meta = |meta: &str| format!(r#"{{"resourceType":"Parameters","parameter":[{{"name":"meta","valueMeta":{meta}}}]}}"#);
+    let meta =
+        |meta: &str| format!(r#"{{"resourceType":"Parameters","parameter":[{{"name":"meta","valueMeta":{meta}}}]}}"#);
     for wrong in [r#"{"tag":{"code":"a"}}"#, r#"{"tags":[]}"#, r#"{"profile":["a b"]}"#, "{}"] {
         place.post(PROVINCE, "/fhir/Patient/p/$meta-add", &meta(wrong)).await.refused(422);
     }

@@ -198,7 +198,7 @@ fn is_written(primitive: Primitive, value: Value<'_>) -> bool {
             !inner.is_empty() && short && fine
         }
         (P::Code | P::Uri | P::Url | P::Canonical, Kind::String) if !value.is_escaped() => {
-            let inner = raw[1..raw.len() - 1].as_bytes();
+            let inner = &raw.as_bytes()[1..raw.len() - 1];
             let plain = !inner.is_empty() && inner.iter().all(|b| (0x21..0x7F).contains(b));
             let odd = || matches!(inner.first(), Some(b'u' | b'o')) && primitive != P::Code;
             (plain && !odd()) || primitive::check(primitive, value).is_none()
