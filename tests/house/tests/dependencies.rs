@@ -30,7 +30,7 @@ fn every_direct_dependency_has_a_line_and_every_line_a_dependency() {
         crates().iter().flat_map(|c| &c.dependencies).filter(|d| !d.ours).map(|d| d.name.clone()).collect();
     let npm = ["web/package.json", "tests/browser/package.json", "tests/foreign/package.json"];
     used.extend(npm.into_iter().flat_map(from_npm));
-    used.extend(from_pip("tests/foreign/requirements.txt"));
+    used.extend(["tests/foreign/requirements.txt", "tests/sign/requirements.txt"].into_iter().flat_map(from_pip));
     let documented = documented();
     let missing: Vec<_> = used.difference(&documented).collect();
     let gone: Vec<_> = documented.difference(&used).collect();

@@ -147,7 +147,12 @@ fn templates_hold_no_text_of_their_own() {
 }
 
 /// Where floating point may be: drawing, geometry, and what a spreadsheet's cells are.
-const FLOATS: [(&str, &str); 10] = [
+const FLOATS: [(&str, &str); 15] = [
+    ("crates/kernel/documents/src/", "points on paper"),
+    ("crates/kernel/sign/src/hc1/cbor.rs", "CBOR has such numbers; read, never written"),
+    ("crates/kernel/sign/src/pades/changes.rs", "points on paper"),
+    ("crates/kernel/sign/src/pades/prepare.rs", "points on paper"),
+    ("crates/kernel/sign/src/pdf/object.rs", "points on paper"),
     ("crates/kernel/ui/src/chart/", "pixels"),
     ("crates/kernel/ui/src/gallery/charts.rs", "pixels"),
     ("crates/exchange/synth/src/work.rs", "the share of defects asked for on the command line"),
