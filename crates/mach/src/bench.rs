@@ -3,6 +3,7 @@
 mod bundles;
 mod fhir;
 mod http;
+mod sign;
 
 use crate::claims::default_workers;
 use crate::{Outcome, accounts, console, open, serve};
@@ -46,6 +47,15 @@ enum What {
     },
     /// The FHIR interface over HTTP, client and server on this machine, beside the engine's own insert of the same rows
     Fhir(fhir::Options),
+    /// Papers and signatures: QR codes in batch, a certificate rendered, signed and kept, a file verified
+    Sign {
+        /// QR codes
+        #[arg(long, default_value_t = 20_000)]
+        codes: usize,
+        /// Papers
+        #[arg(long, default_value_t = 200)]
+        papers: usize,
+    },
     /// Pages and searches over the data folder, beside the store's own point read
     Pages {
         /// Requests of each kind
@@ -60,6 +70,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     match &options.what {
         What::Import { dossiers, work, from, to } => import_bench(*dossiers, work, from, to),
         What::Fhir(options) => fhir::run(options),
+        What::Sign { codes, papers } => sign::run(*codes, *papers),
         What::Pages { requests } => pages(data, *requests),
     }
 }

@@ -76,7 +76,7 @@ enum Command {
     /// The transparency log: verify the store against it, its key, receipts, erasure
     #[command(subcommand)]
     AuditLog(log::command::Command),
-    /// Check a receipt without a network: is this record in that log, and who saw it there
+    /// Check without a network: a receipt (is this record in that log, who saw it there), a signed PDF, XML, JWS or QR code
     Verify(log::command::Offline),
     /// Sign other nodes' checkpoints, and refuse those that rewrite what was signed
     Witness(log::witness::Options),
@@ -110,7 +110,7 @@ fn main() -> ExitCode {
         Command::Restore(options) => store::restore(&cli.data, &options),
         Command::Archive(command) => store::archive(&cli.data, &command),
         Command::AuditLog(command) => log::command::run(&cli.data, command),
-        Command::Verify(options) => log::command::offline(&options),
+        Command::Verify(options) => log::command::offline(&cli.data, &options),
         Command::Witness(options) => log::witness::run(&cli.data, &options),
         Command::Fhir(command) => fhir::run(&cli.data, command),
         Command::Bench(options) => bench::run(&cli.data, &options),

@@ -170,10 +170,10 @@ async fn only_reading(request: Request, next: Next) -> Response {
 /// The whole application; `data` is the folder of its files.
 pub fn application(house: House, data: &Path) -> axum::Router {
     let fhir = mach_fhir_api::Interface::upon(house.store(), data);
-    routes(house, &fhir)
+    routes(house, &fhir, data)
 }
 
-fn routes(house: House, fhir: &mach_fhir_api::Interface) -> axum::Router {
+fn routes(house: House, fhir: &mach_fhir_api::Interface, data: &Path) -> axum::Router {
     let routes = axum::Router::new()
         .route("/healthz", get(healthz))
         .merge(mach_house::sign_in::router())
@@ -183,6 +183,7 @@ fn routes(house: House, fhir: &mach_fhir_api::Interface) -> axum::Router {
         .merge(mach_record::router())
         .merge(mach_account::router())
         .merge(mach_access_pages::router())
+        .merge(mach_verify::router(data))
         .merge(crate::log::routes::router())
         .with_state(house)
         .layer(axum::middleware::from_fn(only_reading));
@@ -231,7 +232,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         if let Some(tls) = &tls {
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
-        let shared = listen::Shared::new(routes(house, &fhir), limits, tls);
+        let shared = listen::Shared::new(routes(house, &fhir, data), limits, tls);
         let sending_over = async {
             if let Some((plain, shared)) = over {
                 listen::serve(plain, shared, stopped()).await;

@@ -46,6 +46,10 @@ const TABLE = {
   "GET /api/indicators": ["/api/indicators", ...API(200, 200, 200)],
   "GET /api/indicators/{id}": ["/api/indicators/CD01", ...API(200, 200, 200)],
 
+  // Open: anybody checks the paper in their hand; nothing of the record is asked.
+  "GET /verify": ["/verify", 200],
+  "POST /verify": ["/verify", 400],
+
   // Open: it holds commitments, and nothing of anybody.
   "GET /log/checkpoint": ["/log/checkpoint", 200],
   "GET /log/tile/{*path}": ["/log/tile/9/999", 404],

@@ -20,6 +20,8 @@ pub const FINDINGS_PER_CLAIM: usize = 200;
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of one `POST /api/claims` body.
 pub const CLAIM_BODY_BYTES: usize = 100 << 20;
+/// Bytes of a file or code that anybody may have verified at `/verify`.
+pub const VERIFY_BYTES: usize = 16 << 20;
 /// Rows of one page of any list.
 pub const PAGE_ROWS: usize = 100;
 /// Rows of one export (CSV, XLSX).

@@ -24,6 +24,7 @@ pub mod revocation;
 pub mod time;
 pub mod timestamp;
 pub mod trust;
+pub mod verdict;
 pub mod xml;
 
 /// What is refused past it.

@@ -66,14 +66,17 @@ pub struct Which {
     facility: Option<String>,
 }
 
-/// What to check a receipt against.
+/// What to check, and against what.
 #[derive(Args)]
 pub struct Offline {
-    /// A receipt
+    /// A receipt (with --log); a signed PDF or XML file, a JWS, the text of a QR code (with --trust)
     file: PathBuf,
     /// Public key of the log, known from elsewhere than the file
     #[arg(long, value_name = "KEY")]
-    log: String,
+    log: Option<String>,
+    /// Folder of trusted certificates: roots/*.pem, authorities/*.pem, signers/*.pem, lists/*.crl. Without it that of the data
+    #[arg(long, value_name = "FOLDER", conflicts_with = "log")]
+    trust: Option<PathBuf>,
     /// Public key of a witness; as often as there are
     #[arg(long = "witness", value_name = "KEY")]
     witnesses: Vec<String>,
@@ -213,11 +216,12 @@ fn finding_json(finding: &log::Finding) -> serde_json::Value {
 }
 
 /// Runs `mach verify`: a receipt, without a network and without a store.
-pub fn offline(options: &Offline) -> Outcome {
+pub fn offline(data: &Path, options: &Offline) -> Outcome {
+    let Some(log) = &options.log else { return paper(data, options) };
     let key = |name: &str, text: &str| Verifier::parse(text).map_err(|e| format!("--{name} `{text}`: {e}"));
     let witnesses = options.witnesses.iter().map(|w| key("witness", w)).collect::<Result<Vec<_>, _>>()?;
     let quorum = options.quorum.unwrap_or(witnesses.len());
-    let trust = Trust { log: key("log", &options.log)?, witnesses, quorum };
+    let trust = Trust { log: key("log", log)?, witnesses, quorum };
     let text = std::fs::read_to_string(&options.file).map_err(|e| at(&options.file, &e))?;
     match Receipt::parse(&text).and_then(|r| r.verify(&trust).map(|shown| (r, shown))) {
         Ok((receipt, shown)) => {
@@ -232,6 +236,35 @@ pub fn offline(options: &Offline) -> Outcome {
                 println!("no witness was asked for: the log alone vouches for this");
             }
             Ok(ExitCode::SUCCESS)
+        }
+        Err(why) => {
+            println!("SAI / NOT VALID: {why}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// A signed paper, in the words of the page `/verify`.
+fn paper(data: &Path, options: &Offline) -> Outcome {
+    let bytes = std::fs::read(&options.file).map_err(|e| at(&options.file, &e))?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Err("a receipt is checked against its log: --log KEY".to_owned());
+    }
+    let folder = options.trust.clone().unwrap_or_else(|| data.join("trust"));
+    let shelf = mach_verify::Shelf::read(&folder)?;
+    match mach_sign::verdict::examine(&bytes, &shelf.trust, &shelf.signers, mach_sign::time::now()) {
+        Ok(verdict) => {
+            println!("{}", if verdict.is_good() { "ĐÚNG / VALID" } else { "SAI / NOT VALID" });
+            if verdict.findings.is_empty() {
+                println!("{}", mach_ui::Lang::Vi.t(mach_ui::msg::VERIFY_UNSIGNED));
+            }
+            for finding in &verdict.findings {
+                println!();
+                for (name, value) in mach_verify::lines(mach_ui::Lang::Vi, finding) {
+                    println!("{name}: {value}");
+                }
+            }
+            Ok(ExitCode::from(if verdict.is_good() { 0 } else { 2 }))
         }
         Err(why) => {
             println!("SAI / NOT VALID: {why}");

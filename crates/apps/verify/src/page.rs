@@ -1,0 +1,113 @@
+//! The page.
+
+use crate::{Shelf, words};
+use askama::Template;
+use axum::Extension;
+use axum::extract::Multipart;
+use axum::response::{IntoResponse, Response};
+use mach_base::limits;
+use mach_sign::verdict::{Verdict, examine};
+use mach_ui::components::{
+    Button, Card, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, Tone, laid_out,
+};
+use mach_ui::http::{Here, Problem};
+use mach_ui::shell::{self, PageMeta};
+use mach_ui::{Html, Lang, msg};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where trusted certificates lie.
+#[derive(Clone)]
+pub struct Folder(pub Arc<Path>);
+
+#[derive(Template)]
+#[template(path = "verify.html")]
+struct Form {
+    lang: Lang,
+    code: Html,
+    button: Button,
+    hint: String,
+}
+
+fn page(lang: Lang, here: Here, parts: Vec<Html>) -> Html {
+    let code = Field::new("code", lang.t(msg::VERIFY_CODE), FieldKind::Lines).hint(lang.t(msg::VERIFY_CODE_HINT));
+    let megabytes = (limits::VERIFY_BYTES >> 20).to_string();
+    let form = Html::template(&Form {
+        lang,
+        code: code.html(lang),
+        button: Button::primary(lang.t(msg::VERIFY_GO)).icon(Icon::Check),
+        hint: lang.fmt(msg::VERIFY_FILE_HINT, &[("n", &megabytes)]),
+    });
+    let head: Html = PageHead::new(lang.t(msg::VERIFY)).lead(lang.t(msg::VERIFY_LEAD)).into();
+    let all = [head].into_iter().chain(parts).chain([form]);
+    let meta =
+        PageMeta { lang, title: lang.t(msg::VERIFY).to_owned(), here: here.0, no_search: true, ..PageMeta::default() };
+    shell::page(&meta, laid_out(Layout::Stack, all))
+}
+
+/// `GET /verify`.
+pub async fn form(lang: Lang, here: Here) -> Html {
+    page(lang, here, Vec::new())
+}
+
+/// `POST /verify`, multipart: `file`, or `code`.
+pub async fn verify(
+    lang: Lang,
+    here: Here,
+    Extension(folder): Extension<Folder>,
+    mut form: Multipart,
+) -> Result<Response, Problem> {
+    let bad = |e: axum::extract::multipart::MultipartError| match e.status().as_u16() {
+        413 => Problem::TooLarge,
+        _ => Problem::BadRequest(e.body_text()),
+    };
+    let mut bytes = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(bad)? {
+        if matches!(field.name(), Some("file" | "code")) {
+            let sent = field.bytes().await.map_err(bad)?;
+            if !sent.is_empty() {
+                bytes = sent.to_vec();
+            }
+        }
+    }
+    if bytes.is_empty() {
+        return Err(Problem::BadRequest(lang.t(msg::VERIFY_NOTHING).to_owned()));
+    }
+    if bytes.len() > limits::VERIFY_BYTES {
+        return Err(Problem::TooLarge);
+    }
+    let shelf = move || Shelf::read(&folder.0).map(|s| examine(&bytes, &s.trust, &s.signers, mach_sign::time::now()));
+    let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let parts = match verdict {
+        Ok(verdict) => found(lang, &verdict),
+        Err(why) => {
+            let said = lang.fmt(msg::VERIFY_UNREADABLE, &[("why", &why.to_string())]);
+            vec![Notice::new(lang, Tone::Bad, said).into()]
+        }
+    };
+    Ok(page(lang, here, parts).into_response())
+}
+
+fn definitions(lines: Vec<words::Line>) -> Definitions {
+    lines.into_iter().fold(Definitions::default(), |d, (name, value)| d.row(name, Html::text(&value)))
+}
+
+fn found(lang: Lang, verdict: &Verdict) -> Vec<Html> {
+    let (tone, said) = if verdict.is_good() {
+        (Tone::Good, msg::VERIFY_GOOD)
+    } else if verdict.findings.is_empty() {
+        (Tone::Warning, msg::VERIFY_UNSIGNED)
+    } else {
+        (Tone::Bad, msg::VERIFY_BAD)
+    };
+    let mut parts: Vec<Html> = vec![Notice::new(lang, tone, lang.t(said)).into()];
+    for (i, finding) in verdict.findings.iter().enumerate() {
+        let title = lang.fmt(msg::VERIFY_SIGNATURE, &[("n", &(i + 1).to_string())]);
+        parts.push(Card::new(title, definitions(words::lines(lang, finding))).into());
+    }
+    let claims = words::claims(lang, verdict);
+    if !claims.is_empty() {
+        parts.push(Card::new(lang.t(msg::VERIFY_CONTENT), definitions(claims)).into());
+    }
+    parts
+}

@@ -1,0 +1,89 @@
+//! A verdict in words, for the page and for the command line.
+
+use mach_sign::hc1::{Age, Value};
+use mach_sign::time::{Moment, to_vietnamese};
+use mach_sign::trust::Standing;
+use mach_sign::verdict::{Extent, Finding, Verdict};
+use mach_ui::{Lang, Msg, msg};
+
+/// A name and what stands beside it.
+pub type Line = (String, String);
+
+fn when(at: Option<Moment>) -> Option<String> {
+    at.map(to_vietnamese)
+}
+
+fn standing(lang: Lang, standing: &Standing) -> String {
+    match standing {
+        Standing::Valid => lang.t(msg::VERIFY_VALID).to_owned(),
+        Standing::ValidUnchecked => lang.t(msg::VERIFY_VALID_UNCHECKED).to_owned(),
+        Standing::NotYet => lang.t(msg::VERIFY_NOT_YET).to_owned(),
+        Standing::Expired => lang.t(msg::VERIFY_EXPIRED).to_owned(),
+        Standing::Revoked(r) => lang.fmt(msg::VERIFY_REVOKED, &[("when", &to_vietnamese(r.at))]),
+        Standing::Untrusted(_) => lang.t(msg::VERIFY_UNTRUSTED).to_owned(),
+        Standing::WrongUse(_) => lang.t(msg::VERIFY_WRONG_USE).to_owned(),
+    }
+}
+
+/// One signature. Of the signer the common name alone: certificates here hold the signer's citizen number.
+pub fn lines(lang: Lang, finding: &Finding) -> Vec<Line> {
+    let mut out = Vec::new();
+    let mut put = |name: Msg, value: String| out.push((lang.t(name).to_owned(), value));
+    let unknown = || lang.t(msg::VERIFY_UNKNOWN).to_owned();
+    let signer = finding.certificate.as_ref();
+    put(msg::VERIFY_SIGNER, signer.map_or_else(unknown, |c| c.subject.common()));
+    if let Some(organisation) = signer.and_then(|c| c.subject.get(mach_sign::oid::ORGANIZATION)) {
+        put(msg::VERIFY_ORGANISATION, organisation);
+    }
+    put(msg::VERIFY_ISSUER, signer.map_or_else(unknown, |c| c.issuer.common()));
+    put(msg::VERIFY_SAID, when(finding.said).unwrap_or_else(unknown));
+    put(msg::VERIFY_PROVED, when(finding.proved).unwrap_or_else(|| lang.t(msg::VERIFY_NOT_PROVED).to_owned()));
+    let whole = match (&finding.wrong, &finding.extent) {
+        (Some(why), _) => lang.fmt(msg::VERIFY_FALSE, &[("why", &why.to_string())]),
+        (None, Extent::Whole) => lang.t(msg::VERIFY_WHOLE).to_owned(),
+        (None, Extent::ThenSigned) => lang.t(msg::VERIFY_THEN_SIGNED).to_owned(),
+        (None, Extent::Parts(parts)) => lang.fmt(msg::VERIFY_PARTS, &[("parts", &parts.join(", "))]),
+        (None, Extent::Edited(how)) => lang.fmt(msg::VERIFY_EDITED, &[("how", &how.join("; "))]),
+    };
+    put(msg::VERIFY_INTEGRITY, whole);
+    put(msg::VERIFY_THEN, standing(lang, &finding.then));
+    put(msg::VERIFY_NOW, standing(lang, &finding.now));
+    if let Some(scheme) = finding.scheme {
+        let note = if scheme.is_in_policy() { "" } else { lang.t(msg::VERIFY_OUT_OF_POLICY) };
+        put(msg::VERIFY_SCHEME, format!("{} {note}", scheme.name()).trim_end().to_owned());
+    }
+    out
+}
+
+/// What a QR code says, name by name as it names it.
+pub fn claims(lang: Lang, verdict: &Verdict) -> Vec<Line> {
+    let Some((claims, age)) = &verdict.claims else { return Vec::new() };
+    let mut out = vec![
+        (lang.t(msg::VERIFY_CODE_ISSUER).to_owned(), claims.issuer.clone()),
+        (lang.t(msg::VERIFY_CODE_ISSUED).to_owned(), to_vietnamese(claims.issued)),
+        (lang.t(msg::VERIFY_CODE_EXPIRES).to_owned(), to_vietnamese(claims.expires)),
+    ];
+    if *age != Age::Current {
+        out.push((lang.t(msg::VERIFY_INTEGRITY).to_owned(), lang.t(msg::VERIFY_CODE_NOT_CURRENT).to_owned()));
+    }
+    leaves("", &claims.content.1, &mut out);
+    out
+}
+
+fn leaves(path: &str, value: &Value, out: &mut Vec<Line>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Map(pairs) => pairs.iter().for_each(|(key, value)| match key {
+            Value::Text(key) => leaves(&below(key), value, out),
+            // Numbers of the outer map only say which form it is.
+            _ => leaves(path, value, out),
+        }),
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(i, v)| leaves(&below(&(i + 1).to_string()), v, out));
+        }
+        Value::Text(text) => out.push((path.to_owned(), text.clone())),
+        Value::Int(n) => out.push((path.to_owned(), n.to_string())),
+        Value::Bool(yes) => out.push((path.to_owned(), yes.to_string())),
+        _ => {}
+    }
+}
