@@ -5,6 +5,7 @@ use crate::refusal::Refusal;
 use crate::render::with_id;
 use crate::subscription;
 use mach_fhir::{ResourceType, Tree, validate};
+use mach_store::resources::Index;
 
 /// A resource as sent, read once.
 #[derive(Clone, Debug)]
@@ -21,6 +22,7 @@ pub struct Ready {
     pub(crate) id: String,
     pub(crate) text: String,
     pub(crate) extract: Extract,
+    pub(crate) index: Index,
     /// Headers of a Subscription's receiver, kept beside it.
     pub(crate) headers: Vec<(String, Option<String>)>,
 }
@@ -99,7 +101,8 @@ pub fn ready(kind: ResourceType, text: &str, id: &str, base: &str) -> Result<Rea
     let text = admitted.as_ref().map_or(text, |a| a.text.as_str());
     let tree = Tree::parse(text).map_err(Refusal::internal)?;
     let text = with_id(&tree, text, id).into_owned();
-    let extract = extract(kind, &tree, base)?;
+    let mut extract = extract(kind, &tree, base)?;
     drop(tree);
-    Ok(Ready { id: id.to_owned(), text, extract, headers: admitted.map(|a| a.headers).unwrap_or_default() })
+    let index = Index::of(kind, &std::mem::take(&mut extract.values));
+    Ok(Ready { id: id.to_owned(), text, extract, index, headers: admitted.map(|a| a.headers).unwrap_or_default() })
 }

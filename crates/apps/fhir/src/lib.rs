@@ -24,6 +24,7 @@ mod filter;
 mod found;
 mod id;
 mod links;
+mod looks;
 pub mod load;
 mod members;
 mod moment;

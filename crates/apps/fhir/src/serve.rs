@@ -249,10 +249,9 @@ impl Asked {
 
     async fn read(self, kind: ResourceType, id: String, version: Option<String>) -> Result<Response, Refusal> {
         let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
-        let pairs = self.pairs()?;
-        blocking(move || {
-            let shape = shape_of(&pairs)?;
-            let mut reader = self.store.read(&decision)?;
+        let (store, asks) = (self.store.clone(), decision.clone());
+        let work = move |mut reader: Reader| {
+            let shape = shape_of(&self.pairs()?)?;
             let scope = reader.scope();
             let found = match &version {
                 None => read::current(&mut reader, scope, kind, &id),
@@ -276,8 +275,11 @@ impl Asked {
                     Err(refusal)
                 }
             }
-        })
-        .await
+        };
+        match store.try_read(&asks) {
+            Some(reader) => work(reader),
+            None => blocking(move || work(store.read(&asks)?)).await,
+        }
     }
 
     async fn history(self, of: Option<(ResourceType, Option<String>)>) -> Result<Response, Refusal> {

@@ -2,6 +2,7 @@
 
 use crate::bulk::Bulk;
 use crate::extract::extract;
+use crate::looks::Looks;
 use crate::refusal::Refusal;
 use crate::subscription::Hub;
 use crate::terms::Shelves;
@@ -13,12 +14,9 @@ use mach_store::audit::Look;
 use mach_store::resources::{self, Value};
 use mach_store::{Reader, Store};
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Looks waiting to be written; past it a reader waits, so that no look goes unwritten.
-const LOOKS: usize = 4_096;
 /// Resources indexed in one transaction.
 const INDEXED: usize = 500;
 /// How long a search helps to index what is waiting before it says that it cannot answer.
@@ -31,7 +29,7 @@ pub struct State {
 }
 
 struct Inner {
-    looks: SyncSender<Look>,
+    looks: Looks,
     /// Held by who indexes: one at a time is enough.
     indexing: Mutex<()>,
     shelves: Shelves,
@@ -53,23 +51,7 @@ pub fn own_decision() -> Result<Decision, Refusal> {
 impl State {
     /// Starts the thread that writes looks. It ends when the last clone is gone.
     pub fn start(store: Store) -> Self {
-        let (looks, queue) = sync_channel::<Look>(LOOKS);
-        std::thread::Builder::new()
-            .name("fhir-audit".to_owned())
-            .spawn(move || {
-                while let Ok(first) = queue.recv() {
-                    let mut batch = vec![first];
-                    batch.extend(queue.try_iter().take(LOOKS));
-                    let written = own_decision()
-                        .map_err(|e| e.to_string())
-                        .and_then(|d| store.write(&d, move |tx| tx.audit_looks(&batch)).map_err(|e| e.to_string()));
-                    if let Err(e) = written {
-                        tracing::error!("looks at resources could not be audited: {e}");
-                    }
-                }
-            })
-            .map(drop)
-            .unwrap_or_else(|e| tracing::error!("no thread for the audit of looks: {e}"));
+        let looks = Looks::start(store);
         let inner = Inner {
             looks,
             indexing: Mutex::new(()),
@@ -119,9 +101,10 @@ impl State {
     ) -> Result<(), Refusal> {
         let look =
             Look { at: now_seconds(), actor: decision.actor().clone(), act: decision.act(), person, target, outcome };
-        self.inner.looks.send(look).map_err(|_| {
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "transient", "the audit trail cannot be written")
-        })
+        if self.inner.looks.add(look) {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "transient", "the audit trail cannot be written"))
     }
 
     /// Sees to it that a search finds every resource of `kinds`: what waits is indexed now, as far as patience goes.

@@ -18,7 +18,7 @@ use mach_access::Scope;
 use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_store::Tx;
-use mach_store::resources::{self, Resource, Save};
+use mach_store::resources::{self, Index, Resource, Save};
 use mach_store::search::{self, Ask};
 use mach_store::sql::Query;
 use std::collections::HashMap;
@@ -166,25 +166,29 @@ impl<'t, 'x> Deciding<'t, 'x> {
     /// # Errors
     /// Of the store.
     pub fn carry_out(&mut self, planned: Vec<Planned>) -> Result<Vec<Done>, Refusal> {
-        let saves: Vec<Save> = planned.iter().flat_map(|p| p.save.iter().chain(&p.more).cloned()).collect();
-        let mut saved = self.tx.save(&saves)?.into_iter();
+        let mut planned = planned;
+        let mut saves: Vec<Save> = Vec::with_capacity(planned.len());
+        let counts: Vec<(bool, usize)> = planned.iter().map(|p| (p.save.is_some(), p.more.len())).collect();
+        planned.iter_mut().for_each(|p| saves.extend(p.save.take().into_iter().chain(p.more.drain(..))));
+        let saved = self.tx.save(&mut saves)?;
+        let mut saved = saves.into_iter().zip(saved);
         let mut done = Vec::with_capacity(planned.len());
-        for mut one in planned {
-            if let (Some(save), Some(saved)) = (&one.save, one.save.as_ref().and_then(|_| saved.next())) {
+        for (mut one, (has, more)) in planned.into_iter().zip(counts) {
+            if let Some((save, saved)) = saved.by_ref().take(usize::from(has)).next() {
                 one.done.resource = Some(Resource {
                     rid: saved.rid,
                     kind: save.kind,
-                    id: save.id.clone(),
+                    id: save.id,
                     version: saved.version,
                     at: saved.at,
                     date: save.date,
                     facility: Some(save.facility).filter(|f| *f != 0),
                     patient: save.patient,
                     deleted: save.body.is_none(),
-                    body: save.body.clone().unwrap_or_default(),
+                    body: save.body.unwrap_or_default(),
                 });
             }
-            saved.by_ref().take(one.more.len()).for_each(drop);
+            saved.by_ref().take(more).for_each(drop);
             done.push(one.done);
         }
         Ok(done)
@@ -340,7 +344,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
                 patient: now.patient,
                 date: now.date,
                 facility: now.facility.unwrap_or(0),
-                index: Vec::new(),
+                index: Index::default(),
             });
         }
         let patient = saves.first().and_then(|s| s.patient);
@@ -382,7 +386,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             patient,
             date: ready.extract.date,
             facility,
-            index: ready.extract.values,
+            index: ready.index,
         };
         Ok(Planned { done, save: Some(save), more: Vec::new() })
     }

@@ -101,6 +101,22 @@ impl House {
         blocking(move || store.read(&decision).map_err(E::from).and_then(|mut reader| work(&mut reader))).await
     }
 
+    /// Runs `work`, which looks at a few rows by their keys, where it is asked if a reader is at hand; else as [`Self::read`].
+    pub async fn glance<T, E>(
+        &self,
+        decision: Decision,
+        work: impl FnOnce(&mut Reader) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Failure> + From<mach_store::Error> + Send + 'static,
+    {
+        match self.inner.store.try_read(&decision) {
+            Some(mut reader) => work(&mut reader).map_err(|e| e.into().0),
+            None => self.read(decision, work).await,
+        }
+    }
+
     /// Runs `work` in a transaction of `decision`, off the async threads; answers once it is durable.
     pub async fn write<T: Send + 'static>(
         &self,

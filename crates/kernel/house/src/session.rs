@@ -72,7 +72,7 @@ impl FromRequestParts<House> for Session {
             return Err(Problem::Unauthenticated);
         }
         let found = house
-            .read(house_decision()?, move |reader| {
+            .glance(house_decision()?, move |reader| {
                 let now = now_seconds();
                 let (actor, seen, proven, state) = match (key, token) {
                     (Some(key), _) => match accounts::by_api_key(reader, &key)? {

@@ -483,11 +483,10 @@ pub fn versions(on: &mut dyn Query, facility: i64, claim: i64) -> Result<Vec<Ver
 
 /// The source of a version as it was kept, and its findings as JSON.
 pub fn source_and_findings(on: &mut dyn Query, place: Place) -> Result<(Vec<u8>, String)> {
-    let mut bodies = pack::read(on, place.facility, place.pack)?;
-    let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
-    if slot + 1 >= bodies.len() {
-        return Err(Error::Damaged(place.pack));
-    }
-    let findings = String::from_utf8(bodies.swap_remove(slot + 1)).map_err(|_| Error::Damaged(place.pack))?;
-    Ok((bodies.swap_remove(slot), findings))
+    let bodies = pack::read(on, place.facility, place.pack)?;
+    let damaged = || Error::Damaged(place.pack);
+    let slot = usize::try_from(place.slot).map_err(|_| damaged())?;
+    let findings = bodies.get(slot + 1).ok_or_else(damaged)?.to_vec();
+    let source = bodies.get(slot).ok_or_else(damaged)?.to_vec();
+    Ok((source, String::from_utf8(findings).map_err(|_| damaged())?))
 }

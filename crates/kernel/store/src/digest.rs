@@ -79,14 +79,14 @@ fn resources(on: &mut dyn Query) -> Result<(&'static str, u64, String)> {
         ))
     })?;
     let mut lines = Vec::with_capacity(rows.len());
-    let mut open: Option<(i64, Vec<Vec<u8>>)> = None;
+    let mut open: Option<(i64, pack::Bodies)> = None;
     for ((kind, id, version, deleted, patient, date), (facility, pack), slot) in rows {
         if open.as_ref().is_none_or(|(p, _)| *p != pack) {
             open = Some((pack, pack::read(on, facility, pack)?));
         }
-        let body = open.as_ref().and_then(|(_, b)| b.get(usize::try_from(slot).ok()?)).cloned().unwrap_or_default();
+        let body = open.as_ref().and_then(|(_, b)| b.get(usize::try_from(slot).ok()?)).unwrap_or_default();
         let kind = u16::try_from(kind).ok().and_then(ResourceType::from_number).map_or("?", ResourceType::name);
-        let body = hex(Sha256::new_with_prefix(&body));
+        let body = hex(Sha256::new_with_prefix(body));
         lines.push(format!("{kind}/{id} {version} {deleted} {patient} {date} {body}\n"));
     }
     lines.sort_unstable();

@@ -103,7 +103,7 @@ impl Engine {
     /// Begins a piece within the transaction.
     pub(crate) fn savepoint(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch("SAVEPOINT work"),
+            Self::Sqlite(c) => c.often("SAVEPOINT work"),
             Self::Postgres(c) => c.savepoint(),
         }
     }
@@ -111,7 +111,7 @@ impl Engine {
     /// Ends a piece: it stays, or it goes back.
     pub(crate) fn end_piece(&mut self, keep: bool) -> Result<()> {
         match (self, keep) {
-            (Self::Sqlite(c), true) => c.batch("RELEASE work"),
+            (Self::Sqlite(c), true) => c.often("RELEASE work"),
             (Self::Sqlite(c), false) => c.batch("ROLLBACK TO work; RELEASE work"),
             (Self::Postgres(c), true) => c.release(),
             (Self::Postgres(c), false) => c.undo(),
@@ -129,7 +129,7 @@ impl Engine {
     /// Opens a reader's state. PostgreSQL does so with the first statement.
     pub(crate) fn begin_reading(&mut self) -> Result<()> {
         match self {
-            Self::Sqlite(c) => c.batch("BEGIN"),
+            Self::Sqlite(c) => c.often("BEGIN"),
             Self::Postgres(_) => Ok(()),
         }
     }
@@ -137,7 +137,7 @@ impl Engine {
     /// Closes a reader's state; false where the connection is not to be used again.
     pub(crate) fn end_reading(&mut self) -> bool {
         match self {
-            Self::Sqlite(c) => c.batch("COMMIT").is_ok(),
+            Self::Sqlite(c) => c.often("COMMIT").is_ok(),
             Self::Postgres(c) => c.finish(),
         }
     }

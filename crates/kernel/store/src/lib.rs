@@ -160,7 +160,23 @@ impl Store {
         *out += 1;
         drop(out);
         let reused = lock(&self.inner.idle).pop();
-        let opened = reused.map_or_else(|| self.inner.place.reader(), Ok);
+        self.begin_reading(decision, reused.map_or_else(|| self.inner.place.reader(), Ok))
+    }
+
+    /// A reader that waits for nobody: where one is open and idle, and what it reads lies in this process. For a look of some
+    /// microseconds that is not worth another thread.
+    pub fn try_read(&self, decision: &Decision) -> Option<Reader> {
+        let mut out = lock(&self.inner.out);
+        if !matches!(self.inner.place, Place::File(_)) || *out >= READERS {
+            return None;
+        }
+        let idle = lock(&self.inner.idle).pop()?;
+        *out += 1;
+        drop(out);
+        self.begin_reading(decision, Ok(idle)).ok()
+    }
+
+    fn begin_reading(&self, decision: &Decision, opened: Result<Engine>) -> Result<Reader> {
         match opened.and_then(|mut c| c.begin_reading().map(|()| c)) {
             Ok(connection) => {
                 Ok(Reader { connection: Some(connection), decision: decision.clone(), inner: Arc::clone(&self.inner) })

@@ -72,7 +72,7 @@ impl Open {
 
 /// Destroys the body at `place`: it is empty from now on. Those beside it stay.
 pub(crate) fn empty(tx: &mut dyn Execute, place: Place) -> Result<()> {
-    let mut bodies = read(tx, place.facility, place.pack)?;
+    let mut bodies: Vec<Vec<u8>> = read(tx, place.facility, place.pack)?.iter().map(<[u8]>::to_vec).collect();
     let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
     bodies.get_mut(slot).ok_or(Error::Damaged(place.pack))?.clear();
     Filling { id: place.pack, bodies, bytes: 0 }.write(tx, place.facility)
@@ -150,49 +150,73 @@ fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     })
 }
 
-/// All bodies of a facility's pack, in order.
-pub fn read(on: &mut dyn Query, facility: i64, pack: i64) -> Result<Vec<Vec<u8>>> {
+/// The bodies of a pack, in order, in one piece of memory.
+#[derive(Debug)]
+pub struct Bodies {
+    plain: Vec<u8>,
+    /// Where each ends; the first begins at `begin`.
+    ends: Vec<usize>,
+    begin: usize,
+}
+
+impl Bodies {
+    /// The body in `slot`.
+    pub fn get(&self, slot: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(slot)?;
+        let begin = slot.checked_sub(1).map_or(self.begin, |before| self.ends[before]);
+        self.plain.get(begin..end)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).filter_map(|slot| self.get(slot))
+    }
+
+    fn read(plain: Vec<u8>) -> Option<Self> {
+        let word = |at: usize| plain.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes).map(|n| n as usize);
+        let count = word(0)?;
+        let begin = count.checked_mul(4)?.checked_add(4).filter(|begin| *begin <= plain.len())?;
+        let mut end = begin;
+        let mut ends = Vec::with_capacity(count);
+        for slot in 0..count {
+            end = end.checked_add(word(4 + 4 * slot)?).filter(|end| *end <= plain.len())?;
+            ends.push(end);
+        }
+        Some(Self { plain, ends, begin })
+    }
+}
+
+/// All bodies of a facility's pack.
+pub fn read(on: &mut dyn Query, facility: i64, pack: i64) -> Result<Bodies> {
     let damaged = || Error::Damaged(pack);
     let sql = "SELECT body FROM pack WHERE id = ?1 AND facility = ?2";
-    let packed = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(r.blob(0)?.to_vec()))?;
-    let packed = packed.ok_or_else(damaged)?;
-    let (length, packed) = packed.split_first_chunk::<4>().ok_or_else(damaged)?;
+    // Unpacked from where the engine holds it.
+    let plain = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(unpacked(r.blob(0)?)))?;
+    plain.flatten().and_then(Bodies::read).ok_or_else(damaged)
+}
+
+fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
+    let (length, packed) = packed.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
     if length > UNPACKED_BYTES {
-        return Err(damaged());
+        return None;
     }
     // Its tables are made once a thread.
     thread_local! {
         static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
     }
-    let plain = DECOMPRESSOR.with_borrow_mut(|kept| {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
         let decompressor = match kept {
             Some(decompressor) => decompressor,
-            none => none.insert(zstd::bulk::Decompressor::new().map_err(|_| damaged())?),
+            none => none.insert(zstd::bulk::Decompressor::new().ok()?),
         };
-        decompressor.decompress(packed, length).map_err(|_| damaged())
-    })?;
-    let word = |at: usize| -> Result<usize> {
-        let bytes = plain.get(at..at + 4).ok_or_else(damaged)?;
-        Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| damaged())?) as usize)
-    };
-    let count = word(0)?;
-    let mut at = 4 + 4 * count;
-    let mut bodies = Vec::with_capacity(count.min(plain.len()));
-    for i in 0..count {
-        let length = word(4 + 4 * i)?;
-        bodies.push(plain.get(at..at + length).ok_or_else(damaged)?.to_vec());
-        at += length;
-    }
-    Ok(bodies)
+        decompressor.decompress(packed, length).ok()
+    })
 }
 
 /// The body at `place`.
 pub fn body(on: &mut dyn Query, place: Place) -> Result<Vec<u8>> {
-    let mut bodies = read(on, place.facility, place.pack)?;
-    let slot = usize::try_from(place.slot).map_err(|_| Error::Damaged(place.pack))?;
-    if slot >= bodies.len() {
-        return Err(Error::Damaged(place.pack));
-    }
-    Ok(bodies.swap_remove(slot))
+    let bodies = read(on, place.facility, place.pack)?;
+    let slot = usize::try_from(place.slot).ok();
+    slot.and_then(|slot| bodies.get(slot)).map(<[u8]>::to_vec).ok_or(Error::Damaged(place.pack))
 }

@@ -25,7 +25,7 @@ pub use read::{
 };
 pub(crate) use sight::{hidden_claims, in_record, visible};
 pub use sight::{is_vip, may_open, opened_by};
-pub use write::{Save, Saved};
+pub use write::{Index, Save, Saved};
 
 /// What an older store lacks: the labels of its resources, which the start that adds this gives them.
 pub(crate) const LABELS: &[&str] = &[

@@ -45,7 +45,7 @@ impl Sqlite {
              PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{WRITER_CACHE_KIB}; PRAGMA wal_autocheckpoint=4000;
              PRAGMA journal_size_limit=67108864;"
         ))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Self::keeps_plans(&connection)?;
         Ok(Self { connection, file: Some(path.to_owned()), archive: None })
     }
 
@@ -59,8 +59,22 @@ impl Sqlite {
         connection.execute_batch(&format!(
             "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{READER_CACHE_KIB};"
         ))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Self::keeps_plans(&connection)?;
         Ok(Self { connection, file: None, archive: None })
+    }
+
+    /// Statements stay prepared, and as they were planned: otherwise one whose argument might be measured against a partial
+    /// index is planned anew at every call.
+    fn keeps_plans(connection: &Connection) -> Result<()> {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        Ok(())
+    }
+
+    /// Runs one statement that is run often and gives nothing.
+    pub(crate) fn often(&self, sql: &str) -> Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute()?;
+        Ok(())
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
@@ -77,7 +91,7 @@ impl Sqlite {
             if let Some(archive) = &mut self.archive {
                 archive.take_turn()?;
             }
-            if let Err(e) = self.batch("BEGIN IMMEDIATE") {
+            if let Err(e) = self.often("BEGIN IMMEDIATE") {
                 self.end_turn();
                 return Err(e);
             }
@@ -91,7 +105,7 @@ impl Sqlite {
 
     /// Makes the transaction durable. Its copy in the archive may come later; then that is said, and the log keeps it.
     pub(crate) fn commit(&mut self) -> Result<()> {
-        self.batch("COMMIT")?;
+        self.often("COMMIT")?;
         if self.archive.as_mut().is_some_and(Archive::copy) {
             self.fold();
         }

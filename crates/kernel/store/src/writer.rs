@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 const REST: Duration = Duration::from_secs(1);
 /// How long work is gathered into one commit while more is waiting.
 const GATHER: Duration = Duration::from_millis(25);
+/// How long a commit waits for those who were in the one before and have not come again yet: who writes one thing after
+/// another sends the next as soon as the last is durable, and shares an fsync with the others where it is waited for.
+const AGAIN: Duration = Duration::from_micros(300);
 
 /// What is called after each commit.
 #[derive(Default)]
@@ -163,6 +166,8 @@ impl Drop for Writer {
 fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) {
     let mut ledger = Ledger::default();
     let mut waiting: Option<Box<dyn Job>> = None;
+    // Pieces of the last commit.
+    let mut together = 1;
     loop {
         let Some(mut first) = waiting.take().or_else(|| next(&mut connection, queue)) else { return };
         if first.alone() {
@@ -188,7 +193,8 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
             continue;
         }
         let mut done = vec![first];
-        while let Ok(mut next) = queue.try_recv() {
+        let mut patience = AGAIN;
+        while let Some(mut next) = next_of_group(queue, done.len() < together, &mut patience) {
             if next.alone() || started.elapsed() >= GATHER {
                 waiting = Some(next);
                 break;
@@ -203,6 +209,7 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
             // The engine may have rolled back already; then this has nothing to do.
             let _ = connection.rollback();
         }
+        together = done.len();
         for job in done {
             job.finish(&committed);
         }
@@ -210,6 +217,24 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
             crate::lock(&hooks.0).retain(|hook| hook());
         }
     }
+}
+
+/// A further job for the open transaction: one that waits, or one that comes while there is patience for it.
+fn next_of_group(
+    queue: &Receiver<Box<dyn Job>>,
+    expected: bool,
+    patience: &mut Duration,
+) -> Option<Box<dyn Job>> {
+    if let Ok(job) = queue.try_recv() {
+        return Some(job);
+    }
+    if !expected || patience.is_zero() {
+        return None;
+    }
+    let began = Instant::now();
+    let came = queue.recv_timeout(*patience).ok();
+    *patience = patience.saturating_sub(began.elapsed());
+    came
 }
 
 /// The next job; rests where none comes. `None` where none will come any more.

@@ -7,7 +7,7 @@ mod common;
 use common::{console, digests};
 use mach_base::time::now_millis;
 use mach_fhir::ResourceType;
-use mach_store::resources::{Save, get};
+use mach_store::resources::{Index, Save, get};
 use mach_store::{Store, restore, restore_to};
 use mach_test_engines::Home;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn change(store: &Store, n: i64) {
         patient: None,
         date: None,
         facility: 0,
-        index: Vec::new(),
+        index: Index::default(),
     };
     let noise = |seed: i64| -> String {
         let mut x = seed.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -40,8 +40,8 @@ fn change(store: &Store, n: i64) {
         .collect();
     saves.push(save("changed".to_owned(), Some(format!(r#"{{"resourceType":"Basic","n":{n}}}"#))));
     let ended = save(format!("b-{n}-0"), None);
-    store.write(&console(), move |tx| tx.save(&saves)).unwrap();
-    store.write(&console(), move |tx| tx.save(&[ended])).unwrap();
+    store.write(&console(), move |tx| tx.save(&mut saves)).unwrap();
+    store.write(&console(), move |tx| tx.save(&mut [ended])).unwrap();
 }
 
 /// The moment now, and what the store holds; the next change comes later.

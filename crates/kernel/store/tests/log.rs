@@ -6,7 +6,7 @@ use mach_base::Day;
 use mach_fhir::ResourceType;
 use mach_store::claims::{CheckIn, Digests, NewVersion, State, Summary};
 use mach_store::log::{self, Asked, Finding, Report};
-use mach_store::resources::{self, Resource, Save};
+use mach_store::resources::{self, Resource, Index, Save};
 use mach_store::sql::{Arg, Execute};
 use mach_store::{Store, accounts, audit, claims, pack, people, schema};
 use mach_test_engines::{Home, on_both_engines};
@@ -47,9 +47,9 @@ fn save(store: &Store, id: &str, body: Option<&str>) {
         patient: Some(7),
         date: Some(100),
         facility: 1,
-        index: Vec::new(),
+        index: Index::default(),
     };
-    store.write(&console(), move |tx| tx.save(&[save])).unwrap();
+    store.write(&console(), move |tx| tx.save(&mut [save])).unwrap();
 }
 
 fn version(state: State, hash: u8, place: pack::Place, digests: Digests) -> NewVersion {

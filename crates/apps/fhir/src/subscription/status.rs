@@ -8,7 +8,7 @@ use crate::state::own_decision;
 use mach_fhir::json::quote;
 use mach_fhir::{ResourceType, Tree};
 use mach_store::Store;
-use mach_store::resources::{self, Save};
+use mach_store::resources::{self, Index, Save};
 use mach_store::subscriptions::{self, State, Subscription};
 
 /// Makes a subscription `state`; `said` is why, for its author. Nothing happens where its resource was written meanwhile.
@@ -49,14 +49,14 @@ fn write(store: &Store, of: &Subscription, state: State, said: &str, base: &str)
             patient: now.patient,
             date: found.date,
             facility: now.facility.unwrap_or(0),
-            index: found.values,
+            index: Index::of(ResourceType::SUBSCRIPTION, &found.values),
         };
         let current = subscriptions::one(tx, id)?.is_some_and(|s| s.rid == was);
         let live = subscriptions::is_current(tx, was)?;
         if !current || !live {
             return Ok(());
         }
-        let saved = tx.save(&[save])?.pop().ok_or(mach_store::Error::Missing("a subscription"))?;
+        let saved = tx.save(&mut [save])?.pop().ok_or(mach_store::Error::Missing("a subscription"))?;
         tx.set_subscription(id, was, saved.rid, state, &text)?;
         tx.audit(None, &format!("Subscription/{} is {}", now.id, state.code()), "granted")
     })?;

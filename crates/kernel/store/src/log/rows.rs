@@ -350,7 +350,7 @@ pub(super) fn load(on: &mut dyn Query, facts: &[Fact]) -> Result<Vec<(Fact, Opti
 }
 
 /// A pack that was read: its facility and number, its bodies.
-type Opened = ((i64, i64), Vec<Vec<u8>>);
+type Opened = ((i64, i64), Option<pack::Bodies>);
 
 /// Reads what lies in packs, each pack once.
 fn finish(on: &mut dyn Query, mut read: Vec<Read>) -> Result<Vec<(Fact, Describe)>> {
@@ -368,15 +368,15 @@ fn finish(on: &mut dyn Query, mut read: Vec<Read>) -> Result<Vec<(Fact, Describe
             && open.as_ref().is_none_or(|(opened, _)| *opened != at)
         {
             let bodies = match pack::read(on, at.0, at.1) {
-                Ok(bodies) => bodies,
-                Err(Error::Damaged(_)) => Vec::new(),
+                Ok(bodies) => Some(bodies),
+                Err(Error::Damaged(_)) => None,
                 Err(e) => return Err(e),
             };
             open = Some((at, bodies));
         }
         let body = |slot: i64| {
-            let bodies = open.as_ref().map(|(_, bodies)| bodies);
-            usize::try_from(slot).ok().and_then(|slot| bodies?.get(slot)).map(Vec::as_slice)
+            let bodies = open.as_ref().and_then(|(_, bodies)| bodies.as_ref());
+            usize::try_from(slot).ok().and_then(|slot| bodies?.get(slot))
         };
         let describe = match row.describe {
             Unfinished::Done(describe) => describe,

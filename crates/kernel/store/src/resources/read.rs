@@ -14,7 +14,7 @@ fn number(kind: ResourceType) -> Arg<'static> {
 }
 
 /// A pack, by the place of its first body, and its bodies.
-type Unpacked = (Place, Vec<Vec<u8>>);
+type Unpacked = (Place, pack::Bodies);
 
 fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<Resource>> {
     let mut unpacked: Option<Unpacked> = None;
@@ -32,7 +32,7 @@ fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<R
         let bodies = &unpacked.as_ref().ok_or_else(damaged)?.1;
         let slot = usize::try_from(place.slot).map_err(|_| damaged())?;
         let bytes = bodies.get(slot).ok_or_else(damaged)?;
-        resource.body = String::from_utf8(bytes.clone()).map_err(|_| damaged())?;
+        resource.body = String::from_utf8(bytes.to_vec()).map_err(|_| damaged())?;
         out.push(resource);
     }
     Ok(out)

@@ -37,7 +37,24 @@ pub struct Save {
     /// The facility whose fact it is; 0 is the province.
     pub facility: i64,
     /// What it is found by, completely.
-    pub index: Vec<Value>,
+    pub index: Index,
+}
+
+/// What a resource is found by, made ready for the writer, who is one: hashed, folded, written out.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    rows: Rows,
+    /// As it is kept beside the body.
+    encoded: String,
+}
+
+impl Index {
+    /// Of a resource of `kind` with these values.
+    pub fn of(kind: ResourceType, values: &[Value]) -> Self {
+        let mut rows = Rows::default();
+        values.iter().for_each(|value| rows.push(kind, (0, 0), value));
+        Self { rows, encoded: codec::encode(values) }
+    }
 }
 
 /// What was written.
@@ -190,18 +207,16 @@ impl Tx<'_> {
 
     /// Writes resources with everything they are found by: each makes a new version, whatever it was before. Give each
     /// identity at most once.
-    pub fn save(&mut self, saves: &[Save]) -> Result<Vec<Saved>> {
+    pub fn save(&mut self, saves: &mut [Save]) -> Result<Vec<Saved>> {
         let at = self.at();
-        let encoded: Vec<String> =
-            saves.iter().map(|s| if s.body.is_some() { codec::encode(&s.index) } else { String::new() }).collect();
-        let bodies = saves.iter().zip(&encoded).map(|(save, encoded)| match &save.body {
-            Some(body) => (save.facility, vec![body.as_bytes(), encoded.as_bytes()]),
+        let bodies = saves.iter().map(|save| match &save.body {
+            Some(body) => (save.facility, vec![body.as_bytes(), save.index.encoded.as_bytes()]),
             None => (save.facility, Vec::new()),
         });
         let places = pack::write(self, &bodies.collect::<Vec<_>>())?;
         let mut now = self.currents(saves)?;
         let (mut rows, mut done, mut ended) = (Rows::default(), Vec::with_capacity(saves.len()), BTreeMap::new());
-        for (save, place) in saves.iter().zip(places) {
+        for (save, place) in saves.iter_mut().zip(places) {
             let old = now.remove(&(save.kind.number(), save.facility, id_key(&save.id)));
             if let Some((id, old)) = &old {
                 if *id != save.id {
@@ -212,7 +227,7 @@ impl Tx<'_> {
             }
             let saved = self.save_one(save, old.map(|(_, old)| old).as_ref(), place, at)?;
             if save.body.is_some() {
-                save.index.iter().for_each(|value| rows.push(save.kind, (save.facility, saved.rid), value));
+                rows.take(std::mem::take(&mut save.index.rows), (save.facility, saved.rid));
             }
             done.push(saved);
         }
@@ -313,14 +328,14 @@ impl Tx<'_> {
     /// Deletes a resource: its id answers as gone, its versions stay. False where there is nothing to delete.
     pub fn delete(&mut self, kind: ResourceType, id: &str) -> Result<bool> {
         let Some(old) = super::get(self, kind, id)? else { return Ok(false) };
-        self.save(&[Save {
+        self.save(&mut [Save {
             kind,
             id: id.to_owned(),
             body: None,
             patient: None,
             date: None,
             facility: old.facility.unwrap_or(0),
-            index: Vec::new(),
+            index: Index::default(),
         }])?;
         Ok(true)
     }

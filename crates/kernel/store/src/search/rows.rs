@@ -93,7 +93,7 @@ const PAIR: Into = Into {
 };
 
 /// Rows gathered for one write.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
     tokens: Vec<[i64; 6]>,
     dates: Vec<[i64; 6]>,
@@ -104,6 +104,22 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// Adds rows that were made before their version had its number.
+    pub(crate) fn take(&mut self, mut made: Self, (facility, rid): (i64, i64)) {
+        made.tokens.iter_mut().for_each(|row| (row[3], row[5]) = (rid, facility));
+        made.dates.iter_mut().for_each(|row| (row[2], row[5]) = (rid, facility));
+        made.quantities.iter_mut().for_each(|row| (row[2], row[7]) = (rid, facility));
+        made.references.iter_mut().for_each(|row| (row[2], row[5]) = (rid, facility));
+        made.texts.iter_mut().for_each(|(row, _)| (row[2], row[4]) = (rid, facility));
+        made.pairs.iter_mut().for_each(|(row, _)| (row[3], row[5]) = (rid, facility));
+        self.tokens.append(&mut made.tokens);
+        self.dates.append(&mut made.dates);
+        self.quantities.append(&mut made.quantities);
+        self.references.append(&mut made.references);
+        self.texts.append(&mut made.texts);
+        self.pairs.append(&mut made.pairs);
+    }
+
     /// Adds the rows of one value of a resource version, by its facility and number.
     pub(crate) fn push(&mut self, kind: ResourceType, (facility, rid): (i64, i64), value: &Value) {
         let of = i64::from(kind.number());

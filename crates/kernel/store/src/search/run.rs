@@ -117,44 +117,47 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
     if let (Some(Sort { order: Order::Date(param), descending }), true) = (walk, lead.as_ref().is_none_or(|l| l.many)) {
-        let rest = rest(builder, &clauses, None, kind);
-        return Ok(walk_by_date(param, descending, kind, &builder.within("x"), &format!("{there}{rest}")));
+        let rest = rest(builder, &clauses, None, kind, "x");
+        return Ok(walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there)));
     }
     let Some(Lead { at, many }) = lead else {
-        let rest = rest(builder, &clauses, None, kind);
+        let rest = rest(builder, &clauses, None, kind, "r");
         let condition = format!("{there}{rest}");
         return Ok(From { from: "resource r".to_owned(), condition, rid: "r.rid", many: false, in_order: true });
     };
     if let Some(rows) = builder.rows(&clauses[at], kind).filter(|rows| rows.in_order) {
-        let rest = rest(builder, &clauses, Some(at), kind);
+        let rest = rest(builder, &clauses, Some(at), kind, "x");
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
-        let condition = format!("{} AND r.rid = x.rid AND r.facility = x.facility AND {there}{rest}", rows.condition);
+        let condition = format!("{}{rest} AND r.rid = x.rid AND r.facility = x.facility AND {there}", rows.condition);
         return Ok(From { from, condition, rid: "x.rid", many, in_order: true });
     }
     let listing = builder.listing(&clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
     // A list may hold more than the clause means (a part of an `All` leads for the whole), so the clause is tested too
     // unless it is one table's.
     let whole = matches!(&clauses[at], Clause::Date { .. } | Clause::Text { .. } | Clause::Quantity { .. });
-    let rest = rest(builder, &clauses, whole.then_some(at), kind);
+    let rest = rest(builder, &clauses, whole.then_some(at), kind, "x");
     let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
-    let condition = format!("r.rid = x.rid AND r.facility = x.facility AND {there}{rest}");
+    let condition = format!("r.rid = x.rid AND r.facility = x.facility{rest} AND {there}");
     Ok(From { from, condition, rid: "x.rid", many, in_order: false })
 }
 
-fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: ResourceType) -> String {
+/// The other clauses, each asked of the leading row `x` where that can tell.
+fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: ResourceType, x: &str) -> String {
     let others = clauses.iter().enumerate().filter(|(i, _)| Some(*i) != but);
-    others.map(|(_, c)| format!(" AND {}", builder.condition(c, kind, "r"))).collect()
+    others.map(|(_, c)| format!(" AND {}", builder.narrowed(c, kind, x, "r"))).collect()
 }
 
 /// Hits in the order of a date, straight from its index: of a resource's several values only the one that orders it.
-fn walk_by_date(param: Param, descending: bool, kind: ResourceType, within: &str, rest: &str) -> From {
-    let (param, of, past) = (param.0, kind.number(), if descending { ">" } else { "<" });
+/// What the walked row must be is asked first, then whether it is that one, then the version's own row.
+fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, (rest, there): (&str, &str)) -> From {
+    let (param, of, past) = (by.0.0, kind.number(), if by.1 { ">" } else { "<" });
     From {
         from: "index_date x CROSS JOIN resource r".to_owned(),
         condition: format!(
-            "x.param = {param} AND x.type = {of}{within} AND r.rid = x.rid AND r.facility = x.facility AND {rest}
+            "x.param = {param} AND x.type = {of}{within}{rest}
                 AND NOT EXISTS (SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
-                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))"
+                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))
+                AND r.rid = x.rid AND r.facility = x.facility AND {there}"
         ),
         rid: "x.rid",
         many: true,
@@ -345,7 +348,7 @@ fn key_of(values: &[Value], (rid, id): (i64, &str), sort: Sort) -> Key {
 }
 
 /// The pack read last, and its parts.
-type OpenPack = Option<((i64, i64), Vec<Vec<u8>>)>;
+type OpenPack = Option<((i64, i64), pack::Bodies)>;
 
 /// The id of a version and the values it is found by.
 fn values_of(on: &mut dyn Query, scope: Scope, rid: i64, open: &mut OpenPack) -> Result<(String, Vec<Value>)> {

@@ -58,6 +58,16 @@ pub(super) struct Rows {
     pub(super) in_order: bool,
 }
 
+/// Whether index rows of a version and its facility answer a clause, without the version's own row.
+fn is_told_by_indexes(clause: &Clause) -> bool {
+    match clause {
+        Clause::All(of) | Clause::Any(of) => of.iter().all(is_told_by_indexes),
+        Clause::Not(of) => is_told_by_indexes(of),
+        Clause::Id(_) | Clause::LastUpdated(_) | Clause::Type(_) | Clause::Chain { .. } | Clause::Referred { .. } => false,
+        _ => true,
+    }
+}
+
 /// Periods longer than this stand in an index of their own; written out in its DDL.
 const LONG_SECONDS: i64 = 86_400;
 
@@ -352,6 +362,18 @@ impl Builder {
         }
     }
 
+    /// The same where a row `x` of an index already tells version and facility of `r`: what an index alone can say is asked
+    /// of `x`, before the version's own row is looked up.
+    pub(super) fn narrowed(&mut self, clause: &Clause, kind: ResourceType, x: &str, r: &str) -> String {
+        match clause {
+            Clause::All(of) if !of.is_empty() => {
+                let parts: Vec<String> = of.iter().map(|c| self.narrowed(c, kind, x, r)).collect();
+                parts.join(" AND ")
+            }
+            one => self.condition(one, kind, if is_told_by_indexes(one) { x } else { r }),
+        }
+    }
+
     fn joined(&mut self, of: &[Clause], kind: ResourceType, r: &str, word: &str, none: &str) -> String {
         let parts: Vec<String> = of.iter().map(|c| self.condition(c, kind, r)).collect();
         if parts.is_empty() { none.to_owned() } else { format!("({})", parts.join(word)) }
@@ -402,12 +424,12 @@ impl Builder {
         r: &str,
     ) -> String {
         let (x, s) = (self.alias(), self.alias());
-        let inner = self.condition(clause, source, &s);
+        let inner = self.narrowed(clause, source, &x, &s);
         let there = self.there(&s);
         format!(
             "EXISTS (SELECT 1 FROM index_reference {x} CROSS JOIN resource {s} WHERE {x}.param = {} AND {x}.type = {}
-                AND {x}.target = {} AND {x}.key = {r}.key AND {s}.rid = {x}.rid AND {s}.facility = {x}.facility
-                AND {} AND {there} AND {inner})",
+                AND {x}.target = {} AND {x}.key = {r}.key AND {inner} AND {s}.rid = {x}.rid AND {s}.facility = {x}.facility
+                AND {} AND {there})",
             param.0,
             source.number(),
             kind.number(),
@@ -457,7 +479,7 @@ impl Builder {
             Clause::Referred { source, param, clause } => {
                 let inner = self.listing(clause, *source)?;
                 let (s, q, y) = (self.alias(), self.alias(), self.alias());
-                let rest = self.condition(clause, *source, &s);
+                let rest = self.narrowed(clause, *source, &format!("{q}d"), &s);
                 let there = self.there(&s);
                 let of = kind.number();
                 Some(format!(
