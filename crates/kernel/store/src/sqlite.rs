@@ -15,9 +15,9 @@ const BUSY: Duration = Duration::from_secs(120);
 /// Bytes of one database page: rows here are small, 8 KB keeps trees shallow.
 const PAGE_BYTES: u32 = 8192;
 /// Page cache of the writer, KiB.
-const WRITER_CACHE_KIB: u32 = 96 * 1024;
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
 /// Page cache of one reader, KiB.
-const READER_CACHE_KIB: u32 = 16 * 1024;
+const READER_CACHE_KIB: u32 = 8 * 1024;
 /// Statements kept prepared per connection.
 const STATEMENTS: usize = 256;
 

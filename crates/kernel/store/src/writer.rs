@@ -220,11 +220,7 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
 }
 
 /// A further job for the open transaction: one that waits, or one that comes while there is patience for it.
-fn next_of_group(
-    queue: &Receiver<Box<dyn Job>>,
-    expected: bool,
-    patience: &mut Duration,
-) -> Option<Box<dyn Job>> {
+fn next_of_group(queue: &Receiver<Box<dyn Job>>, expected: bool, patience: &mut Duration) -> Option<Box<dyn Job>> {
     if let Ok(job) = queue.try_recv() {
         return Some(job);
     }

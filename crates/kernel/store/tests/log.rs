@@ -6,7 +6,7 @@ use mach_base::Day;
 use mach_fhir::ResourceType;
 use mach_store::claims::{CheckIn, Digests, NewVersion, State, Summary};
 use mach_store::log::{self, Asked, Finding, Report};
-use mach_store::resources::{self, Resource, Index, Save};
+use mach_store::resources::{self, Index, Resource, Save};
 use mach_store::sql::{Arg, Execute};
 use mach_store::{Store, accounts, audit, claims, pack, people, schema};
 use mach_test_engines::{Home, on_both_engines};

@@ -14,6 +14,7 @@ mod run;
 mod sort;
 mod sql;
 pub mod value;
+mod walk;
 
 use mach_access::Scope;
 use mach_fhir::ResourceType;

@@ -4,6 +4,7 @@ use super::plan::{self, Lead};
 use super::sort::{self, Key, Order, Sort};
 use super::sql::Builder;
 use super::value::{CANONICAL, Value, folded};
+use super::walk::{walk_by_date, walked};
 use super::{Ask, Clause, codec};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
@@ -54,7 +55,7 @@ pub fn page(on: &mut dyn Query, ask: &Ask, sorts: &[Sort], after: Option<&Hit>, 
 }
 
 /// One type and what must hold of it.
-type One<'a> = (ResourceType, &'a Clause);
+pub(super) type One<'a> = (ResourceType, &'a Clause);
 
 /// The asked types that have any resource.
 fn present<'a>(on: &mut dyn Query, ask: &'a Ask) -> Result<Vec<One<'a>>> {
@@ -99,15 +100,17 @@ fn tried(
 }
 
 /// The statement's middle: where hits come from and what they must be.
-struct From {
-    from: String,
-    condition: String,
+pub(super) struct From {
+    pub(super) from: String,
+    pub(super) condition: String,
     /// Column that numbers the hits.
-    rid: &'static str,
+    pub(super) rid: &'static str,
     /// Whether what leads lists many rows.
-    many: bool,
+    pub(super) many: bool,
     /// Whether they come in the order of versions.
-    in_order: bool,
+    pub(super) in_order: bool,
+    /// Whether they come in the order of a date.
+    pub(super) walks: bool,
 }
 
 fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk: Option<Sort>) -> Result<From> {
@@ -118,18 +121,26 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
     if let (Some(Sort { order: Order::Date(param), descending }), true) = (walk, lead.as_ref().is_none_or(|l| l.many)) {
         let rest = rest(builder, &clauses, None, kind, "x");
-        return Ok(walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there)));
+        let many = lead.is_some();
+        return Ok(From { many, ..walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there)) });
     }
     let Some(Lead { at, many }) = lead else {
         let rest = rest(builder, &clauses, None, kind, "r");
         let condition = format!("{there}{rest}");
-        return Ok(From { from: "resource r".to_owned(), condition, rid: "r.rid", many: false, in_order: true });
+        return Ok(From {
+            from: "resource r".to_owned(),
+            condition,
+            rid: "r.rid",
+            many: false,
+            in_order: true,
+            walks: false,
+        });
     };
     if let Some(rows) = builder.rows(&clauses[at], kind).filter(|rows| rows.in_order) {
         let rest = rest(builder, &clauses, Some(at), kind, "x");
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
         let condition = format!("{}{rest} AND r.rid = x.rid AND r.facility = x.facility AND {there}", rows.condition);
-        return Ok(From { from, condition, rid: "x.rid", many, in_order: true });
+        return Ok(From { from, condition, rid: "x.rid", many, in_order: true, walks: false });
     }
     let listing = builder.listing(&clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
     // A list may hold more than the clause means (a part of an `All` leads for the whole), so the clause is tested too
@@ -138,7 +149,7 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let rest = rest(builder, &clauses, whole.then_some(at), kind, "x");
     let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
     let condition = format!("r.rid = x.rid AND r.facility = x.facility{rest} AND {there}");
-    Ok(From { from, condition, rid: "x.rid", many, in_order: false })
+    Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false })
 }
 
 /// The other clauses, each asked of the leading row `x` where that can tell.
@@ -147,25 +158,7 @@ fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: Res
     others.map(|(_, c)| format!(" AND {}", builder.narrowed(c, kind, x, "r"))).collect()
 }
 
-/// Hits in the order of a date, straight from its index: of a resource's several values only the one that orders it.
-/// What the walked row must be is asked first, then whether it is that one, then the version's own row.
-fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, (rest, there): (&str, &str)) -> From {
-    let (param, of, past) = (by.0.0, kind.number(), if by.1 { ">" } else { "<" });
-    From {
-        from: "index_date x CROSS JOIN resource r".to_owned(),
-        condition: format!(
-            "x.param = {param} AND x.type = {of}{within}{rest}
-                AND NOT EXISTS (SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
-                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))
-                AND r.rid = x.rid AND r.facility = x.facility AND {there}"
-        ),
-        rid: "x.rid",
-        many: true,
-        in_order: false,
-    }
-}
-
-fn of_type(
+pub(super) fn of_type(
     on: &mut dyn Query,
     ask: &Ask,
     one: One<'_>,
@@ -175,7 +168,7 @@ fn of_type(
 ) -> Result<Vec<Hit>> {
     let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
     let mut builder = Builder::new(ask.scope, ask.seq);
-    let from = from(on, &mut builder, ask, one, walk)?;
+    let mut from = from(on, &mut builder, ask, one, walk)?;
     if sorts.is_empty() && from.many && !from.in_order && limit <= TRIED {
         let found = tried(on, ask, one, after, limit)?;
         if found.len() == limit {
@@ -193,8 +186,12 @@ fn of_type(
         );
         return sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
     }
-    if from.from.starts_with("index_date") && walk.is_some() {
-        return walked(on, ask, one, sorts[0], (builder, from), (after, limit));
+    if from.walks {
+        if let Some(hits) = walked(on, ask, one, sorts[0], (builder, from), (after, limit))? {
+            return Ok(hits);
+        }
+        builder = Builder::new(ask.scope, ask.seq);
+        from = self::from(on, &mut builder, ask, one, None)?;
     }
     let keys: String =
         sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
@@ -222,46 +219,6 @@ fn hit(r: &dyn Row, sorts: &[Sort]) -> Result<Hit> {
         });
     }
     Ok(Hit { rid: r.int(0)?, keys })
-}
-
-/// A page in the order of a date index, then of what has no such date.
-fn walked(
-    on: &mut dyn Query,
-    ask: &Ask,
-    (kind, clause): One<'_>,
-    by: Sort,
-    (mut builder, from): (Builder, From),
-    (after, limit): (Option<&Hit>, usize),
-) -> Result<Vec<Hit>> {
-    let Order::Date(param) = by.order else { return Ok(Vec::new()) };
-    let mut hits = Vec::new();
-    if after.is_none_or(|a| a.keys != [Key::None]) {
-        let (word, past) = if by.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let mut begin = String::new();
-        if let Some(Hit { rid, keys }) = after
-            && let [Key::Int(low)] = keys.as_slice()
-        {
-            let (low, rid) = (builder.args.int(*low), builder.args.int(*rid));
-            let newer = if by.descending { "<" } else { ">" };
-            begin = format!(" AND x.low {past}= {low} AND (x.low {past} {low} OR x.rid {newer} {rid})");
-        }
-        let sql = format!(
-            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid {word} LIMIT {limit}{}",
-            from.from,
-            from.condition,
-            builder.spread()
-        );
-        hits =
-            sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: vec![Key::Int(r.int(1)?)] }))?;
-    }
-    if hits.len() < limit {
-        let without = Clause::Not(Box::new(Clause::Has { param, tables: &[super::Table::Date] }));
-        let clause = Clause::All(vec![clause.clone(), without]);
-        let after = after.filter(|a| a.keys == [Key::None]).map(|a| Hit { rid: a.rid, keys: Vec::new() });
-        let more = of_type(on, ask, (kind, &clause), &[], after.as_ref(), limit - hits.len())?;
-        hits.extend(more.into_iter().map(|h| Hit { rid: h.rid, keys: vec![Key::None] }));
-    }
-    Ok(hits)
 }
 
 /// The first `limit` hits after `after`, their keys read from the values beside the bodies: every match is looked at, a
@@ -428,7 +385,8 @@ pub struct Includes<'a> {
 
 /// Versions that resources `rids` refer to; at most `limit`.
 pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
-    let builder = Builder::new(ask.scope, ask.seq);
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let list = list(&mut builder, rids);
     let target = what.target.map_or(String::new(), |t| format!(" AND x.target = {}", t.number()));
     let sql = format!(
         "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param IN ({})
@@ -436,7 +394,7 @@ pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>,
             AND t.key = x.key{target} AND {} AND {} ORDER BY t.rid LIMIT {limit}{}",
         numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
-        numbers(rids),
+        list,
         builder.within("x"),
         builder.reachable("m", "t"),
         builder.there("t"),
@@ -447,12 +405,13 @@ pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>,
 
 /// Versions of `what.source` that refer to resources `rids`; at most `limit`.
 pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
-    let builder = Builder::new(ask.scope, ask.seq);
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let list = list(&mut builder, rids);
     let sql = format!(
         "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({}){}
             AND x.param IN ({}) AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid
             AND s.facility = x.facility AND {} AND {} ORDER BY s.rid LIMIT {limit}{}",
-        numbers(rids),
+        list,
         builder.within("m"),
         numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
@@ -461,6 +420,12 @@ pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'
         builder.spread()
     );
     sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))
+}
+
+/// Versions as arguments, in lists of few lengths: statements stay few and are planned once.
+fn list(builder: &mut Builder, rids: &[i64]) -> String {
+    let padded = rids.iter().chain(rids.last().into_iter().cycle()).take(rids.len().next_power_of_two());
+    padded.map(|rid| builder.args.int(*rid)).collect::<Vec<_>>().join(", ")
 }
 
 fn numbers(rids: &[i64]) -> String {

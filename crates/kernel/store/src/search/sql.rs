@@ -63,7 +63,9 @@ fn is_told_by_indexes(clause: &Clause) -> bool {
     match clause {
         Clause::All(of) | Clause::Any(of) => of.iter().all(is_told_by_indexes),
         Clause::Not(of) => is_told_by_indexes(of),
-        Clause::Id(_) | Clause::LastUpdated(_) | Clause::Type(_) | Clause::Chain { .. } | Clause::Referred { .. } => false,
+        Clause::Id(_) | Clause::LastUpdated(_) | Clause::Type(_) | Clause::Chain { .. } | Clause::Referred { .. } => {
+            false
+        }
         _ => true,
     }
 }
