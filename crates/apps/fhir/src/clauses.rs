@@ -4,7 +4,7 @@ use crate::query::{Pair, plain, split};
 use crate::refusal::Refusal;
 use crate::terms::{Shelves, search::Terms};
 use crate::units;
-use crate::{moment, near};
+use crate::{moment, near, unions};
 use mach_access::Scope;
 use mach_base::limits;
 use mach_fhir::definitions::{Definitions, ParamKind, SearchParam};
@@ -138,6 +138,11 @@ impl<'a> Reading<'a> {
     }
 
     fn value(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
+        self.closed(param, name, modifier, value).map(unions::opened)
+    }
+
+    /// The same, where a parameter that is two others is still itself.
+    fn closed(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
         let number = Param(param.number);
         match param.kind {
             ParamKind::Token => self.token(number, name, modifier, value),
@@ -267,7 +272,7 @@ impl<'a> Reading<'a> {
         let number = Param(param.number);
         let mut any = Vec::new();
         // A value may be told as several ways to the same thing: an id as that of several types, a unit as others.
-        for first in alternatives(self.value(components[0], name, "", &parts[0])?) {
+        for first in alternatives(self.closed(components[0], name, "", &parts[0])?) {
             let (system, code) = match first {
                 Clause::Token { system, code: Some(code), .. } => (system, code),
                 Clause::Reference { target, id, .. } => (target.map(|kind| kind.name().to_owned()), id),
@@ -281,7 +286,7 @@ impl<'a> Reading<'a> {
             }
             let second = match components[1].kind {
                 ParamKind::Quantity => units::quantity(number, name, &parts[1], true)?,
-                _ => self.value(components[1], name, "", &parts[1])?,
+                _ => self.closed(components[1], name, "", &parts[1])?,
             };
             for second in alternatives(second) {
                 let (system, code) = (system.clone(), code.clone());
@@ -492,7 +497,7 @@ fn has(param: &SearchParam) -> Clause {
 }
 
 fn missing(param: &SearchParam, name: &str, value: &str) -> Made {
-    let has = has(param);
+    let has = unions::opened(has(param));
     match value {
         "false" => Ok(has),
         "true" => Ok(Clause::Not(Box::new(has))),

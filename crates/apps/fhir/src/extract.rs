@@ -1,6 +1,7 @@
 //! What a resource is found by, from its tree to the store's values.
 
 use crate::refusal::Refusal;
+use crate::unions;
 use crate::units::{UCUM, based};
 use mach_fhir::definitions::{self, ParamKind};
 use mach_fhir::index::Param;
@@ -40,6 +41,9 @@ pub fn extract(kind: ResourceType, tree: &Tree<'_>, base: &str) -> Result<Extrac
     for one in &found {
         // These two are columns of the resource itself.
         if matches!(one.code, "_id" | "_lastUpdated") {
+            continue;
+        }
+        if unions::of(Param(one.number)).is_some() {
             continue;
         }
         let is_reference = || r4.param(kind.name(), one.code).is_some_and(|p| p.kind == ParamKind::Reference);

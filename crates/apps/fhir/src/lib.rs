@@ -43,6 +43,7 @@ mod stream;
 pub mod subscription;
 mod terms;
 mod token;
+mod unions;
 mod units;
 mod validation;
 mod views;

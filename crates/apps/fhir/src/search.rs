@@ -6,6 +6,7 @@ use crate::query::{Pair, join, plain, split};
 use crate::refusal::Refusal;
 use crate::render::Shape;
 use crate::token::PageToken;
+use crate::unions;
 use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_fhir::definitions::{self, ParamKind};
@@ -351,7 +352,16 @@ fn sorts(reading: &Reading<'_>, types: &[ResourceType], value: &str) -> Result<V
                 }
             }
         };
-        sorts.push(Sort { order, descending });
+        let or = match order {
+            Order::Token(param) | Order::Quantity(param) => unions::of(param),
+            _ => None,
+        };
+        let (order, or) = match (order, or) {
+            (Order::Token(_), Some([one, or])) => (Order::Token(one), Some(or)),
+            (Order::Quantity(_), Some([one, or])) => (Order::Quantity(one), Some(or)),
+            (order, _) => (order, None),
+        };
+        sorts.push(Sort { order, descending, or });
     }
     Ok(sorts)
 }

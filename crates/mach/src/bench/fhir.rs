@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Outcome {
         let address = base.trim_start_matches("http://").split('/').next().unwrap_or_default();
         let path = base.trim_start_matches("http://").split_once('/').map_or(String::new(), |(_, p)| format!("/{p}"));
         println!("\n{base}");
-        measure(options, &bundles, &Place { address, token: "", path: &path, process: None })?;
+        measure(options, &bundles, &Place { address, token: "", path: &path, process: None, store: "" })?;
         return Ok(ExitCode::SUCCESS);
     }
     // A folder of an earlier run would hold its resources.
@@ -142,6 +142,8 @@ struct Place<'a> {
     path: &'a str,
     /// Its process, where it is ours.
     process: Option<u32>,
+    /// Its store, where it is ours.
+    store: &'a str,
 }
 
 fn engine(
@@ -163,14 +165,12 @@ fn engine(
         .output()
         .map_err(|e| e.to_string())?;
     let token = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-    let place = Place { address: &server.address, token: &token, path: "/fhir", process: Some(process) };
+    let place = Place { address: &server.address, token: &token, path: "/fhir", process: Some(process), store: from };
     let (rate, resources) = measure(options, bundles, &place)?;
     drop(server);
     if floor.is_empty() {
         return Ok(());
     }
-    let size = size(from)?;
-    println!("disk per resource                    {:>9.0} B  ({} MB)", size as f64 / resources as f64, size >> 20);
     let began = Instant::now();
     let status = own(data, None)?
         .args(["store", "copy", "--from", from, "--to", floor])
@@ -212,6 +212,8 @@ fn measure(options: &Options, bundles: &Bundles, place: &Place<'_>) -> Result<(f
         resources += bundles.bundle(count).1;
         count += 1;
     }
+    // Of so many bundles one tells the ids that are asked for later.
+    let each_of = (count / 256).max(1);
     let marks: Mutex<Vec<(Duration, usize)>> = Mutex::default();
     let ids: Mutex<(Vec<String>, Vec<String>)> = Mutex::default();
     let (began, before) = (Instant::now(), used(place.process));
@@ -220,7 +222,7 @@ fn measure(options: &Options, bundles: &Bundles, place: &Place<'_>) -> Result<(f
         let (text, size) = bundles.bundle(n);
         let answer = client.post(if path.is_empty() { "/" } else { path }, text.as_bytes())?;
         marks.lock().map_err(|e| e.to_string())?.push((began.elapsed(), size));
-        if n % 16 == 0 {
+        if n % each_of == 0 {
             let answer = String::from_utf8_lossy(&answer);
             let mut ids = ids.lock().map_err(|e| e.to_string())?;
             names(&answer, "Patient", &mut ids.0);
@@ -239,6 +241,10 @@ fn measure(options: &Options, bundles: &Bundles, place: &Place<'_>) -> Result<(f
     tenths(marks.into_inner().map_err(|e| e.to_string())?, resources);
     if place.process.is_some() {
         println!("memory, most while loading           {:>9} MB", peak.into_inner());
+    }
+    if !place.store.is_empty() {
+        let size = size(place.store)?;
+        println!("disk per resource, index and history {:>9.0} B  ({} MB)", size as f64 / resources as f64, size >> 20);
     }
     let (mut patients, mut observations) = ids.into_inner().map_err(|e| e.to_string())?;
     patients.dedup();

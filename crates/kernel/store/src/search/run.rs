@@ -119,7 +119,9 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     plan::flatten(clause, &mut clauses);
     let lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
-    if let (Some(Sort { order: Order::Date(param), descending }), true) = (walk, lead.as_ref().is_none_or(|l| l.many)) {
+    if let (Some(Sort { order: Order::Date(param), descending, .. }), true) =
+        (walk, lead.as_ref().is_none_or(|l| l.many))
+    {
         let rest = rest(builder, &clauses, None, kind, "x");
         let many = lead.is_some();
         return Ok(From { many, ..walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there)) });
@@ -276,6 +278,7 @@ fn key_of(values: &[Value], (rid, id): (i64, &str), sort: Sort) -> Key {
         let end = if sort.descending { numbers.max() } else { numbers.min() };
         end.map_or(Key::None, Key::Int)
     };
+    let is = |param: Param, by: Param| param == by || Some(param) == sort.or;
     match sort.order {
         Order::LastUpdated => Key::Int(rid),
         Order::Id => Key::Text(id.to_owned()),
@@ -284,7 +287,7 @@ fn key_of(values: &[Value], (rid, id): (i64, &str), sort: Sort) -> Key {
             _ => None,
         })),
         Order::Quantity(by) => number(&mut values.iter().filter_map(|v| match v {
-            Value::Quantity { param, low, system, .. } if *param == by && system != CANONICAL => Some(*low),
+            Value::Quantity { param, low, system, .. } if is(*param, by) && system != CANONICAL => Some(*low),
             _ => None,
         })),
         Order::Text(by) => text(&mut values.iter().filter_map(|v| match v {
@@ -293,7 +296,7 @@ fn key_of(values: &[Value], (rid, id): (i64, &str), sort: Sort) -> Key {
             _ => None,
         })),
         Order::Token(by) => text(&mut values.iter().filter_map(|v| match v {
-            Value::Token { param, code, .. } if *param == by => Some(code.clone()),
+            Value::Token { param, code, .. } if is(*param, by) => Some(code.clone()),
             _ => None,
         })),
         Order::Reference(by) => text(&mut values.iter().filter_map(|v| match v {

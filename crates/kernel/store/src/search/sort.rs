@@ -31,6 +31,8 @@ pub struct Sort {
     pub order: Order,
     /// Greatest first.
     pub descending: bool,
+    /// Values of this parameter count too.
+    pub or: Option<Param>,
 }
 
 impl Sort {
@@ -42,10 +44,13 @@ impl Sort {
     pub(super) fn expression(self, kind: ResourceType, r: &str) -> String {
         let of = |table: &str, column: &str, param: Param| {
             let end = if self.descending { "max" } else { "min" };
+            let param = match self.or {
+                None => format!("= {}", param.0),
+                Some(or) => format!("IN ({}, {})", param.0, or.0),
+            };
             format!(
-                "(SELECT {end}(k.{column}) FROM {table} k WHERE k.param = {} AND k.type = {} AND k.rid = {r}.rid
+                "(SELECT {end}(k.{column}) FROM {table} k WHERE k.param {param} AND k.type = {} AND k.rid = {r}.rid
                     AND k.facility = {r}.facility)",
-                param.0,
                 kind.number()
             )
         };
@@ -81,7 +86,7 @@ pub enum Key {
 
 /// Whether equal hits follow each other from the newest: where an index is walked from its end, they lie so.
 fn newest_first(sorts: &[Sort]) -> bool {
-    matches!(sorts, [Sort { order: Order::Date(_), descending: true }])
+    matches!(sorts, [Sort { order: Order::Date(_), descending: true, .. }])
 }
 
 /// How two hits follow each other.
