@@ -18,10 +18,6 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Requests make and drop many small pieces of memory on several threads.
-#[global_allocator]
-static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// One health platform for a province: claim files in, one record per person, the operations centre on screen.
 #[derive(Parser)]
 #[command(name = "mach", version, about, after_help = EXAMPLES)]

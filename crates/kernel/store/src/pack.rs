@@ -151,7 +151,7 @@ fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// The bodies of a pack, in order, in one piece of memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Bodies {
     plain: Vec<u8>,
     /// Where each ends; the first begins at `begin`.

@@ -108,7 +108,7 @@ fn relabel(engine: &mut Engine) -> Result<()> {
         })?;
         let Some((end, ..)) = rows.last() else { break };
         last = *end;
-        let (mut of_open, mut parts): ((i64, i64), Vec<Vec<u8>>) = Default::default();
+        let (mut of_open, mut parts): ((i64, i64), crate::pack::Bodies) = Default::default();
         for (rid, place, label) in rows {
             let of = (place.facility, place.pack);
             if of_open != of {

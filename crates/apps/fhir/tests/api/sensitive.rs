@@ -7,7 +7,7 @@ use mach_access::policy::{Purpose, Relation};
 use mach_access::{Act, Actor, Decision, Role, decide, secret};
 use mach_fhir::ResourceType;
 use mach_store::grants::{NewGrant, Review};
-use mach_store::resources::Save;
+use mach_store::resources::{Index, Save};
 use mach_store::{accounts, grants, schema};
 
 /// A clinician of A, a leader, and a clinician of A who treats.
@@ -189,7 +189,7 @@ async fn a_facility_gets_nothing_of_another_of_any_type() {
         .store
         .write(&console(), move |tx| {
             let b = schema::facility_of_code(tx, "46002")?.unwrap_or_default();
-            let saves: Vec<Save> = made
+            let mut saves: Vec<Save> = made
                 .iter()
                 .map(|kind| Save {
                     kind: *kind,
@@ -198,10 +198,10 @@ async fn a_facility_gets_nothing_of_another_of_any_type() {
                     patient: None,
                     date: None,
                     facility: b,
-                    index: Vec::new(),
+                    index: Index::default(),
                 })
                 .collect();
-            tx.save(&saves).map(drop)
+            tx.save(&mut saves).map(drop)
         })
         .unwrap();
     for kind in &types {
@@ -265,9 +265,9 @@ async fn a_grant_opens_and_ends_and_a_consent_is_read() {
                 patient: Some(7),
                 date: None,
                 facility: b,
-                index: Vec::new(),
+                index: Index::default(),
             };
-            tx.save(&[
+            tx.save(&mut [
                 save(ResourceType::PATIENT, "seven", r#"{"resourceType":"Patient","id":"seven"}"#),
                 save(ResourceType::OBSERVATION, "o7", r#"{"resourceType":"Observation","id":"o7","status":"final","code":{"text":"x"}}"#),
                 save(ResourceType::CONDITION, "c7", r#"{"resourceType":"Condition","id":"c7","code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10","code":"B20"}]},"subject":{"reference":"Patient/seven"}}"#),

@@ -29,7 +29,7 @@ pub(super) fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, 
 }
 
 /// Dates walked for a page before all that matches is listed instead, where a clause can list it.
-const WALKED: i64 = 2_000;
+const WALKED: i64 = 1_500;
 
 /// A page in the order of a date index, then of what has no such date; `None` where the next `WALKED` dates did not fill it
 /// and a clause lists what matches: it may be anywhere.
