@@ -394,7 +394,7 @@ pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>,
     let sql = format!(
         "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param IN ({})
             AND x.type = {} AND x.rid IN ({}){} AND m.rid = x.rid AND m.facility = x.facility AND t.type = x.target
-            AND t.key = x.key{target} AND {} AND {} ORDER BY t.rid LIMIT {limit}{}",
+            AND t.key = x.key{target} AND {} AND {} LIMIT {limit}{}",
         numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
         what.source.number(),
         list,
@@ -403,7 +403,7 @@ pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>,
         builder.there("t"),
         builder.spread()
     );
-    sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))
+    in_order(on, &sql, &builder)
 }
 
 /// Versions of `what.source` that refer to resources `rids`; at most `limit`.
@@ -413,7 +413,7 @@ pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'
     let sql = format!(
         "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({}){}
             AND x.param IN ({}) AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid
-            AND s.facility = x.facility AND {} AND {} ORDER BY s.rid LIMIT {limit}{}",
+            AND s.facility = x.facility AND {} AND {} LIMIT {limit}{}",
         list,
         builder.within("m"),
         numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
@@ -422,7 +422,15 @@ pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'
         builder.there("s"),
         builder.spread()
     );
-    sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))
+    in_order(on, &sql, &builder)
+}
+
+/// Versions that a statement tells, in order. It is put here and not there: an engine asked for an order may read a table in
+/// it rather than seek the few rows.
+fn in_order(on: &mut dyn Query, sql: &str, builder: &Builder) -> Result<Vec<i64>> {
+    let mut rids = sql::list(on, sql, &builder.given(sql), |r| r.int(0))?;
+    rids.sort_unstable();
+    Ok(rids)
 }
 
 /// Versions as arguments, in lists of few lengths: statements stay few and are planned once.

@@ -58,6 +58,9 @@ pub(super) struct Rows {
     pub(super) in_order: bool,
 }
 
+/// Keeps PostgreSQL from making a join of a test: it is asked of each row, by the key that leads to it, on both engines.
+pub(super) const FENCE: &str = " LIMIT 1 OFFSET 0";
+
 /// Whether index rows of a version and its facility answer a clause, without the version's own row.
 fn is_told_by_indexes(clause: &Clause) -> bool {
     match clause {
@@ -391,7 +394,7 @@ impl Builder {
         }
         format!(
             "EXISTS (SELECT 1 FROM {name} {alias} WHERE {condition} AND {alias}.rid = {r}.rid
-                AND {alias}.facility = {r}.facility)"
+                AND {alias}.facility = {r}.facility{FENCE})"
         )
     }
 
@@ -409,7 +412,7 @@ impl Builder {
         format!(
             "EXISTS (SELECT 1 FROM index_reference {x} CROSS JOIN resource {t} WHERE {x}.param = {} AND {x}.type = {}
                 AND {x}.rid = {r}.rid AND {x}.facility = {r}.facility AND {x}.target = {target_number} AND {t}.type = {target_number}
-                AND {t}.key = {x}.key AND {} AND {there} AND {inner})",
+                AND {t}.key = {x}.key AND {} AND {there} AND {inner}{FENCE})",
             param.0,
             kind.number(),
             self.reachable(r, &t),
@@ -431,7 +434,7 @@ impl Builder {
         format!(
             "EXISTS (SELECT 1 FROM index_reference {x} CROSS JOIN resource {s} WHERE {x}.param = {} AND {x}.type = {}
                 AND {x}.target = {} AND {x}.key = {r}.key AND {inner} AND {s}.rid = {x}.rid AND {s}.facility = {x}.facility
-                AND {} AND {there})",
+                AND {} AND {there}{FENCE})",
             param.0,
             source.number(),
             kind.number(),

@@ -2,7 +2,7 @@
 
 use super::run::{From, Hit, One, of_type};
 use super::sort::{Key, Order, Sort};
-use super::sql::Builder;
+use super::sql::{Builder, FENCE};
 use super::{Ask, Clause, Table};
 use crate::Result;
 use crate::sql::{self, Query};
@@ -18,7 +18,7 @@ pub(super) fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, 
         condition: format!(
             "x.param = {param} AND x.type = {of}{within}{rest}
                 AND NOT EXISTS (SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
-                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)))
+                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)){FENCE})
                 AND r.rid = x.rid AND r.facility = x.facility AND {there}"
         ),
         rid: "x.rid",
