@@ -8,6 +8,7 @@ import { out } from "./lib/paths.mjs";
 import { Report } from "./lib/report.mjs";
 import { start } from "./lib/server.mjs";
 import accounts from "./journeys/accounts.mjs";
+import certificates from "./journeys/certificates.mjs";
 import clinician from "./journeys/clinician.mjs";
 import indicators, { afterSending } from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
@@ -37,6 +38,7 @@ try {
     await leader({ ...world, screen });
     await operator({ ...world, screen });
     await clinician({ ...world, screen });
+    await certificates({ ...world, screen });
   }
   await noScript({ ...world, screen: PHONE });
   await afterSending(world);

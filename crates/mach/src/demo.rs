@@ -99,6 +99,9 @@ fn load(store: &Store, data: &Path, options: &Options) -> Result<Vec<Account>, S
     }
     import_all(store, &out)?;
     let accounts = make_accounts(store)?;
+    if let Some(facility) = accounts.iter().find_map(|a| a.facility.as_deref()) {
+        mach_certificates::demo::fill(store, facility).map_err(|e| e.to_string())?;
+    }
     let text = serde_json::to_string_pretty(&accounts).map_err(|e| e.to_string())?;
     write_private(&kept, &text).map_err(|e| format!("`{}`: {e}", kept.display()))?;
     Ok(accounts)
@@ -133,7 +136,13 @@ fn make_accounts(store: &Store) -> Result<Vec<Account>, String> {
     let plan = [
         (Role::Leader, "leader", None, "Lê Đức Lãnh"),
         (Role::Operator, "operator", Some(facility.clone()), "Hồ Thị Nhập"),
-        (Role::Clinician, "clinician", Some(facility), "Trần Minh Khám"),
+        (Role::Clinician, "clinician", Some(facility.clone()), "Trần Minh Khám"),
+        (Role::Clinician, "doctor2", Some(facility.clone()), "Nguyễn Thị Thần Kinh"),
+        (Role::Clinician, "doctor3", Some(facility.clone()), "Lê Văn Mắt"),
+        (Role::Clinician, "doctor4", Some(facility.clone()), "Phạm Thị Tai"),
+        (Role::Clinician, "doctor5", Some(facility.clone()), "Hoàng Văn Tim"),
+        (Role::Clinician, "doctor6", Some(facility.clone()), "Võ Thị Xét"),
+        (Role::Head, "head", Some(facility), "Bùi Quang Trưởng"),
         (Role::Administrator, "administrator", None, "Phan Thị Quản"),
         (Role::Administrator, "administrator2", None, "Đặng Văn Trị"),
     ];

@@ -184,6 +184,8 @@ fn routes(house: House, fhir: &mach_fhir_api::Interface, data: &Path) -> axum::R
         .merge(mach_account::router())
         .merge(mach_access_pages::router())
         .merge(mach_verify::router(data))
+        .merge(mach_forms_desk::router())
+        .merge(mach_certificates::router())
         .merge(crate::log::routes::router())
         .with_state(house)
         .layer(axum::middleware::from_fn(only_reading));
@@ -200,6 +202,8 @@ pub fn load_content() {
     mach_record::load();
     mach_access::policy::Policy::shared();
     mach_access::sensitive::Sensitive::shared();
+    mach_forms::library::shipped();
+    mach_certificates::rules::load();
     mach_fhir_api::subscription::topic::all();
 }
 
@@ -229,6 +233,9 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
         settings.loopback = house.demo();
         let delivery = fhir.deliver(settings)?;
+        // A simulator's receipts are worth nothing: only a demonstration sends to it.
+        let gateway = mach_certificates::gateway::Simulator::trusting();
+        let sending = house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway));
         if let Some(tls) = &tls {
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
@@ -240,6 +247,9 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         };
         tokio::join!(listen::serve(listener, shared, stopped()), sending_over);
         delivery.stop().await;
+        if let Some(sending) = sending {
+            sending.abort();
+        }
         Ok::<(), String>(())
     })?;
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -57,6 +57,53 @@ export default (world) => {
         assert.equal(new Set(paper).size, 8);
         await user.look("paper-codes");
       }],
+      ["tries a form out: questions appear, numbers are computed, and nothing is stored", async () => {
+        await page.goto("/admin/forms");
+        assert.ok((await page.locator("main tbody tr").count()) >= 2);
+        await user.look("forms");
+        await user.follow(page.locator('main tbody a[href*="2024.1"]').first());
+        await page.locator('select[name="class"]').selectOption("C");
+        await page.locator('input[name="height"]').fill("160");
+        await page.locator('input[name="weight"]').fill("64");
+        await page.locator('input[name="hx-heart"][value="true"]').check();
+        // Without a button: the draft comes back by itself, with what belongs to the answer.
+        await page.locator('input[name="hx-name~0"]').waitFor();
+        await page.locator("#q-bmi", { hasText: "25" }).waitFor();
+        await user.look("form-preview");
+        await page.locator('button[name="do"][value="check"]').click();
+        assert.ok((await page.locator(".errors li").count()) > 10);
+        assert.equal(await page.locator('input[name="height"]').inputValue(), "160", "nothing typed is lost");
+        await user.look("form-preview-wrong");
+        await page.locator('button[name="do"][value="read"]').click();
+        assert.match(await page.locator("main").innerText(), /Chiều cao\s+160 cm/);
+        await user.look("form-read");
+      }],
+      ["a file with flaws is refused place by place; a good one is kept, retired, and used again", async () => {
+        const file = (body) => ({ name: "f.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(body)) });
+        const form = { resourceType: "Questionnaire", url: "urn:x:hoi", version: "1", title: "Phiếu hỏi thử", status: "active", item: [{ linkId: "a", type: "choice", text: "Màu?" }] };
+        const send = async (body) => {
+          await page.goto("/admin/forms");
+          await page.locator('input[name="file"]').setInputFiles(file(body));
+          await page.locator('form[action="/admin/forms"] button').click();
+        };
+        await send(form);
+        assert.match(await page.locator("main").innerText(), /item `a`[\s\S]*a choice needs/);
+        await user.look("form-refused");
+        form.item[0].answerOption = [{ valueString: "đỏ" }, { valueString: "xanh" }];
+        await send(form);
+        await page.waitForURL(/done=added/);
+        await send({ ...form, title: "Khác" });
+        assert.match(await page.locator(".notice.bad").innerText(), /số phiên bản mới/);
+        const row = () => page.locator("main tbody tr", { hasText: "Phiếu hỏi thử" });
+        for (const [word, after] of [["Ngừng dùng", "đã ngừng"], ["Dùng lại", "đang dùng"]]) {
+          await page.goto("/admin/forms");
+          const asks = row().locator("details > summary");
+          if (await asks.count()) await asks.click();
+          await row().locator('form[action="/admin/forms/status"] button', { hasText: word }).last().click();
+          await page.waitForURL(/done=changed/);
+          assert.match(await row().innerText(), new RegExp(after));
+        }
+      }],
       ["makes an account, and is told its code once", async () => {
         await page.goto("/admin/accounts");
         await user.look("accounts");

@@ -3,7 +3,7 @@
 use mach_house_tests::{Crate, crates, root};
 
 /// The kernel from the ground up: a crate may know only those before it, and not all of them.
-const KERNEL: [(&str, &[&str]); 14] = [
+const KERNEL: [(&str, &[&str]); 15] = [
     ("mach-base", &[]),
     ("mach-access", &["mach-base"]),
     ("mach-tls", &[]),
@@ -18,6 +18,7 @@ const KERNEL: [(&str, &[&str]); 14] = [
     ("mach-cube", &["mach-base", "mach-access", "mach-terms", "mach-places", "mach-store"]),
     ("mach-ui", &["mach-base"]),
     ("mach-house", &["mach-base", "mach-access", "mach-store", "mach-terms", "mach-ui"]),
+    ("mach-forms", &["mach-base", "mach-access", "mach-fhir", "mach-store", "mach-ui"]),
 ];
 
 fn all_crates() -> Vec<Crate> {
@@ -78,7 +79,7 @@ fn the_synthetic_province_knows_nothing_of_ours() {
 
 /// The crates that answer requests.
 fn serves_pages(c: &Crate) -> bool {
-    matches!(c.name.as_str(), "mach-ui" | "mach-house") || matches!(c.layer(), "apps" | "mach")
+    matches!(c.name.as_str(), "mach-ui" | "mach-house" | "mach-forms") || matches!(c.layer(), "apps" | "mach")
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! What the pages of this crate share: a form, a stack of parts, a secret shown once, and who may come in.
 
 use askama::Template;
-use axum::response::{IntoResponse, Redirect, Response};
-use mach_access::{Act, Decision, Role};
+use mach_access::{Decision, Role};
 use mach_base::Minute;
-use mach_house::{House, Session};
+use mach_house::Session;
 use mach_store::sql::Query;
-use mach_store::{Error, Result as Stored, accounts, factors};
+use mach_store::{Error, Result as Stored, accounts};
 use mach_ui::components::{Button, ErrorSummary, Field, Layout, laid_out};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg};
@@ -75,47 +74,8 @@ pub(crate) fn new_code() -> Result<String, Problem> {
     Ok(format!("{}-{}-{}", &all[..4], &all[4..8], &all[8..]))
 }
 
-/// Why an administrator's page does not open.
-pub(crate) enum Closed {
-    /// As everywhere.
-    Problem(Problem),
-    /// Administrators need a second factor first.
-    NoFactor,
-}
-
-impl From<Problem> for Closed {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl IntoResponse for Closed {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Problem(problem) => problem.into_response(),
-            Self::NoFactor => Redirect::to("/account?need=factor#second-factor").into_response(),
-        }
-    }
-}
-
-/// Lets an administrator in.
-pub(crate) async fn administrator(house: &House, session: &Session) -> Result<Decision, Closed> {
-    let decision = house.decide(session, Act::Administer).await?;
-    let id = session.actor.account;
-    let confirmed = house
-        .read(decision.clone(), move |r| Ok::<bool, Failure>(factors::factor(r, id)?.is_some_and(|f| f.confirmed)))
-        .await?;
-    if confirmed { Ok(decision) } else { Err(Closed::NoFactor) }
-}
-
-/// Lets an administrator in who proved lately who they are: before anything is changed.
-pub(crate) async fn proven_administrator(house: &House, session: &Session) -> Result<Decision, Closed> {
-    let decision = administrator(house, session).await?;
-    session.is_proven()?;
-    Ok(decision)
-}
-
 pub(crate) use mach_house::Failure;
+pub(crate) use mach_house::admin::{Closed, administrator, proven_administrator};
 
 /// One's own account.
 pub(crate) fn own(on: &mut dyn Query, decision: &Decision) -> Stored<accounts::Account> {

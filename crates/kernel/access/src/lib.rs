@@ -160,11 +160,19 @@ pub enum Act {
     ReadOwn,
     /// Looking by a permission of the access desk.
     ViewDesk,
+    /// Receiving, examining, concluding, signing and revoking certificates.
+    Certify,
+    /// Reading certificates, their lists and statistics.
+    ReadCertificates,
+    /// Signing for a facility what its doctors concluded, and taking it back.
+    Countersign,
+    /// An agency's look-up of a certificate, with its purpose.
+    LookUpCertificates,
 }
 
 impl Act {
     /// Every act, in the order of the policy table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::ReadFigures,
         Self::ReadClaims,
         Self::SendClaims,
@@ -181,6 +189,10 @@ impl Act {
         Self::RegisterAccess,
         Self::ReadOwn,
         Self::ViewDesk,
+        Self::Certify,
+        Self::ReadCertificates,
+        Self::Countersign,
+        Self::LookUpCertificates,
     ];
 
     /// From its name.
@@ -207,6 +219,10 @@ impl Act {
             Self::RegisterAccess => "register-access",
             Self::ReadOwn => "read-own",
             Self::ViewDesk => "view-desk",
+            Self::Certify => "certify",
+            Self::ReadCertificates => "read-certificates",
+            Self::Countersign => "countersign",
+            Self::LookUpCertificates => "look-up-certificates",
         }
     }
 }
@@ -274,18 +290,18 @@ mod tests {
     #[test]
     fn the_policy_table() {
         let table = "
-            leader         + + - + + + - + + - + - + + - -
-            operator       + + + - - - - + - - - - - + - -
-            clinician      + - - + + - - + + + - + - + - -
-            administrator  - - - - - - + + - - + - + - - -
-            sender         + - + - - - - - - - - - - - - -
-            system-reader  - - - - - - - - + - - - - - - -
-            system-writer  - - - - - - - - + + - - - - - -
-            console        + + + + + + + + + + + + + + + +
-            head           + + - + + - - + + - + - + + - -
-            citizen        - - - - - - - + - - - - - - + -
-            visitor        - - - - - - - - - - - - - - - +
-            system-auditor - - - - - - - - - - + - - - - -";
+            leader         + + - + + + - + + - + - + + - - - + - +
+            operator       + + + - - - - + - - - - - + - - - + - -
+            clinician      + - - + + - - + + + - + - + - - + + - -
+            administrator  - - - - - - + + - - + - + - - - - - - -
+            sender         + - + - - - - - - - - - - - - - + + - -
+            system-reader  - - - - - - - - + - - - - - - - - - - +
+            system-writer  - - - - - - - - + + - - - - - - - - - -
+            console        + + + + + + + + + + + + + + + + + + + +
+            head           + + - + + - - + + - + - + + - - + + + -
+            citizen        - - - - - - - + - - - - - - + - - - - -
+            visitor        - - - - - - - - - - - - - - - + - - - -
+            system-auditor - - - - - - - - - - + - - - - - - - - -";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let role = Role::parse(words.next().unwrap()).unwrap();

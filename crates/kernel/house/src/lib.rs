@@ -3,6 +3,7 @@
 //! A handler extracts a [`Session`], asks [`House::decide`] for a decision, and gives it to [`House::read`] or
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
+pub mod admin;
 pub mod proof;
 mod recover;
 mod session;

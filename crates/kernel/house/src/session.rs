@@ -190,6 +190,14 @@ fn nav(role: Role) -> Vec<NavGroup> {
             vec![
                 (Act::SearchPeople, item(msg::NAV_PEOPLE, "/people", Icon::People)),
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
+                (Act::ReadCertificates, item(msg::GKSK, "/certificates", Icon::Check)),
+            ],
+        ),
+        (
+            msg::NAV_ADMINISTRATION,
+            vec![
+                (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
+                (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
             ],
         ),
         (
@@ -197,6 +205,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
             vec![
                 (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
                 (Act::Administer, item(msg::NAV_POLICY, "/admin/access", Icon::Review)),
+                (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
             ],
         ),
     ];

@@ -85,6 +85,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("subscription_prefix", Spread::Everywhere),
     ("view_stored", Spread::Everywhere),
     ("view_row", Spread::By("facility")),
+    ("certificate", Spread::By("facility")),
 ];
 
 /// The statements that ask every shard: (name, reason).

@@ -177,14 +177,15 @@ pub fn recoveries(on: &mut dyn Query, scope: Scope) -> Result<Vec<Recovery>> {
             WHERE r.ended IS NULL AND r.expires >= ?1{within} ORDER BY r.id LIMIT 200",
         accounts::COLUMNS
     );
+    let at = accounts::WIDTH;
     sql::list(on, &sql, &[now_seconds().into()], |r| {
         Ok(Recovery {
             account: accounts::account(r)?,
-            id: r.int(8)?,
-            asked_by: r.int(9)?,
-            asked_by_name: r.text(10)?.to_owned(),
-            asked: r.int(11)?,
-            is_allowed: r.int(12)? != 0,
+            id: r.int(at)?,
+            asked_by: r.int(at + 1)?,
+            asked_by_name: r.text(at + 2)?.to_owned(),
+            asked: r.int(at + 3)?,
+            is_allowed: r.int(at + 4)? != 0,
         })
     })
 }

@@ -10,6 +10,7 @@ pub mod audit;
 mod backup;
 pub mod bulk;
 pub mod cells;
+pub mod certificates;
 mod check;
 pub mod claims;
 pub mod claims_list;

@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, claims, factors, grants, log, people, resources, sessions,
-    subscriptions, views,
+    Error, Result, accounts, audit, bulk, cells, certificates, claims, factors, grants, log, people, resources,
+    sessions, subscriptions, views,
 };
 
 /// Tables every module needs.
@@ -18,8 +18,16 @@ const DDL: &[&str] = &[
 
 /// What moves a store forward: the statements that make version 2 of version 1, then those that make version 3, and so on.
 /// They run on both engines (`{clustered}`, `INTEGER`, `TEXT`, `BLOB` as in the tables above).
-const STEPS: &[&[&str]] =
-    &[bulk::DDL, log::DDL, subscriptions::DDL, views::DDL, resources::LABELS, grants::DDL, accounts::CARE];
+const STEPS: &[&[&str]] = &[
+    bulk::DDL,
+    log::DDL,
+    subscriptions::DDL,
+    views::DDL,
+    resources::LABELS,
+    grants::DDL,
+    accounts::CARE,
+    certificates::DDL,
+];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
 
@@ -60,6 +68,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             subscriptions::DDL,
             views::DDL,
             grants::DDL,
+            certificates::DDL,
         ]
         .concat()
         {

@@ -1,0 +1,98 @@
+//! The queue to the gateway: what is due is sent, one after another; what fails is tried again, later each time.
+
+use crate::bodies::Sent;
+use crate::case;
+use crate::gateway::{Answer, Simulator, message, understood};
+use crate::work;
+use mach_access::{Act, Actor, decide};
+use mach_base::time::now_seconds;
+use mach_store::certificates::{self, Certificate, Sending, State};
+use mach_store::{Result, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Certificates sent before the queue is looked at again.
+const TOGETHER: usize = 20;
+/// Seconds before the second try; doubled with each.
+const FIRST_WAIT: i64 = 15;
+/// Seconds between two tries, at most: several fit into the four hours.
+const LONGEST_WAIT: i64 = 1_800;
+/// The longest the queue rests without being looked at.
+const REST: Duration = Duration::from_secs(60);
+
+/// When a message that failed `tried` times is tried again.
+pub fn next_try(now: i64, tried: i64) -> i64 {
+    now + (FIRST_WAIT << tried.clamp(0, 10)).min(LONGEST_WAIT)
+}
+
+/// Sends what is due once; gives how many messages were tried.
+///
+/// # Errors
+/// Of the store.
+pub fn once(store: &Store, gateway: &Simulator, now: i64) -> Result<usize> {
+    let decision = decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
+    let due = {
+        let mut reader = store.read(&decision)?;
+        certificates::due(&mut reader, now, TOGETHER)?
+    };
+    for row in &due {
+        let Some(case) = case::load(&mut store.read(&decision)?, &row.code)? else { continue };
+        // The reason of a revocation stands in the certificate itself.
+        let mut sent = case.sent.clone();
+        if row.state == State::Revoked {
+            sent.said = reason(store, &decision, row)?;
+        }
+        let facility = mach_house::facility_name(&case.facility);
+        let message = message(&case, &sent, &facility);
+        let (status, body) = gateway.post(&message);
+        let action = message.action.to_owned();
+        let (said, sending, next) = match understood(status, &body) {
+            Answer::Taken(receipt) => (Sent { receipt, said: String::new(), action }, Sending::Sent, None),
+            Answer::Refused(why) => (Sent { receipt: sent.receipt, said: why, action }, Sending::Refused, None),
+            Answer::Failed(why) => {
+                let next = next_try(now, case.row.tried);
+                (Sent { receipt: sent.receipt, said: why, action }, Sending::Due, Some(next))
+            }
+        };
+        let row = case.row;
+        store.write(&decision, move |tx| work::sent(tx, &row, said, sending, next))?;
+    }
+    Ok(due.len())
+}
+
+fn reason(store: &Store, decision: &mach_access::Decision, row: &Certificate) -> Result<String> {
+    use mach_fhir::ResourceType;
+    let mut reader = store.read(decision)?;
+    let prefix = format!("{}-p", crate::bodies::id(&row.code));
+    let found = mach_store::resources::of_patient(&mut reader, row.person, ResourceType::PROVENANCE, None, 50)?;
+    let last = found.into_iter().filter(|p| p.id.starts_with(&prefix) && p.id.ends_with("-r")).max_by_key(|p| p.rid);
+    let Some(last) = last else { return Ok(String::new()) };
+    let tree = mach_fhir::Tree::parse(last.body.as_str()).map_err(|e| mach_store::Error::Files(e.to_string()))?;
+    let first = tree.root().get("reason").and_then(|r| r.items().next());
+    Ok(first.and_then(|r| r.get_text("text")).unwrap_or_default().into_owned())
+}
+
+/// Sends what is due for as long as the program runs.
+pub fn start(store: &Store, gateway: Simulator) -> tokio::task::JoinHandle<()> {
+    let wake = Arc::new(Notify::new());
+    let woken = Arc::clone(&wake);
+    store.on_commit(move || {
+        woken.notify_one();
+        true
+    });
+    let store = store.clone();
+    tokio::spawn(async move {
+        loop {
+            let (at, gateway) = (store.clone(), gateway.clone());
+            let tried = tokio::task::spawn_blocking(move || once(&at, &gateway, now_seconds())).await;
+            match tried {
+                Ok(Ok(TOGETHER..)) => continue,
+                Ok(Ok(_)) => {}
+                Ok(Err(e)) => tracing::error!("driver certificates could not be sent: {e}"),
+                Err(e) => tracing::error!("the queue of driver certificates: {e}"),
+            }
+            tokio::select! { () = wake.notified() => {}, () = tokio::time::sleep(REST) => {} }
+        }
+    })
+}

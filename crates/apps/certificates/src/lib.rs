@@ -1,0 +1,66 @@
+//! Driver health certificates (giấy khám sức khỏe của người lái xe): received, examined, concluded, signed, sent, checked.
+//!
+//! | route | act | does |
+//! |---|---|---|
+//! | `GET /certificates` | read certificates | who is being examined, who waits, what was issued |
+//! | `GET`, `POST /certificates/new` | certify | reception: the card's QR code, the class |
+//! | `GET /certificates/case/{code}` | read certificates | one case: parts, the standard, signatures, sending |
+//! | `GET`, `POST /certificates/case/{code}/part/{part}` | certify | a part of the examination; drafts keep themselves |
+//! | `POST /certificates/case/{code}/{act}` | certify | `sign`, `revoke`, `correct`, `cancel`, `send` |
+//! | `GET /certificates/case/{code}/paper` | read certificates | the paper |
+//! | `GET /certificates/case/{code}/certificate.pdf` | read certificates | the same as PDF/A in the form of the circular |
+//! | `GET /certificates/files/{id}` | read certificates | a picture of an examination |
+//! | `GET`, `POST /certificates/import` | certify | finished examinations of a spreadsheet (CSV); errors by row |
+//! | `GET /certificates/statistics` | read certificates | counts by facility, class, result, doctor; `.csv` |
+//! | `GET /certificates/check` | anybody | is this paper genuine and valid |
+//! | `POST /api/certificates` | certify | another program's finished examination |
+//! | `GET /api/certificates/{code}` | read certificates | how one stands |
+//! | `GET /api/certificates/openapi.json` | anybody | the interface |
+//! | `GET /api/certificates/look-up` | look up certificates | an agency asks, with its purpose |
+
+pub mod api;
+pub mod bodies;
+pub mod card;
+pub mod case;
+mod check;
+pub mod deliver;
+pub mod demo;
+mod detail;
+pub mod gateway;
+mod import;
+mod list;
+mod paper;
+mod part;
+mod pdf;
+mod reception;
+pub mod rules;
+mod statistics;
+mod view;
+pub mod work;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use mach_house::House;
+
+/// The routes of this crate; see the table above.
+pub fn router() -> Router<House> {
+    Router::new()
+        .route("/certificates", get(list::page))
+        .route("/certificates/new", get(reception::page).post(reception::receive))
+        .route("/certificates/case/{code}", get(detail::page))
+        .route("/certificates/case/{code}/part/{part}", get(part::page).post(part::keep))
+        .route("/certificates/case/{code}/paper", get(paper::page))
+        .route("/certificates/case/{code}/certificate.pdf", get(pdf::page))
+        .route("/certificates/case/{code}/{act}", post(detail::act))
+        .route("/certificates/files/{id}", get(detail::file))
+        .route("/certificates/import", get(import::page).post(import::take))
+        .route("/certificates/statistics", get(statistics::page))
+        .route("/certificates/statistics.csv", get(statistics::export))
+        .route("/certificates/check", get(check::page))
+        .route("/api/certificates", post(api::take))
+        .route("/api/certificates/look-up", get(api::look_up))
+        .route("/api/certificates/openapi.json", get(api::openapi))
+        .route("/api/certificates/{code}", get(api::one))
+        .layer(DefaultBodyLimit::max(mach_forms::http::POSTED_BYTES))
+}

@@ -1,0 +1,208 @@
+//! What the pages of this crate share.
+
+use crate::bodies::By;
+use crate::case::Case;
+use crate::work::No;
+use askama::Template;
+use mach_access::{Act, Decision};
+use mach_base::Day;
+use mach_fhir::Tree;
+use mach_house::{Failure, House, Session};
+use mach_store::certificates::{Certificate, Sending, State};
+use mach_ui::components::{
+    Allergies, Button, ErrorSummary, Field, Icon, Layout, PatientBanner, Sex, Tone, chip, laid_out,
+};
+use mach_ui::http::Problem;
+use mach_ui::shell::{Crumb, PageMeta};
+use mach_ui::{Html, Lang, Msg, msg};
+
+/// A form of fields with its buttons; errors stand above it.
+#[derive(Template)]
+#[template(path = "form.html")]
+struct FormBody {
+    action: String,
+    errors: Html,
+    hidden: Vec<(&'static str, String)>,
+    lead: String,
+    fields: Vec<Html>,
+    buttons: Html,
+}
+
+/// A form of fields.
+pub(crate) fn form(
+    lang: Lang,
+    action: impl Into<String>,
+    (lead, hidden): (&str, Vec<(&'static str, String)>),
+    fields: &[Field],
+    buttons: impl IntoIterator<Item = Html>,
+) -> Html {
+    Html::template(&FormBody {
+        action: action.into(),
+        errors: ErrorSummary::of(lang, fields).into(),
+        hidden,
+        lead: lead.to_owned(),
+        fields: fields.iter().map(|f| f.html(lang)).collect(),
+        buttons: Html::concat(buttons),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "send.html")]
+struct Send<'a> {
+    label: &'a str,
+    value: &'a str,
+    icon: Icon,
+    primary: bool,
+}
+
+/// A button that says which of several things its form is to do.
+pub(crate) fn button(label: &str, value: &str, icon: Icon, primary: bool) -> Html {
+    Html::template(&Send { label, value, icon, primary })
+}
+
+#[derive(Template)]
+#[template(path = "line.html")]
+struct Line<'a> {
+    text: &'a str,
+    muted: bool,
+}
+
+/// A paragraph.
+pub(crate) fn line(text: &str) -> Html {
+    Html::template(&Line { text, muted: false })
+}
+
+/// A quiet paragraph.
+pub(crate) fn muted(text: &str) -> Html {
+    Html::template(&Line { text, muted: true })
+}
+
+#[derive(Template)]
+#[template(path = "points.html")]
+struct Points {
+    points: Vec<String>,
+}
+
+/// A list of sentences.
+pub(crate) fn points(points: Vec<String>) -> Html {
+    Html::template(&Points { points })
+}
+
+/// Parts below each other.
+pub(crate) fn stack(parts: impl IntoIterator<Item = Html>) -> Html {
+    laid_out(Layout::Stack, parts)
+}
+
+/// Who acts in a session.
+pub(crate) fn by(session: &Session) -> By {
+    By { account: session.actor.account, name: session.actor.name.clone() }
+}
+
+/// The page's frame of one case, with its person in the banner.
+pub(crate) fn meta(session: &Session, case: &Case, title: &str) -> PageMeta {
+    let lang = session.lang;
+    let home = format!("/certificates/case/{}", case.row.code);
+    let mut crumbs = vec![Crumb::link(lang.t(msg::GKSK), "/certificates")];
+    match title.is_empty() {
+        true => crumbs.push(Crumb::here(case.row.name.as_str())),
+        false => crumbs.extend([Crumb::link(case.row.name.as_str(), home), Crumb::here(title)]),
+    }
+    let shown = if title.is_empty() { case.row.name.as_str() } else { title };
+    PageMeta { crumbs, banner: banner(lang, case).into(), ..session.meta(shown, "/certificates") }
+}
+
+fn banner(lang: Lang, case: &Case) -> PatientBanner {
+    let tree = Tree::parse(case.patient.as_str());
+    let text = |name: &str| tree.as_ref().ok().and_then(|t| Some(t.root().get_text(name)?.into_owned()));
+    let born = text("birthDate").unwrap_or_default();
+    let sex = match text("gender").as_deref() {
+        Some("male") => Sex::Male,
+        Some("female") => Sex::Female,
+        Some("other") => Sex::Other,
+        _ => Sex::Unknown,
+    };
+    PatientBanner {
+        born: Day::parse_iso(&born),
+        birth_year: born.get(..4).and_then(|y| y.parse().ok()),
+        sex,
+        ids: vec![(lang.t(msg::GKSK_ID).to_owned(), case.row.national.clone())],
+        allergies: Allergies::NotAsked,
+        ..PatientBanner::new(lang, case.row.name.as_str(), Day::today())
+    }
+}
+
+/// What a state is called.
+pub(crate) fn state_word(state: State) -> Msg {
+    match state {
+        State::Examining => msg::GKSK_STATE_EXAMINING,
+        State::Concluded => msg::GKSK_STATE_CONCLUDED,
+        State::Issued => msg::GKSK_STATE_ISSUED,
+        State::Revoked => msg::GKSK_STATE_REVOKED,
+        State::Cancelled => msg::GKSK_STATE_CANCELLED,
+    }
+}
+
+/// Its chip.
+pub(crate) fn state_chip(lang: Lang, state: State) -> Html {
+    let tone = match state {
+        State::Examining => Tone::Info,
+        State::Concluded => Tone::Warning,
+        State::Issued => Tone::Good,
+        State::Revoked => Tone::Bad,
+        State::Cancelled => Tone::Plain,
+    };
+    chip(tone, lang.t(state_word(state)))
+}
+
+/// What a result is called; the code itself where it is none.
+pub(crate) fn result_word(lang: Lang, result: &str) -> String {
+    match result {
+        "A0-1" => lang.t(msg::GKSK_FIT).to_owned(),
+        "A0-2" => lang.t(msg::GKSK_UNFIT).to_owned(),
+        "A0-3" => lang.t(msg::GKSK_AGAIN).to_owned(),
+        "" => "—".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// How far a certificate is on its way to the gateway.
+pub(crate) fn sending_chip(lang: Lang, c: &Certificate, now: i64) -> Html {
+    let due = c.due.unwrap_or(now);
+    let when = crate::bodies::shown(due);
+    match c.sending {
+        Sending::None => chip(Tone::Plain, lang.t(msg::GKSK_SEND_NONE)),
+        Sending::Due if due < now => chip(Tone::Bad, &lang.fmt(msg::GKSK_SEND_LATE, &[("when", &when)])),
+        Sending::Due => chip(Tone::Info, &lang.fmt(msg::GKSK_SEND_DUE, &[("when", &when)])),
+        Sending::Sent => chip(Tone::Good, lang.t(msg::GKSK_SENT)),
+        Sending::Refused => chip(Tone::Bad, &lang.fmt(msg::GKSK_SEND_REFUSED, &[("why", "")])),
+    }
+}
+
+/// A link that looks like a button.
+pub(crate) fn link(label: &str, href: impl Into<String>, icon: Icon) -> Html {
+    Button::link(label, href).icon(icon).into()
+}
+
+/// Why something was not done, for the reader.
+pub(crate) fn refusal(lang: Lang, no: No) -> Problem {
+    let text = |message: Msg| lang.t(message).to_owned();
+    match no {
+        No::Unknown => Problem::NotFound,
+        No::State => Problem::Conflict(text(msg::GKSK_PART_CLOSED)),
+        No::Changed => Problem::Conflict(text(msg::GKSK_CHANGED_MEANWHILE)),
+        No::Incomplete => Problem::Conflict(text(msg::GKSK_INCOMPLETE)),
+        No::Differs => Problem::BadRequest(text(msg::GKSK_DIFFERS_WANTED)),
+        No::Same => Problem::Conflict(text(msg::GKSK_SIGN_SAME)),
+    }
+}
+
+/// The case with this code, seen by somebody: that is audited.
+pub(crate) async fn seen(house: &House, session: &Session, code: &str, act: Act) -> Result<(Decision, Case), Problem> {
+    let decision = house.decide(session, act).await?;
+    let wanted = code.to_uppercase();
+    let case = house.read(decision.clone(), move |r| Ok::<_, Failure>(crate::case::load(r, &wanted)?)).await?;
+    let case = case.ok_or(Problem::NotFound)?;
+    let (person, target) = (case.row.person, format!("driver certificate {}", case.row.code));
+    house.write(decision.clone(), move |tx| tx.audit(Some(person), &target, "granted")).await?;
+    Ok((decision, case))
+}

@@ -1,0 +1,160 @@
+// A driver is received, examined by six doctors, concluded, signed twice, printed, sent, checked from the paper's QR on a phone,
+// then revoked and seen as revoked.
+import assert from "node:assert/strict";
+import { User, journey } from "../lib/browser.mjs";
+
+const CARD = "046085777001|191777001|Phan Văn Lái|09031985|Nam|Phường Thuận Hóa, thành phố Huế|01012022";
+
+/** What each doctor finds: radio buttons and lists by value, fields by text. */
+const PARTS = {
+  applicant: { purpose: "renew" },
+  history: { ...Object.fromEntries(["heart", "stroke", "head-injury", "epilepsy", "psychiatric", "diabetes", "eye", "ear", "lung", "apnea", "limb", "alcohol", "drug"].map((k) => [`hx-${k}`, "false"])), "hx-true": "true" },
+  general: { height: "170", weight: "68" },
+  mental: { "mental-acute": "none", "mental-chronic": "none", "mental-meets": "meets" },
+  nervous: { "nervous-epilepsy": "none", "nervous-paralysis": "none", "nervous-vertigo": "false", "nervous-meets": "meets" },
+  eye: { "eye-right-without": "10", "eye-left-without": "9", "eye-both-without": "10", "eye-field-horizontal": "1", "eye-field-vertical": "1", "eye-colour": "1", "eye-meets": "meets" },
+  ent: { "ent-voice-right": "5", "ent-voice-left": "5", "ent-whisper-right": "5", "ent-whisper-left": "0,5", "ent-meets": "meets" },
+  cardio: { pulse: "74", systolic: "125", diastolic: "80", "cardio-rhythm": "none", "cardio-meets": "meets" },
+  respiratory: { "respiratory-dyspnoea": "none", "respiratory-meets": "meets" },
+  musculoskeletal: { "limb-loss": "none", "musculoskeletal-meets": "meets" },
+  endocrine: { "endocrine-coma": "false", "endocrine-meets": "meets" },
+  tests: { "drug-morphine": "0", "drug-amphetamine": "0", "drug-methamphetamine": "0", "drug-marijuana": "0", alcohol: "0" },
+};
+/** Six doctors and what each examines. */
+const DOCTORS = [["applicant", "history", "general"], ["mental", "nervous"], ["eye"], ["ent", "respiratory"], ["cardio", "endocrine"], ["musculoskeletal", "tests"]];
+
+export async function fill(page, answers) {
+  for (const [name, value] of Object.entries(answers)) {
+    const field = page.locator(`[name="${name}"]`).first();
+    const kind = await field.evaluate((e) => (e instanceof HTMLSelectElement ? "select" : e.type));
+    if (kind === "select") await field.selectOption(value);
+    else if (kind === "radio") await page.locator(`[name="${name}"][value="${value}"]`).check();
+    else await field.fill(value);
+  }
+}
+
+export default (world) => {
+  const { server } = world;
+  const doctors = server.accounts().filter((a) => a.role === "clinician");
+  let home = "", code = "";
+  return journey(world, "certificates", {}, (user) => {
+    const { page } = user;
+    const others = [];
+    const other = async (account) => {
+      const arrived = await User.arrive(world);
+      others.push(arrived);
+      if (account) await arrived.signIn(account);
+      return arrived;
+    };
+    const examine = async (who, parts) => {
+      for (const part of parts) {
+        await who.page.goto(`${home}/part/${part}`);
+        await fill(who.page, PARTS[part]);
+        await who.page.locator('button[value="finish"]').click();
+        await who.page.waitForURL(/done=part/);
+      }
+    };
+    return [
+      ["reception scans the card, chooses the class, and the driver is in the queue", async () => {
+        await user.signIn(doctors[0]);
+        await page.goto("/certificates");
+        await user.look("certificates");
+        await user.follow(page.locator('main a[href="/certificates/new"]'));
+        await page.locator('input[name="qr"]').fill("không phải thẻ");
+        await page.keyboard.press("Enter");
+        await page.locator(".notice.bad").waitFor();
+        await page.locator('input[name="qr"]').fill(CARD);
+        await page.keyboard.press("Enter");
+        await page.locator(".notice.good").waitFor();
+        assert.equal(await page.locator('input[name="name"]').inputValue(), "Phan Văn Lái");
+        await page.locator('button[value="receive"]').click();
+        assert.equal(await page.locator('select[name="class"]:invalid').count(), 1, "the class is wanted");
+        await page.locator('select[name="class"]').selectOption("C");
+        await user.look("certificate-reception");
+        await page.locator('button[value="receive"]').click();
+        await page.waitForURL(/\/certificates\/case\/[A-Z2-9]{12}$/);
+        home = new URL(page.url()).pathname;
+        code = home.split("/").at(-1);
+        await user.look("certificate-case");
+      }],
+      ["six doctors examine, each at an own screen; nothing typed is lost and what is missing is told", async () => {
+        await page.goto(`${home}/part/eye`);
+        await page.locator('input[name="eye-right-without"]').fill("mười");
+        await page.locator('button[value="finish"]').click();
+        assert.ok((await page.locator(".errors li").count()) >= 5);
+        assert.equal(await page.locator('input[name="eye-right-without"]').inputValue(), "mười");
+        await user.look("certificate-part-wrong");
+        assert.ok(doctors.length >= 6, "six doctors");
+        for (const [n, parts] of DOCTORS.entries()) {
+          const who = n === 0 ? user : await other(doctors[n]);
+          await examine(who, parts);
+        }
+        await page.goto(home);
+        assert.match(await page.locator("main").innerText(), /Không có điểm nào trái tiêu chuẩn/);
+        await user.look("certificate-examined");
+      }],
+      ["a conclusion against the standard needs its reason; the doctor concludes and signs", async () => {
+        await page.goto(`${home}/part/conclusion`);
+        await fill(page, { "conclusion-result": "A0-2" });
+        await page.locator('[name="conclusion-reason"]').waitFor();
+        await fill(page, { "conclusion-reason": "Nhầm tay" });
+        await page.locator('button[value="finish"]').click();
+        assert.match(await page.locator(".notice.bad").innerText(), /ghi lý do/);
+        await fill(page, { "conclusion-result": "A0-1" });
+        await page.locator('[name="conclusion-reason"]').waitFor({ state: "hidden" });
+        await user.look("certificate-conclusion");
+        await page.locator('button[value="finish"]').click();
+        await page.waitForURL(/done=concluded/);
+        assert.equal(await page.locator('form[action$="/sign"]').count(), 0, "who concluded does not sign for the head");
+      }],
+      ["the head signs; the certificate has its number and is sent", async () => {
+        const head = await other(server.account("head"));
+        await head.page.goto(home);
+        await head.page.locator('form[action$="/sign"] button').click();
+        await head.page.waitForURL(/done=sign/);
+        for (let n = 0; !/đã nhận/.test(await head.page.locator("main").innerText()); n += 1) {
+          assert.ok(n < 100, "the gateway has it");
+          await head.page.reload();
+        }
+        assert.match(await head.page.locator("main").innerText(), /\d{5}\/GKSKLX\//);
+      }],
+      ["the paper is printed; its QR opens the check on a phone, signed in or not", async () => {
+        await page.goto(`${home}/paper`);
+        await user.look("certificate-paper");
+        const pdf = await page.context().request.get(`${home}/certificate.pdf`);
+        assert.match(pdf.headers()["content-type"], /^application\/pdf/);
+        assert.equal((await pdf.body()).subarray(0, 5).toString(), "%PDF-");
+        const href = await page.locator(".paper .qr a").getAttribute("href");
+        assert.ok(href.endsWith(`/certificates/check?code=${code}`), href);
+        const phone = await other();
+        await phone.page.goto(new URL(href).pathname + new URL(href).search);
+        assert.match(await phone.page.locator(".notice.good").innerText(), /Giấy có thật và còn giá trị/);
+        const text = await phone.page.locator("main").innerText();
+        assert.match(text, /Phan Văn Lái/);
+        assert.ok(!text.includes("046085777001"), "no more than the paper needs");
+        await phone.look("certificate-check");
+        await phone.page.goto("/certificates/check?code=AAAAAAAAAAAA");
+        assert.match(await phone.page.locator(".notice.bad").innerText(), /Không có giấy nào/);
+      }],
+      ["revoked with its reason, it is seen as revoked by everybody", async () => {
+        await page.goto(home);
+        assert.equal(await page.locator('form[action$="/revoke"]').count(), 0, "the head revokes");
+        const head = others.at(-2);
+        await head.page.goto(home);
+        await head.look("certificate-issued");
+        await head.page.locator('form[action$="/revoke"] input').fill("Cấp nhầm người");
+        await head.page.locator('form[action$="/revoke"] button').click();
+        await head.page.waitForURL(/done=revoke/);
+        await head.look("certificate-revoked");
+        const phone = others.at(-1);
+        await phone.page.goto(`/certificates/check?code=${code}`);
+        assert.match(await phone.page.locator(".notice.bad").innerText(), /thu hồi/);
+        await phone.look("certificate-check-revoked");
+        await page.goto("/certificates/statistics?by=class");
+        assert.match(await page.locator("tbody").innerText(), /C\s+/);
+        await user.look("certificate-statistics");
+        for (const who of others) await who.leave();
+      }],
+    ];
+  });
+};
