@@ -33,6 +33,9 @@ pub struct Options {
     /// Address by which receivers of subscriptions know this server, https://mach.example.vn; the listening one if not given
     #[arg(long, env = "MACH_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Origins whose pages may use the FHIR interface in a browser, https://app.example.vn; separated by commas
+    #[arg(long, env = "MACH_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = mach_fhir_api::cors::origin)]
+    pub allow_origin: Vec<String>,
     #[command(flatten)]
     pub tls: tls::Files,
     /// Plain address that sends everybody over to the TLS one, 0.0.0.0:80
@@ -55,6 +58,8 @@ pub struct Doors<'a> {
     pub tls: Option<Arc<mach_tls::Server>>,
     /// Plain address that sends everybody over.
     pub redirect: Option<SocketAddr>,
+    /// Origins whose pages may use the FHIR interface.
+    pub origins: Vec<String>,
 }
 
 /// An open address without TLS: said where it is refused.
@@ -91,7 +96,8 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     // Behind a proxy that ends TLS the cookies are of TLS too.
     let secure = tls.is_some() || public.is_some_and(|url| url.starts_with("https://"));
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let doors = Doors { data, listen: options.listen, public, tls, redirect: options.redirect_listen };
+    let (redirect, origins) = (options.redirect_listen, options.allow_origin.clone());
+    let doors = Doors { data, listen: options.listen, public, tls, redirect, origins };
     serve(House::new(store, Settings { secure, ..Settings::default() }), doors, &mut |address| {
         println!("listening on {scheme}://{address}");
         Ok(())
@@ -209,7 +215,7 @@ pub fn load_content() {
 
 /// Serves `house` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address.
 pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
-    let Doors { data, listen, public, tls, redirect } = doors;
+    let Doors { data, listen, public, tls, redirect, origins } = doors;
     load_content();
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
@@ -227,7 +233,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
             None => None,
         };
         ready(address)?;
-        let fhir = mach_fhir_api::Interface::upon(house.store(), data);
+        let fhir = mach_fhir_api::Interface::upon(house.store(), data).open_to(origins);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let base = public.unwrap_or_else(|| format!("{scheme}://{address}"));
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));

@@ -119,41 +119,95 @@ pub fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Format, Refusa
         Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "not-supported", text))
     };
     let asked = query.into_iter().flat_map(|q| q.split('&')).find_map(|p| p.strip_prefix("_format="));
-    if let Some(format) = asked {
-        let format = crate::query::decode(format)?;
-        let plain = format.split(';').next().unwrap_or_default().trim().replace(' ', "+");
-        return match plain.as_str() {
-            "" | "json" | "text/json" | "application/json" | "application/fhir+json" => Ok(Format::Json),
-            "xml" | "text/xml" | "application/xml" | "application/fhir+xml" => Ok(Format::Xml),
-            other => refused(other),
+    if let Some(asked) = asked {
+        // A `+` that was not written as `%2B` came as a blank.
+        let asked = crate::query::decode(asked)?.replace(' ', "+");
+        let kind = MediaType::read(&asked);
+        return match kind.name.as_str() {
+            "" | "json" | "text/json" | "application/json" | "application/fhir+json" if kind.is_r4 => Ok(Format::Json),
+            "xml" | "text/xml" | "application/xml" | "application/fhir+xml" if kind.is_r4 => Ok(Format::Xml),
+            _ => refused(&asked),
         };
     }
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return Ok(Format::Json) };
-    let kinds: Vec<&str> = accept.split(',').map(|k| k.split(';').next().unwrap_or_default().trim()).collect();
-    let first = kinds.iter().find_map(|kind| match *kind {
-        "application/fhir+xml" | "application/xml" | "text/xml" => Some(Format::Xml),
-        "" | "*/*" | "application/*" | "text/html" | "application/octet-stream" | "application/fhir+ndjson" => {
-            Some(Format::Json)
-        }
-        kind if kind.contains("json") => Some(Format::Json),
-        _ => None,
-    });
-    // A browser names pages before XML: it gets what a person can read.
-    if kinds.contains(&"text/html") {
+    let accepts: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).collect();
+    if accepts.is_empty() {
         return Ok(Format::Json);
     }
-    first.map_or_else(|| refused(accept), Ok)
+    let accept = accepts.join(",");
+    let kinds: Vec<MediaType> = accept.split(',').map(MediaType::read).filter(|k| k.quality > 0).collect();
+    // A browser names pages before XML: it gets what a person can read.
+    if kinds.iter().any(|k| k.name == "text/html") {
+        return Ok(Format::Json);
+    }
+    let known = kinds.iter().filter(|k| k.is_r4).filter_map(|k| Some((k.quality, k.format()?)));
+    // The first of those that are wanted most.
+    let best = known.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.map_or_else(|| refused(&accept), |(_, format)| Ok(format))
+}
+
+/// A media type with what is told beside it.
+struct MediaType {
+    /// In small letters, without parameters.
+    name: String,
+    /// `q`, in thousandths.
+    quality: u32,
+    /// Whether `fhirVersion` is that of R4, or not told.
+    is_r4: bool,
+}
+
+impl MediaType {
+    fn read(text: &str) -> Self {
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let mut read = Self { name, quality: 1_000, is_r4: true };
+        for (key, value) in parts.filter_map(|p| p.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            match key.trim().to_ascii_lowercase().as_str() {
+                "q" => read.quality = thousandths(value),
+                "fhirversion" => read.is_r4 = is_r4(value),
+                _ => {}
+            }
+        }
+        read
+    }
+
+    fn format(&self) -> Option<Format> {
+        match self.name.as_str() {
+            "application/fhir+xml" | "application/xml" | "text/xml" => Some(Format::Xml),
+            "" | "*/*" | "application/*" | "application/octet-stream" | "application/fhir+ndjson" => Some(Format::Json),
+            name if name.contains("json") => Some(Format::Json),
+            _ => None,
+        }
+    }
+}
+
+/// `0.5` as 500; what is no weight weighs full.
+fn thousandths(text: &str) -> u32 {
+    match text.split_once('.').unwrap_or((text, "")) {
+        ("0", part) => format!("{part:0<3}").get(..3).and_then(|p| p.parse().ok()).unwrap_or(1_000),
+        _ => 1_000,
+    }
+}
+
+fn is_r4(version: &str) -> bool {
+    version == "4.0" || version.starts_with("4.0.")
+}
+
+/// Whether a body is of another FHIR version by its `Content-Type`.
+pub fn other_version(content_type: &str) -> bool {
+    !MediaType::read(content_type).is_r4
 }
 
 impl Caller {
     fn prefer(&mut self, value: &str) {
-        for part in value.split([';', ',']).map(str::trim) {
-            match part {
+        for part in value.split([';', ',']) {
+            let part: String = part.chars().filter(|c| !c.is_whitespace() && *c != '"').collect();
+            match part.to_ascii_lowercase().as_str() {
                 "handling=strict" => self.handling = Handling::Strict,
                 "handling=lenient" => self.handling = Handling::Lenient,
                 "return=minimal" => self.returned = Some(Return::Minimal),
                 "return=representation" => self.returned = Some(Return::Representation),
-                "return=OperationOutcome" => self.returned = Some(Return::Outcome),
+                "return=operationoutcome" => self.returned = Some(Return::Outcome),
                 "respond-async" => self.asynchronous = true,
                 _ => {}
             }
@@ -215,11 +269,92 @@ pub fn with_header(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-/// `W/"3"` or `"3"` as 3.
+/// `If-Match: *`: whatever is there. Versions begin at 1.
+pub const ANY_VERSION: i64 = 0;
+/// A tag that is none of this server's, and so of no version.
+pub const NO_VERSION: i64 = -1;
+
+/// `W/"3"` or `"3"` as 3, `*` as any; a tag of another kind is no version of anything here.
 ///
 /// # Errors
-/// 400 where it is no version of ours.
+/// 400 where it is no tag.
 pub fn version_of(tag: &str) -> Result<i64, Refusal> {
-    let plain = tag.trim().trim_start_matches("W/").trim_matches('"');
-    plain.parse().map_err(|_| Refusal::invalid(format!("`{tag}` is no version; write `W/\"3\"`")).at("If-Match"))
+    let tag = tag.trim();
+    if tag == "*" {
+        return Ok(ANY_VERSION);
+    }
+    let plain = tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag);
+    let quoted = plain.strip_prefix('"').and_then(|p| p.strip_suffix('"')).filter(|p| !p.contains('"'));
+    let number = quoted.unwrap_or(plain).parse::<i64>().ok().filter(|n| *n > 0);
+    match (number, quoted) {
+        (Some(number), _) => Ok(number),
+        (None, Some(_)) => Ok(NO_VERSION),
+        (None, None) => Err(Refusal::invalid(format!("`{tag}` is no version; write `W/\"3\"`")).at("If-Match")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(query: Option<&str>, accept: &str) -> Option<Format> {
+        let mut headers = HeaderMap::new();
+        if !accept.is_empty() {
+            headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
+        }
+        format(query, &headers).ok()
+    }
+
+    #[test]
+    fn the_format_wanted_most_is_written() {
+        let (json, xml) = (Some(Format::Json), Some(Format::Xml));
+        for (accept, expect) in [
+            ("", json),
+            ("*/*", json),
+            ("application/fhir+xml", xml),
+            ("APPLICATION/FHIR+XML", xml),
+            ("application/json;q=0.5, application/fhir+xml", xml),
+            ("application/fhir+xml;q=0.2, application/fhir+json;q=0.8", json),
+            ("application/fhir+xml;q=0, application/fhir+json", json),
+            ("application/fhir+xml, application/fhir+json", xml),
+            ("application/fhir+json; fhirVersion=4.0", json),
+            ("application/fhir+json; fhirVersion=5.0", None),
+            ("application/fhir+json; fhirVersion=5.0, application/fhir+xml; fhirVersion=\"4.0\"", xml),
+            ("text/turtle", None),
+            ("*/*;q=0", None),
+            ("image/png, */*;q=0.1", json),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9", json),
+        ] {
+            assert_eq!(of(None, accept), expect, "{accept}");
+        }
+        for (query, expect) in [
+            ("_format=xml", xml),
+            ("_format=XML", xml),
+            ("a=b&_format=application/fhir+xml", xml),
+            ("_format=application/fhir%2Bjson", json),
+            ("_format=ttl", None),
+            ("_format=application/fhir%2Bjson;fhirVersion=3.0", None),
+        ] {
+            assert_eq!(of(Some(query), "application/fhir+json"), expect, "{query}");
+        }
+    }
+
+    #[test]
+    fn tags_are_versions() {
+        for (tag, expect) in [
+            ("W/\"3\"", Some(3)),
+            ("\"3\"", Some(3)),
+            ("3", Some(3)),
+            ("*", Some(ANY_VERSION)),
+            ("W/\"abc\"", Some(NO_VERSION)),
+            ("\"-1\"", Some(NO_VERSION)),
+            ("\"0\"", Some(NO_VERSION)),
+            ("abc", None),
+            ("", None),
+            ("W/\"3", None),
+            ("\"1\", \"2\"", None),
+        ] {
+            assert_eq!(version_of(tag).ok(), expect, "{tag}");
+        }
+    }
 }

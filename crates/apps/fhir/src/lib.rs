@@ -18,6 +18,7 @@ mod bundle;
 mod caller;
 mod capability;
 mod clauses;
+pub mod cors;
 mod entry;
 mod extract;
 mod filter;
@@ -52,6 +53,7 @@ mod write;
 pub use validation::{packages_in, read_packages};
 
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
 use mach_access::Decision;
@@ -60,18 +62,20 @@ use mach_fhir::view::Format;
 use mach_house::House;
 use mach_store::Store;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The interface upon a store. Looks are audited by a thread that ends with the last clone of it and its routes.
 #[derive(Clone)]
 pub struct Interface {
     store: Store,
     state: state::State,
+    origins: cors::Origins,
 }
 
 impl Interface {
     /// An interface upon `store`.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.clone(), state: state::State::start(store.clone()) }
+        Self { store: store.clone(), state: state::State::start(store.clone()), origins: cors::Origins::default() }
     }
 
     /// The same, with bulk jobs, whose files lie below `folder`: `exports/`, `imports/`. Without a folder they are refused.
@@ -81,9 +85,16 @@ impl Interface {
         interface
     }
 
+    /// The same, open to pages of these origins, as [`cors::origin`] reads them.
+    #[must_use]
+    pub fn open_to(mut self, origins: Vec<String>) -> Self {
+        self.origins = origins.into();
+        self
+    }
+
     /// The routes of this crate; see the table above.
     pub fn router(&self) -> Router<House> {
-        routes(self.state.clone())
+        routes(self.state.clone()).layer(from_fn_with_state(Arc::clone(&self.origins), cors::answer))
     }
 
     /// Starts to carry out subscriptions, until what it gives is dropped. Call it on the runtime it is to run on.

@@ -38,7 +38,8 @@ pub fn version(
     number: &str,
 ) -> Result<Resource, Refusal> {
     let unknown = || Refusal::not_found(kind.name(), &format!("{id}/_history/{number}"));
-    let number: i64 = number.parse().map_err(|_| unknown())?;
+    let digits = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+    let number: i64 = number.parse().ok().filter(|_| digits).ok_or_else(unknown)?;
     let found = resources::version(on, scope, kind, id, number)?.ok_or_else(unknown)?;
     if found.deleted { Err(Refusal::gone(kind.name(), id)) } else { Ok(found) }
 }

@@ -152,6 +152,7 @@ fn title(status: StatusCode) -> &'static str {
         415 => "Định dạng gửi không được hỗ trợ (unsupported media type)",
         422 => "Tài nguyên không hợp lệ (unprocessable)",
         429 => "Quá nhiều yêu cầu (too many requests)",
+        507 => "Ổ đĩa của máy chủ đã đầy (insufficient storage)",
         503 => "Tạm thời chưa phục vụ được (unavailable)",
         _ => "Lỗi máy chủ (server error)",
     }
@@ -194,6 +195,11 @@ impl From<mach_store::Error> for Refusal {
     fn from(error: mach_store::Error) -> Self {
         match error {
             mach_store::Error::Refused(text) => Self::too_costly(text),
+            mach_store::Error::Full => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no-store",
+                "the disk of the server is full; nothing of this was stored, what was stored before can be read",
+            ),
             other => mach_house::Failure::from(other).0.into(),
         }
     }

@@ -1,6 +1,6 @@
 //! The one handler: an address and a method are one interaction.
 
-use crate::caller::{Caller, FHIR_XML, Format, Return, as_xml, version_of, with_header};
+use crate::caller::{Caller, FHIR_XML, Format, Return, as_xml, other_version, version_of, with_header};
 use crate::clauses::Reading;
 use crate::query::{self, Pair};
 use crate::refusal::{Refusal, note};
@@ -68,8 +68,8 @@ pub async fn any(
 
 /// XML of a body as JSON; everything within is JSON.
 fn read_xml(caller: &mut Caller, body: Bytes) -> Result<Bytes, Refusal> {
-    let kind = caller.header("content-type").unwrap_or_default();
-    if !kind.contains("xml") || kind.contains("patch") {
+    let kind = caller.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    if !kind.contains("xml") || kind.contains("patch") || other_version(&kind) {
         return Ok(body);
     }
     let text = std::str::from_utf8(&body).map_err(|_| Refusal::invalid("the body is not UTF-8"))?;
@@ -200,8 +200,8 @@ impl Asked {
         let mut pairs = query::pairs(&self.query)?;
         if self.method == Method::POST && self.segments.last().is_some_and(|s| s == "_search") && !self.body.is_empty()
         {
-            let kind = self.caller.header("content-type").unwrap_or_default();
-            if !kind.starts_with("application/x-www-form-urlencoded") {
+            let kind = self.content_type();
+            if kind != "application/x-www-form-urlencoded" {
                 let text = format!("`{kind}`: a search is posted as `application/x-www-form-urlencoded`");
                 return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text));
             }
@@ -338,22 +338,26 @@ impl Asked {
             Method::POST => {
                 let body = write::body(kind, self.json()?)?;
                 let ready = write::ready(kind, &body.text, &write::new_id()?, &self.caller.base)?;
-                let if_none_exist = self.caller.header("if-none-exist").map(|c| c.trim_start_matches('?').to_owned());
+                let if_none_exist = self.caller.header("if-none-exist").map(|c| criteria(kind, c));
                 Action::Create { ready, if_none_exist }
             }
             Method::PUT => {
                 let if_none_match = self.caller.header("if-none-match") == Some("*");
                 update(kind, target, self.json()?, if_match, if_none_match, &self.caller.base)?
             }
-            Method::PATCH => Action::Patch { target, patch: patch::read(self.content_type(), self.text()?)?, if_match },
+            Method::PATCH => {
+                Action::Patch { target, patch: patch::read(&self.content_type(), self.text()?)?, if_match }
+            }
             Method::DELETE => Action::Delete { target, if_match },
             _ => return Err(self.not_allowed()),
         };
         Ok(Op { kind, action })
     }
 
-    fn content_type(&self) -> &str {
-        self.caller.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    /// The media type of the body, in small letters.
+    fn content_type(&self) -> String {
+        let kind = self.caller.header("content-type").unwrap_or_default();
+        kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     fn text(&self) -> Result<&str, Refusal> {
@@ -366,7 +370,11 @@ impl Asked {
     /// 415 where it says it is something else.
     pub fn json(&self) -> Result<&str, Refusal> {
         let kind = self.content_type();
-        if matches!(kind, "" | "application/json" | "application/fhir+json" | "text/json") {
+        if other_version(self.caller.header("content-type").unwrap_or_default()) {
+            let text = "`fhirVersion`: FHIR R4 (4.0) is read here";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", text));
+        }
+        if matches!(kind.as_str(), "" | "application/json" | "application/fhir+json" | "text/json") {
             return self.text();
         }
         let text = format!("`{kind}` is not read here; send `application/fhir+json` or `application/fhir+xml`");
@@ -426,6 +434,16 @@ pub fn update(
         }
     };
     Ok(Action::Update { target, body, ready, if_match, if_none_match })
+}
+
+/// A condition without what may stand before it: `Patient?`, `?`.
+pub fn criteria(kind: ResourceType, text: &str) -> String {
+    let text = text.trim();
+    text.strip_prefix(kind.name())
+        .filter(|rest| rest.starts_with('?'))
+        .unwrap_or(text)
+        .trim_start_matches('?')
+        .to_owned()
 }
 
 fn history_of(

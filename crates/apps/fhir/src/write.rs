@@ -5,7 +5,7 @@
 //! so twenty identical conditional creates are one create and nineteen matches.
 
 pub use crate::body::{Body, Ready, body, is_id, kept, ready};
-use crate::caller::{facility_of, may_change};
+use crate::caller::{ANY_VERSION, NO_VERSION, facility_of, may_change};
 use crate::clauses::Reading;
 pub use crate::id::new_id;
 use crate::patch::Patch;
@@ -427,7 +427,11 @@ fn planned(status: StatusCode, found: Resource) -> Planned {
 fn check_version(now: Option<&Resource>, if_match: Option<i64>) -> Result<(), Refusal> {
     match (now, if_match) {
         (_, None) => Ok(()),
-        (Some(now), Some(wanted)) if now.version == wanted && !now.deleted => Ok(()),
+        (Some(now), Some(wanted)) if (now.version == wanted || wanted == ANY_VERSION) && !now.deleted => Ok(()),
+        (Some(now), Some(NO_VERSION)) if !now.deleted => Err(Refusal::precondition(format!(
+            "`If-Match` asks for no version of this server; it is {} now",
+            now.version
+        ))),
         (Some(now), Some(wanted)) if !now.deleted => {
             Err(Refusal::precondition(format!("`If-Match` asks for version {wanted}; it is {} now", now.version)))
         }

@@ -6,6 +6,7 @@ mod bundles;
 mod concurrent;
 mod examples;
 mod fuzz;
+mod headers;
 mod instances;
 mod loads;
 mod oracle;
