@@ -4,6 +4,7 @@
 //! - [`cms`] and [`timestamp`]: the container that PDF signatures are made of (RFC 5652), and proof of time (RFC 3161).
 //! - [`pades`] over [`pdf`]: signatures of PDF files, several to a file, each in its own revision.
 //! - [`xml`]: XML signatures. [`jws`]: those of FHIR. [`hc1`]: certificates that fit into a QR code.
+//! - [`remote`]: keys with a provider, confirmed on a phone.
 //! - [`authority`]: issues certificates, revocation lists and timestamps: the demonstration's keys and the tests'.
 //!
 //! Cryptography itself is `ring`'s. What is here is formats: everything read may come from an enemy, so parsers give an
@@ -20,6 +21,7 @@ pub mod name;
 pub mod oid;
 pub mod pades;
 pub mod pdf;
+pub mod remote;
 pub mod revocation;
 pub mod time;
 pub mod timestamp;

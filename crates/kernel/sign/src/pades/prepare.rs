@@ -213,6 +213,11 @@ impl Prepared {
         self.chain.first()
     }
 
+    /// Its certificate, then those that issued it.
+    pub fn chain(&self) -> &[Certificate] {
+        &self.chain
+    }
+
     /// Checks a signature that came back, and under which scheme it is one: services do not say.
     ///
     /// # Errors

@@ -1,0 +1,117 @@
+//! One signature under way, as bytes that outlive a restart.
+
+use super::{Answer, Service};
+use crate::pades::Prepared;
+use crate::revocation::Evidence;
+use crate::time::Moment;
+use crate::trust::{Purpose, Standing, Trust};
+use crate::{Error, Result, malformed};
+use serde_json::{Value, json};
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was sent, or nobody knows whether it was: asking again is safe.
+    Ready,
+    /// The provider has it; what later asks for it.
+    Asked(String),
+    /// Refused; why. It ends here.
+    Refused(String),
+}
+
+/// A signature under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// Whose key.
+    pub subscriber: String,
+    /// Our id of it, the same however often it is sent.
+    pub transaction: String,
+    /// What its owner sees on the phone and on our screen.
+    pub shown: String,
+    /// How far it is.
+    pub stage: Stage,
+    prepared: Prepared,
+}
+
+const MARK: &[u8] = b"mach-flight/v1\n";
+
+impl Flight {
+    /// Of a file that waits for its signature.
+    ///
+    /// # Errors
+    /// Where the system gives no random bytes.
+    pub fn new(prepared: Prepared, subscriber: &str, shown: &str) -> Result<Self> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Error::Refused("no random bytes".to_owned()))?;
+        let (subscriber, shown, transaction) = (subscriber.to_owned(), shown.to_owned(), crate::hex(&id));
+        Ok(Self { subscriber, transaction, shown, stage: Stage::Ready, prepared })
+    }
+
+    /// One step: asks, or asks what became of it. `Some` is the signed file. Keep [`Flight::to_bytes`] after each step; an
+    /// error leaves the flight where it was, and the step may be taken again.
+    ///
+    /// # Errors
+    /// `Refused` where the certificate does not stand now, what the provider says, `False` for a signature that is not by
+    /// the certificate's key over exactly these bytes.
+    pub fn step(&mut self, service: &dyn Service, trust: &Trust, now: Moment) -> Result<Option<Vec<u8>>> {
+        match self.stage.clone() {
+            Stage::Ready => {
+                let signer =
+                    self.prepared.signer().ok_or_else(|| malformed("signature under way", "no certificate"))?;
+                let none = Evidence::default();
+                let standing = trust.standing(signer, self.prepared.chain(), &none, now, Purpose::Document);
+                if standing != Standing::Valid {
+                    return Err(Error::Refused(format!("the certificate does not stand now: {standing:?}")));
+                }
+                let digest = self.prepared.digest();
+                let handle = service.ask(&self.subscriber, &self.transaction, &digest, &self.shown)?;
+                self.stage = Stage::Asked(handle);
+                Ok(None)
+            }
+            Stage::Asked(handle) => match service.answer(&handle)? {
+                Answer::Waiting => Ok(None),
+                Answer::Signed(signature) => self.prepared.clone().finish(&signature, None).map(Some),
+                Answer::Refused(why) => {
+                    self.stage = Stage::Refused(why);
+                    Ok(None)
+                }
+            },
+            Stage::Refused(why) => Err(Error::Refused(why)),
+        }
+    }
+
+    /// As bytes to keep.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (stage, word) = match &self.stage {
+            Stage::Ready => ("ready", ""),
+            Stage::Asked(handle) => ("asked", handle.as_str()),
+            Stage::Refused(why) => ("refused", why.as_str()),
+        };
+        let head = json!({
+            "subscriber": self.subscriber, "transaction": self.transaction, "shown": self.shown, "stage": stage, "word": word,
+        });
+        [MARK, head.to_string().as_bytes(), b"\n", &self.prepared.to_bytes()].concat()
+    }
+
+    /// What was kept.
+    ///
+    /// # Errors
+    /// `Malformed`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let bad = || malformed("signature under way", "not what was kept");
+        let rest = bytes.strip_prefix(MARK).ok_or_else(bad)?;
+        let end = rest.iter().position(|b| *b == b'\n').ok_or_else(bad)?;
+        let head: Value = serde_json::from_slice(&rest[..end]).map_err(|_| bad())?;
+        let get = |key: &str| head.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(bad);
+        let word = get("word")?;
+        let stage = match get("stage")?.as_str() {
+            "ready" => Stage::Ready,
+            "asked" => Stage::Asked(word),
+            "refused" => Stage::Refused(word),
+            _ => return Err(bad()),
+        };
+        let prepared = Prepared::from_bytes(&rest[end + 1..])?;
+        let (subscriber, transaction, shown) = (get("subscriber")?, get("transaction")?, get("shown")?);
+        Ok(Self { subscriber, transaction, shown, stage, prepared })
+    }
+}
