@@ -180,6 +180,11 @@ pub fn application(house: House, data: &Path) -> axum::Router {
 }
 
 fn routes(house: House, fhir: &mach_fhir_api::Interface, data: &Path) -> axum::Router {
+    // The demonstration's telephones are nobody's: what would be sent lies in a file.
+    let gateway: Arc<dyn mach_access_pages::sms::Gateway> = match house.demo() {
+        true => Arc::new(mach_access_pages::sms::Simulator::upon(data.join("sms-simulated.tsv"))),
+        false => Arc::new(mach_access_pages::sms::Unset),
+    };
     let routes = axum::Router::new()
         .route("/healthz", get(healthz))
         .merge(mach_house::sign_in::router())
@@ -188,7 +193,7 @@ fn routes(house: House, fhir: &mach_fhir_api::Interface, data: &Path) -> axum::R
         .merge(fhir.router())
         .merge(mach_record::router())
         .merge(mach_account::router())
-        .merge(mach_access_pages::router())
+        .merge(mach_access_pages::router(gateway))
         .merge(mach_verify::router(data))
         .merge(mach_forms_desk::router())
         .merge(mach_certificates::router())
@@ -309,5 +314,7 @@ pub(crate) async fn stopped() {
     tokio::select! { () = interrupt => {}, () = terminate => {} }
 }
 
+#[cfg(test)]
+mod routes;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub enum TokenCommand {
     /// Make a token; it is printed once and kept only as a hash
     New {
-        /// read, or write (which may read too); also system/*.read, system/*.write, system/*.*
+        /// read, write (which may read too), or audit (the trail alone); also system/*.read, system/*.write, system/*.*
         #[arg(long)]
         scope: String,
         /// Code of the facility it is held to; without it the token speaks for the province
@@ -67,7 +67,8 @@ pub fn new(store: &Store, scope: &str, facility: Option<&str>, name: &str) -> Re
     let role = match scope {
         "read" | "system/*.read" | "system/*.rs" => Role::SystemReader,
         "write" | "system/*.write" | "system/*.*" | "system/*.cruds" => Role::SystemWriter,
-        other => return Err(format!("scope `{other}` is not known\nhint: read, write")),
+        "audit" => Role::SystemAuditor,
+        other => return Err(format!("scope `{other}` is not known\nhint: read, write, audit")),
     };
     if let Some(code) = facility
         && (code.len() != 5 || !code.bytes().all(|b| b.is_ascii_alphanumeric()))

@@ -44,6 +44,7 @@ mod stream;
 pub mod subscription;
 mod terms;
 mod token;
+mod trail;
 mod unions;
 mod units;
 mod validation;

@@ -9,7 +9,7 @@ use crate::state::State;
 use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{bulk, bundle, found, moment, operations, patch, read, render, views};
+use crate::{bulk, bundle, found, moment, operations, patch, read, render, trail, views};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -139,6 +139,9 @@ impl Asked {
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         let method = self.method.clone();
         let reads = matches!(method, Method::GET | Method::HEAD);
+        if names == ["AuditEvent", "$export"] && trail::is_asked_by(&self.caller) {
+            return trail::export(self).await;
+        }
         if let Some(last) = names.last().filter(|l| l.starts_with('$')) {
             let (last, rest) = ((*last).to_owned(), names[..names.len() - 1].iter().map(|s| (*s).to_owned()).collect());
             if views::is_run(&last) {
@@ -156,6 +159,10 @@ impl Asked {
             ["SubscriptionTopic", id] if reads => {
                 let id = (*id).to_owned();
                 subscription::operations::topics(self, Some(id)).await
+            }
+            ["AuditEvent", rest @ ..] if trail::is_asked_by(&self.caller) => {
+                let rest = rest.iter().map(|s| (*s).to_owned()).collect();
+                trail::answer(self, rest).await
             }
             ["ViewDefinition", rest @ ..] => views::answer(self, rest).await,
             ["bulk", rest @ ..] => bulk::answer(self, rest).await,
@@ -304,9 +311,15 @@ impl Asked {
             let written = transact(&self.store, &decision, base, move |deciding| {
                 let planned = deciding.plan(op)?;
                 let (kind, id) = planned.named();
-                let target = short(format!("{}/{id}", kind.name()));
+                let named = format!("{}/{id}", kind.name());
                 let done = deciding.carry_out(vec![planned])?.pop();
                 let done = done.ok_or_else(|| Refusal::internal("a write gave nothing"))?;
+                let verb = match &done.resource {
+                    Some(now) if done.written && now.deleted => "delete ",
+                    Some(now) if done.written && now.version == 1 => "create ",
+                    _ => "",
+                };
+                let target = short(format!("{verb}{named}"));
                 deciding.tx.audit(done.patient, &target, "granted")?;
                 for (id, patient) in &done.also {
                     deciding.tx.audit(*patient, &short(format!("{}/{id}", kind.name())), "granted")?;

@@ -5,6 +5,7 @@
 //! | `GET /people` | search people | who a text finds; within the facility for those who belong to one |
 //! | `GET /people/{id}` | read record | everything known of a person, each fact with its source |
 //! | `GET /people/{id}/resources/{type}/{rid}` | read record | one FHIR resource with its versions; `?raw=1` the bytes |
+//! | `GET`, `POST /people/emergency` | break glass | opens a record in an emergency, for an hour, with a reason; reviewed later |
 //! | `GET /people/review` | review people | pairs in doubt, side by side |
 //! | `POST /people/review/{n}` | review people | settles a pair: merge or apart |
 //! | `POST /people/merges/{n}/undo` | review people | takes a merge back |
@@ -19,6 +20,7 @@ mod chronic;
 mod conditions;
 mod costs;
 mod documents;
+mod emergency;
 mod error;
 mod fact;
 mod medicines;
@@ -41,6 +43,7 @@ use mach_house::House;
 pub fn router() -> Router<House> {
     Router::new()
         .route("/people", get(search::page))
+        .route("/people/emergency", get(emergency::page).post(emergency::open))
         .route("/people/review", get(review::page))
         .route("/people/review/{item}", post(verdict::settle))
         .route("/people/merges/{merge}/undo", post(verdict::undo))

@@ -1,7 +1,7 @@
 //! Who may open whose record, decided and audited in one place for every page of it.
 
 use crate::error::Result;
-use mach_access::Act;
+use mach_access::{Act, Role};
 use mach_house::{House, Session};
 use mach_store::{Reader, resources};
 use mach_ui::http::Problem;
@@ -38,7 +38,12 @@ pub(crate) async fn see<T: Send + 'static>(
     target: &str,
     gather: impl FnOnce(&mut Reader, i64) -> Result<Option<T>> + Send + 'static,
 ) -> std::result::Result<Seen<T>, Problem> {
-    let decision = house.decide(session, Act::ReadRecord).await?;
+    let act = match session.actor.role {
+        Role::Citizen => Act::ReadOwn,
+        Role::Visitor => Act::ViewDesk,
+        _ => Act::ReadRecord,
+    };
+    let decision = house.decide(session, act).await?;
     let person = number(text)?;
     let found = house
         .read(decision.clone(), move |reader| -> Result<Found<T>> {

@@ -4,6 +4,7 @@ use crate::cards;
 use crate::conditions::ConditionBody;
 use crate::costs::ClaimBody;
 use crate::documents::DocumentBody;
+use crate::emergency;
 use crate::error::Result;
 use crate::fact::Facts;
 use crate::medicines::MedicationBody;
@@ -16,6 +17,8 @@ use crate::{conditions, costs, medicines, results};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::Role;
+use mach_access::policy::{Purpose, Relation};
 use mach_base::{Day, Minute};
 use mach_fhir::ResourceType;
 use mach_house::{House, Session};
@@ -26,7 +29,7 @@ use mach_store::{audit, claims_list, people, resources, schema};
 use mach_ui::components::{Notice, PageHead, Tone, print_button};
 use mach_ui::http::Problem;
 use mach_ui::shell::{self, Crumb};
-use mach_ui::{Html, Lang, msg};
+use mach_ui::{Html, Lang, format, msg};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -60,6 +63,8 @@ pub(crate) struct Record {
     /// Merges into this person, with the other's name.
     pub(crate) merges: Vec<(MergeRow, String)>,
     pub(crate) looks: Vec<audit::Entry>,
+    /// By what the record is open to the reader beyond their standing.
+    opened: Vec<(Relation, Purpose, i64)>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +128,7 @@ fn gather(on: &mut mach_store::Reader, id: i64, before: Option<Before>) -> Resul
         encounter: facts(on, id, ResourceType::ENCOUNTER, 1)?,
         merges,
         looks: audit::of_person(on, id, LOOKS)?,
+        opened: resources::opened_by(on, id)?,
         facilities: schema::facilities(on)?.into_iter().collect(),
         view,
     }))
@@ -174,12 +180,16 @@ fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) ->
     let (lang, today) = (session.lang, Day::today());
     let person = &record.view.person;
     let mut meta = session.meta(person.name.clone(), "/people");
-    meta.crumbs = vec![Crumb::link(lang.t(msg::PEOPLE), "/people"), Crumb::here(person.name.clone())];
+    let up = match session.actor.role {
+        Role::Citizen => Crumb::link(lang.t(msg::ME), "/me"),
+        _ => Crumb::link(lang.t(msg::PEOPLE), "/people"),
+    };
+    meta.crumbs = vec![up, Crumb::here(person.name.clone())];
     meta.banner = marked(people_view::banner(lang, person, &record.coverage, &record.encounter, today));
     let subject = Subject { sex: person.sex, adult_from: people_view::adult_from(person) };
     let head = PageHead::new(lang.t(msg::RECORD))
         .lead(lang.fmt(msg::RECORD_VISITS, &[("count", &record.visit_count.to_string())]))
-        .actions([print_button(lang)]);
+        .actions(emergency::button(session, Some(reading.person)).into_iter().chain([print_button(lang)]));
     let notices = notices(lang, &record, asked);
     let newest = record.newest_visit.unwrap_or_default();
     let conditions = conditions::group(record.conditions.read.clone());
@@ -210,6 +220,10 @@ fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) ->
 
 fn notices(lang: Lang, record: &Record, asked: &Asked) -> Vec<Notice> {
     let mut notices = Vec::new();
+    if let Some((.., until)) = record.opened.iter().find(|(relation, ..)| *relation == Relation::BreakGlass) {
+        let until = format::date_time(Minute::of_seconds(until * 60));
+        notices.push(Notice::new(lang, Tone::Bad, lang.fmt(msg::EMERGENCY_OPEN, &[("until", &until)])));
+    }
     let number = |n: i64| n.to_string();
     // Numbers of an address are only believed where the merges of this record say the same.
     let known = |n: &i64| record.merges.iter().any(|(merge, _)| merge.lose == *n) || record.view.merged.contains(n);

@@ -15,7 +15,7 @@ use mach_base::{Day, Minute};
 use mach_fhir::ResourceType;
 use mach_house::{House, Session};
 use mach_people::PersonRow;
-use mach_store::{Reader, people, resources};
+use mach_store::{Reader, log, people, resources};
 use mach_ui::components::{Button, Card, Cell, Column, Definitions, PageHead, Row, Table};
 use mach_ui::http::Problem;
 use mach_ui::shell::{self, Crumb};
@@ -28,6 +28,8 @@ pub(crate) struct Asked {
     raw: Option<String>,
     /// An earlier version.
     version: Option<i64>,
+    /// Anything: the proof that it is in the transparency log, as a file.
+    proof: Option<String>,
 }
 
 /// A version: its number, when it was written (seconds), whether it took the resource away, its body.
@@ -36,6 +38,8 @@ type Version = (i64, i64, bool, String);
 struct Shown {
     person: PersonRow,
     versions: Vec<Version>,
+    /// The receipt of the current version, where it was asked for and a checkpoint holds it.
+    receipt: Option<String>,
 }
 
 pub(crate) async fn page(
@@ -48,8 +52,9 @@ pub(crate) async fn page(
     // Types that do not exist are looked for like others: who may not open the record learns nothing here either.
     let target = kind.as_ref().map_or_else(|_| " resource".to_owned(), |kind| format!(" {}/{id}", kind.name()));
     let wanted = id.clone();
+    let proof = asked.proof.is_some();
     let found = see(&house, &session, &person, &target, move |reader, number| match kind {
-        Ok(kind) => gather(reader, number, kind, &wanted).map(|shown| shown.map(|shown| (kind, shown))),
+        Ok(kind) => gather(reader, number, (kind, &wanted), proof).map(|shown| shown.map(|shown| (kind, shown))),
         Err(_) => Ok(None),
     });
     match found.await? {
@@ -57,6 +62,15 @@ pub(crate) async fn page(
         Seen::Here(number, (kind, shown)) => {
             let number_of = |v: &Version| asked.version.is_none_or(|wanted| wanted == v.0);
             let version = shown.versions.iter().find(|v| number_of(v)).ok_or(Problem::NotFound)?.clone();
+            if asked.proof.is_some() {
+                // Until the next checkpoint, some seconds after it was written, there is none.
+                let receipt = shown.receipt.ok_or(Problem::Unavailable)?;
+                let name = format!("attachment; filename=\"{}-{id}.proof.json\"", kind.name());
+                let kind = "application/json".to_owned();
+                return Ok(
+                    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], receipt).into_response()
+                );
+            }
             if asked.raw.is_some() {
                 return raw(version);
             }
@@ -66,14 +80,18 @@ pub(crate) async fn page(
 }
 
 /// The versions of a resource, if it is in this person's record.
-fn gather(on: &mut Reader, person: i64, kind: ResourceType, id: &str) -> Result<Option<Shown>> {
+fn gather(on: &mut Reader, person: i64, (kind, id): (ResourceType, &str), proof: bool) -> Result<Option<Shown>> {
     let Some(owner) = resources::owner(on, kind, id)? else { return Ok(None) };
     if mach_people::root(on, owner)? != person {
         return Ok(None);
     }
     let versions = resources::history(on, kind, id)?;
     let row = people::person(on, person)?;
-    Ok(row.filter(|_| !versions.is_empty()).map(|person| Shown { person, versions }))
+    let receipt = match resources::get(on, kind, id)?.filter(|_| proof) {
+        Some(now) => log::receipt(on, &now)?.map(|receipt| receipt.encode()),
+        None => None,
+    };
+    Ok(row.filter(|_| !versions.is_empty()).map(|person| Shown { person, versions, receipt }))
 }
 
 /// The exact bytes; a version that took the resource away has none.
@@ -111,9 +129,10 @@ fn render(
     let here = reading.resource_href(kind, id);
     let address = format!("{here}?version={}", version.0);
     let raw = Button::link(lang.t(msg::RECORD_RESOURCE_JSON), format!("{address}&raw=1"));
+    let proof = Button::link(lang.t(msg::RECORD_PROOF), format!("{here}?proof=1"));
     let head = PageHead::new(lang.t(msg::RECORD_RESOURCE))
         .lead(lang.fmt(msg::RECORD_RESOURCE_LEAD, &[("type", kind.name()), ("id", id)]))
-        .actions((!version.2).then(|| raw.into()));
+        .actions((!version.2).then(|| [Html::from(raw), proof.into()]).into_iter().flatten());
     let origin = origin_of(&version.3);
     let mut source = Definitions::default();
     if let Some(origin) = &origin {

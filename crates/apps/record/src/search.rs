@@ -1,5 +1,6 @@
 //! `GET /people`: finding a person.
 
+use crate::emergency;
 use crate::error::Error;
 use crate::people_view::{birth_and_age, masked_ids, sex};
 use askama::Template;
@@ -121,6 +122,7 @@ fn render(session: &Session, text: &str, answer: &Answer) -> Html {
         None => lang.t(msg::PEOPLE_SCOPE_ALL).to_owned(),
     };
     let head = PageHead::new(lang.t(msg::PEOPLE)).lead(format!("{} {scope}", lang.t(msg::PEOPLE_LEAD)));
+    let head = head.actions(emergency::button(session, None));
     let mut field = Field::new("q", lang.t(msg::SEARCH_LABEL), FieldKind::Search).value(text);
     field.max_chars = SEARCH_CHARS;
     let form =

@@ -32,6 +32,16 @@ pub const INDICATOR_ROWS: usize = 200_000;
 pub const SEARCH_CHARS: usize = 100;
 /// Work items waiting for the writer; past it a caller waits.
 pub const WRITE_QUEUE: usize = 256;
+/// Entries of the audit trail that one export gives; the next goes on where it ended.
+pub const AUDIT_EXPORT: usize = 20_000;
+/// Minutes that a citizen's sign-in code works.
+pub const CITIZEN_CODE_MINUTES: i64 = 5;
+/// Codes a citizen is sent within `CITIZEN_CODES_MINUTES`.
+pub const CITIZEN_CODES: i64 = 3;
+/// Minutes after which a citizen may be sent codes again.
+pub const CITIZEN_CODES_MINUTES: i64 = 15;
+/// Wrong codes after which the one that was sent is worth nothing.
+pub const CITIZEN_CODE_TRIES: i64 = 5;
 /// Days that a consent opens a record where it names no end.
 pub const CONSENT_DAYS: i64 = 365;
 /// Days that a referral opens a record to where the person was referred.

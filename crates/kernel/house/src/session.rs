@@ -127,6 +127,7 @@ impl Session {
     pub fn meta(&self, title: impl Into<String>, active: &'static str) -> PageMeta {
         let facility_name = match &self.facility_code {
             Some(code) => facility_name(code),
+            None if self.actor.role == Role::Citizen => String::new(),
             None => self.lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned(),
         };
         let user = UserView {
@@ -191,6 +192,8 @@ fn nav(role: Role) -> Vec<NavGroup> {
                 (Act::SearchPeople, item(msg::NAV_PEOPLE, "/people", Icon::People)),
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
                 (Act::ReadCertificates, item(msg::GKSK, "/certificates", Icon::Check)),
+                (Act::ReviewAccess, item(msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review)),
+                (Act::ReadOwn, item(msg::ME, "/me", Icon::People)),
             ],
         ),
         (

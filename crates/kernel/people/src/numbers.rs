@@ -1,6 +1,8 @@
 //! Numbers that name a person, as the store keeps them: backwards, so that the last digits find them.
 
-use mach_store::people::NumberRow;
+use crate::Result;
+use mach_store::people::{self as rows, NumberRow};
+use mach_store::sql::Query;
 
 /// What kind of number. Stored as its number: never renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,4 +60,52 @@ impl Number {
         let facility = if kind == NumberKind::Local { row.scope } else { 0 };
         Some(Self { kind, facility, value: key(&row.key) })
     }
+}
+
+/// People whom one telephone names, that are looked at: more share a number of a shop than of a family.
+const SHARERS: i64 = 20;
+
+/// The person, merges followed, whom a whole number names: CCCD, insurance number or card, or a telephone that is nobody
+/// else's. `None` where it names nobody, or several.
+///
+/// # Errors
+/// Of the store.
+pub fn by_exact_number(on: &mut dyn Query, value: &str) -> Result<Option<i64>> {
+    let plain: String = value.chars().filter(char::is_ascii_alphanumeric).flat_map(char::to_uppercase).collect();
+    let digits = phone_digits(&plain);
+    // A card ends with the ten digits of the insurance number.
+    let insurance = digits.get(digits.len().saturating_sub(10)..).filter(|d| d.len() == 10).map(str::to_owned);
+    for (number, kind) in [(Some(plain.clone()), NumberKind::National), (insurance, NumberKind::Insurance)] {
+        let Some(number) = number.filter(|n| n.len() >= 9) else { continue };
+        // Nine digits and a letter in front are a telephone or a passport; only what the table holds counts.
+        if let Some(person) = rows::number(on, &key(&number), kind as i64, 0)? {
+            return crate::root(on, person).map(Some);
+        }
+    }
+    if digits.len() < 9 {
+        return Ok(None);
+    }
+    let exact = key(&digits);
+    let mut people = Vec::new();
+    for row in rows::numbers_between(on, &exact, &format!("{exact}\u{1}"), SHARERS)? {
+        if row.kind == NumberKind::Phone as i64 && row.key == exact {
+            let person = crate::root(on, row.person)?;
+            if !people.contains(&person) {
+                people.push(person);
+            }
+        }
+    }
+    Ok(match people.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    })
+}
+
+/// A telephone of a person.
+///
+/// # Errors
+/// Of the store.
+pub fn phone_of(on: &mut dyn Query, person: i64) -> Result<Option<String>> {
+    let numbers = rows::numbers_of(on, person)?;
+    Ok(numbers.iter().find(|row| row.kind == NumberKind::Phone as i64).map(|row| key(&row.key)))
 }

@@ -150,6 +150,152 @@ impl Tx<'_> {
     }
 }
 
+/// An entry of the trail, whole.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its number.
+    pub id: i64,
+    /// When, seconds since 1970 UTC.
+    pub at: i64,
+    /// The account; negative for keys and tokens, 0 for the console.
+    pub account: i64,
+    /// Whose it is.
+    pub name: String,
+    /// In which role.
+    pub role: String,
+    /// What was done.
+    pub act: String,
+    /// From which facility; 0: the province.
+    pub facility: i64,
+    /// Whose record.
+    pub person: Option<i64>,
+    /// On what.
+    pub target: String,
+    /// `granted`, `denied`, `failed`.
+    pub outcome: String,
+}
+
+/// What a search of the trail asks; everything where nothing is given.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Only this entry.
+    pub id: Option<i64>,
+    /// First second.
+    pub from: Option<i64>,
+    /// Last second.
+    pub until: Option<i64>,
+    /// Account.
+    pub account: Option<i64>,
+    /// Name of the account.
+    pub name: Option<String>,
+    /// Whose record.
+    pub person: Option<i64>,
+    /// On exactly this.
+    pub target: Option<String>,
+    /// One of these outcomes.
+    pub outcomes: Vec<&'static str>,
+    /// C, R, U, D or E, as AuditEvent means them; any of these.
+    pub actions: Vec<char>,
+    /// One of these acts.
+    pub acts: Vec<&'static str>,
+    /// Only entries before this one.
+    pub before: Option<i64>,
+}
+
+/// What an entry did, as AuditEvent says it: C, R, U, D, or E for what only asks or steers.
+pub fn action(act: &str, target: &str) -> char {
+    match act {
+        "write-fhir" if target.starts_with("create ") => 'C',
+        "write-fhir" if target.starts_with("delete ") => 'D',
+        "write-fhir" | "review-people" => 'U',
+        "read-fhir" | "read-record" | "read-own" | "view-desk" | "read-claims" if !target.starts_with("search ") => 'R',
+        _ => 'E',
+    }
+}
+
+/// The same as a condition.
+fn is_action(action: char) -> &'static str {
+    match action {
+        'C' => "(act = 'write-fhir' AND target LIKE 'create %')",
+        'D' => "(act = 'write-fhir' AND target LIKE 'delete %')",
+        'U' => "((act = 'write-fhir' AND target NOT LIKE 'create %' AND target NOT LIKE 'delete %') OR act = 'review-people')",
+        'R' => {
+            "(act IN ('read-fhir', 'read-record', 'read-own', 'view-desk', 'read-claims') AND target NOT LIKE 'search %')"
+        }
+        'E' => {
+            "(act NOT IN ('write-fhir', 'review-people', 'read-fhir', 'read-record', 'read-own', 'view-desk', 'read-claims')
+                OR (act IN ('read-fhir', 'read-record', 'read-own', 'view-desk', 'read-claims') AND target LIKE 'search %'))"
+        }
+        _ => "1 = 0",
+    }
+}
+
+/// Entries of the trail, newest first, at most `limit`: of the asker's facility, where they belong to one.
+pub fn events(on: &mut dyn Query, asked: &Asked, limit: usize) -> Result<Vec<Event>> {
+    let mut args: Vec<Arg<'_>> = Vec::new();
+    let mut conditions = vec!["1 = 1".to_owned()];
+    let numbers = [
+        ("id =", asked.id),
+        ("at >=", asked.from),
+        ("at <=", asked.until),
+        ("account =", asked.account),
+        ("person =", asked.person),
+        ("id <", asked.before),
+    ];
+    for (column, value) in numbers {
+        if let Some(value) = value {
+            args.push(value.into());
+            conditions.push(format!("{column} ?{}", args.len()));
+        }
+    }
+    if let Some(name) = &asked.name {
+        args.push(name.into());
+        conditions.push(format!("name = ?{}", args.len()));
+    }
+    if let Some(target) = &asked.target {
+        args.push(target.into());
+        let at = args.len();
+        conditions.push(format!("target IN (?{at}, 'create ' || ?{at}, 'delete ' || ?{at})"));
+    }
+    let quoted = |words: &[&'static str]| words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(", ");
+    if !asked.outcomes.is_empty() {
+        conditions.push(format!("outcome IN ({})", quoted(&asked.outcomes)));
+    }
+    if !asked.acts.is_empty() {
+        conditions.push(format!("act IN ({})", quoted(&asked.acts)));
+    }
+    if !asked.actions.is_empty() {
+        let any = asked.actions.iter().map(|a| is_action(*a)).collect::<Vec<_>>().join(" OR ");
+        conditions.push(format!("({any})"));
+    }
+    let spread = match on.scope().facility() {
+        Some(facility) => {
+            conditions.push(format!("facility = {facility}"));
+            ""
+        }
+        None => every!("person looks"),
+    };
+    let sql = format!(
+        "SELECT id, at, account, name, role, act, facility, person, target, outcome FROM audit WHERE {}
+            ORDER BY id DESC LIMIT {limit}{spread}",
+        conditions.join(" AND ")
+    );
+    sql::list(on, &sql, &args, |r| {
+        Ok(Event {
+            id: r.int(0)?,
+            at: r.int(1)?,
+            account: r.int(2)?,
+            name: r.text(3)?.to_owned(),
+            role: r.text(4)?.to_owned(),
+            act: r.text(5)?.to_owned(),
+            facility: r.int(6)?,
+            person: r.opt_int(7)?,
+            target: r.text(8)?.to_owned(),
+            outcome: r.text(9)?.to_owned(),
+        })
+    })
+}
+
 /// Who looked at a person's record, newest first.
 pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Entry>> {
     let sql = format!(

@@ -65,6 +65,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     // Few, and looked into by rows of every shard.
     ("access_grant", Spread::Everywhere),
     ("access_refusal", Spread::Everywhere),
+    ("citizen_code", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),
     // One order of all facts.

@@ -12,6 +12,7 @@ pub mod bulk;
 pub mod cells;
 pub mod certificates;
 mod check;
+pub mod citizens;
 pub mod claims;
 pub mod claims_list;
 mod copy;

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, certificates, claims, factors, grants, log, people, resources,
+    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, people, resources,
     sessions, subscriptions, views,
 };
 
@@ -27,6 +27,7 @@ const STEPS: &[&[&str]] = &[
     grants::DDL,
     accounts::CARE,
     certificates::DDL,
+    citizens::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -69,6 +70,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             views::DDL,
             grants::DDL,
             certificates::DDL,
+            citizens::DDL,
         ]
         .concat()
         {

@@ -23,5 +23,6 @@ mod subscribed;
 mod subscriptions;
 mod support;
 mod terminology;
+mod trail;
 mod validation;
 mod views;

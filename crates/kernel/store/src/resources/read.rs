@@ -69,6 +69,15 @@ pub fn person_of(on: &mut dyn Query, scope: Scope, id: &str) -> Result<Option<i6
     Ok(found?.flatten())
 }
 
+/// The id of a person's Patient; the province's own before those of facilities.
+pub fn patient_of(on: &mut dyn Query, person: i64) -> Result<Option<String>> {
+    let sql = format!(
+        "SELECT id FROM resource WHERE patient = ?1 AND type = ?2 AND until = 0 AND deleted = 0 ORDER BY facility, rid LIMIT 1{}",
+        every!("person record")
+    );
+    sql::first(on, &sql, &[person.into(), number(ResourceType::PATIENT)], |r| Ok(r.text(0)?.to_owned()))
+}
+
 /// Numbers of all versions of the resource that version `rid` of `facility` (0: the province) belongs to, newest first.
 pub fn entity_versions(on: &mut dyn Query, facility: i64, rid: i64) -> Result<Vec<i64>> {
     let entity = entity(on, facility, rid)?;

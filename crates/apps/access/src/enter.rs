@@ -1,0 +1,188 @@
+//! Citizens sign in: by CCCD or telephone, and a code sent to the telephone on file.
+//!
+//! Whether a number is known is never said: the answer, and the work it takes, are the same. The message leaves after the
+//! answer was given.
+
+use crate::sms::Gateway;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use mach_access::policy::{Purpose, Relation};
+use mach_access::{Act, Actor, Decision, Role, decide, secret};
+use mach_base::{limits, time::now_seconds};
+use mach_house::{Failure, House, SESSION_COOKIE};
+use mach_store::accounts::{self, NewAccount};
+use mach_store::grants::{NewGrant, Review};
+use mach_store::sessions::State as Stands;
+use mach_store::{Tx, people};
+use mach_ui::components::{Field, FieldKind};
+use mach_ui::http::{Here, Problem, cookie};
+use mach_ui::{Html, Lang, msg, pages};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Seconds for which one's own record stays open to one's account: as long as anybody lives.
+const ALWAYS: i64 = 150 * 365 * 86_400;
+
+fn own_decision() -> Result<Decision, Problem> {
+    decide(&Actor::console(), Act::UseAccount).map_err(Problem::internal)
+}
+
+pub(crate) async fn form(lang: Lang, here: Here) -> Html {
+    ask(lang, here)
+}
+
+fn number_field(lang: Lang) -> Field {
+    Field::new("number", lang.t(msg::ME_NUMBER), FieldKind::Digits).required()
+}
+
+fn ask(lang: Lang, here: Here) -> Html {
+    pages::door(&pages::Door {
+        lang,
+        here: here.0,
+        title: lang.t(msg::ME_SIGN_IN).to_owned(),
+        lead: lang.t(msg::ME_SIGN_IN_LEAD).to_owned(),
+        action: "/me/sign-in".to_owned(),
+        next: "/me".to_owned(),
+        fields: vec![number_field(lang)],
+        button: lang.t(msg::ME_SEND).to_owned(),
+        error: None,
+        is_signed_in: false,
+    })
+}
+
+fn ask_code(lang: Lang, here: Here, number: &str, error: Option<String>) -> Html {
+    let code = Field::new("code", lang.t(msg::ME_CODE), FieldKind::Digits).required();
+    let code = Field { autocomplete: "one-time-code", ..code };
+    pages::door(&pages::Door {
+        lang,
+        here: here.0,
+        title: lang.t(msg::ME_SIGN_IN).to_owned(),
+        lead: lang.t(msg::ME_CODE_LEAD).to_owned(),
+        action: "/me/sign-in/code".to_owned(),
+        next: "/me".to_owned(),
+        fields: vec![number_field(lang).value(number), code],
+        button: lang.t(msg::SIGN_IN).to_owned(),
+        error,
+        is_signed_in: false,
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Number {
+    number: String,
+}
+
+/// The person a typed number names, and their telephone.
+async fn find(house: &House, number: &str) -> Result<Option<(i64, String)>, Problem> {
+    let value: String = number.chars().take(limits::NAME_CHARS).collect();
+    house
+        .read(own_decision()?, move |r| -> Result<Option<(i64, String)>, Failure> {
+            let person = mach_people::by_exact_number(r, &value).map_err(Problem::internal)?;
+            let Some(person) = person else { return Ok(None) };
+            let phone = mach_people::phone_of(r, person).map_err(Problem::internal)?;
+            Ok(phone.map(|phone| (person, phone)))
+        })
+        .await
+}
+
+pub(crate) async fn send(
+    State(house): State<House>,
+    Extension(gateway): Extension<Arc<dyn Gateway>>,
+    lang: Lang,
+    here: Here,
+    Form(typed): Form<Number>,
+) -> Result<Html, Problem> {
+    let found = find(&house, &typed.number).await?;
+    let token = secret::token_hash(&secret::new_token("").map_err(Problem::internal)?);
+    let drawn = u64::from_be_bytes([token[0], token[1], token[2], token[3], token[4], token[5], token[6], token[7]]);
+    let code = format!("{:06}", drawn % 1_000_000);
+    let (hash, person) = (secret::token_hash(&code), found.as_ref().map(|f| f.0));
+    // Known or not, something is written: the time tells nothing.
+    let offered = house
+        .write(own_decision()?, move |tx| {
+            let offered = match person {
+                Some(person) => tx.offer_code(person, &hash)?,
+                None => false,
+            };
+            tx.audit(person, "citizen code", if offered { "granted" } else { "denied" })?;
+            Ok(offered)
+        })
+        .await?;
+    if let Some((_, phone)) = found.filter(|_| offered) {
+        let text = Lang::Vi.fmt(msg::ME_SMS, &[("code", &code)]);
+        tokio::task::spawn_blocking(move || {
+            if let Err(e) = gateway.send(&phone, &text) {
+                tracing::error!("a sign-in code could not be sent: {e}");
+            }
+        });
+    }
+    Ok(ask_code(lang, here, &typed.number, None))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Code {
+    number: String,
+    #[serde(default)]
+    code: String,
+}
+
+pub(crate) async fn enter(
+    State(house): State<House>,
+    lang: Lang,
+    here: Here,
+    headers: HeaderMap,
+    Form(typed): Form<Code>,
+) -> Result<Response, Problem> {
+    let person = find(&house, &typed.number).await?.map(|f| f.0);
+    let code: String = typed.code.chars().filter(char::is_ascii_digit).take(12).collect();
+    let hash = secret::token_hash(&code);
+    let token = secret::new_token("").map_err(Problem::internal)?;
+    let stored = secret::token_hash(&token);
+    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let agent: String = agent.chars().take(limits::NAME_CHARS).collect();
+    let entered = house
+        .write(own_decision()?, move |tx| {
+            let account = match person {
+                Some(person) if tx.take_code(person, &hash)? => account_of(tx, person)?,
+                _ => None,
+            };
+            if let Some(account) = account {
+                tx.begin_session(&stored, account, Stands::Open, &agent)?;
+            }
+            tx.audit(person, "citizen sign-in", if account.is_some() { "granted" } else { "denied" })?;
+            Ok(account.is_some())
+        })
+        .await?;
+    if !entered {
+        let page = ask_code(lang, here, &typed.number, Some(lang.t(msg::ME_CODE_WRONG).to_owned()));
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    }
+    let cookie = cookie::set(SESSION_COOKIE, &token, cookie::Options { max_age_seconds: None, secure: house.secure() });
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/me")).into_response())
+}
+
+/// The account of a person, made when it is first needed; `None` where it is closed.
+pub(crate) fn account_of(tx: &mut Tx<'_>, person: i64) -> mach_store::Result<Option<i64>> {
+    let name = format!("citizen-{person}");
+    if let Some(account) = accounts::by_name(tx, &name)? {
+        return Ok(Some(account.actor.account).filter(|_| !account.closed));
+    }
+    let display = people::person(tx, person)?.map(|p| p.name).unwrap_or_default();
+    // No password: nothing that is typed hashes to an empty text.
+    let new = NewAccount { name, display, role: Role::Citizen, facility: None, password: String::new() };
+    let account = tx.set_account(&new)?;
+    tx.grant(&NewGrant {
+        person,
+        account,
+        facility: 0,
+        relation: Relation::OneSelf,
+        purpose: Purpose::Patient,
+        until: now_seconds() + ALWAYS,
+        reason: String::new(),
+        source: String::new(),
+        review: Review::NotNeeded,
+    })?;
+    Ok(Some(account))
+}

@@ -1,0 +1,324 @@
+//! A citizen's own pages: which records are open to them, who looked, who may read theirs, whom they keep out.
+
+use crate::form::{form, moment, stack};
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::Redirect;
+use mach_access::policy::{Policy, Purpose, Relation};
+use mach_access::{Act, Role};
+use mach_base::{Day, limits};
+use mach_house::{Failure, House, Session, facility_name, role_label};
+use mach_store::audit::{self, Entry};
+use mach_store::grants::{self, Grant, NewGrant, Review};
+use mach_store::sql::Query as Rows;
+use mach_store::{people, resources, schema};
+use mach_ui::components::{
+    Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone, chip,
+};
+use mach_ui::http::Problem;
+use mach_ui::shell::Crumb;
+use mach_ui::{Html, Lang, msg, shell};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// Looks on one page.
+const LOOKS: usize = 200;
+/// Grants on one's record that are looked at.
+const GRANTS: usize = 200;
+/// Days ahead to which somebody may be let in.
+const SHARE_DAYS: i32 = 5 * 366;
+const DAY: i64 = 86_400;
+
+#[derive(Deserialize, Default)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+/// What a citizen's page shows.
+struct Mine {
+    /// Records open to the account, one's own first, each with its person's name.
+    open: Vec<(Grant, String)>,
+    /// Who may read one's own record, with the name of their account.
+    shared: Vec<(Grant, String)>,
+    refuses: bool,
+}
+
+/// The person whose account this is.
+fn own_person(on: &mut dyn Rows, account: i64) -> mach_store::Result<Option<i64>> {
+    let own = grants::of_account(on, account)?;
+    Ok(own.iter().find(|g| g.relation == Relation::OneSelf).map(|g| g.person))
+}
+
+pub(crate) async fn page(
+    State(house): State<House>,
+    session: Session,
+    Query(asked): Query<Asked>,
+) -> Result<Html, Problem> {
+    let decision = house.decide(&session, Act::ReadOwn).await?;
+    let account = session.actor.account;
+    let mine = house
+        .read(decision.clone(), move |r| -> Result<Mine, Failure> {
+            let mut open = Vec::new();
+            for grant in grants::of_account(r, account)? {
+                let name = people::person(r, grant.person)?.map(|p| p.name).unwrap_or_default();
+                open.push((grant, name));
+            }
+            open.sort_by_key(|(grant, _)| grant.relation != Relation::OneSelf);
+            let (mut shared, mut refuses) = (Vec::new(), false);
+            if let Some(own) = own_person(r, account)? {
+                for grant in grants::of_person(r, own, GRANTS)? {
+                    if grant.holds() && matches!(grant.relation, Relation::Proxy | Relation::Household) {
+                        let reader = mach_store::accounts::by_number(r, grant.account)?;
+                        shared.push((grant, reader.map(|a| a.name).unwrap_or_default()));
+                    }
+                }
+                refuses = grants::refusals(r, own)?.contains(&0);
+            }
+            Ok(Mine { open, shared, refuses })
+        })
+        .await?;
+    house.write(decision, |tx| tx.audit(None, "own page", "granted")).await?;
+    Ok(render(&session, &mine, &asked))
+}
+
+fn render(session: &Session, mine: &Mine, asked: &Asked) -> Html {
+    let lang = session.lang;
+    let mut parts = vec![Html::from(PageHead::new(lang.t(msg::ME)).lead(lang.t(msg::ME_LEAD)))];
+    match asked.done.as_str() {
+        "shared" => parts.push(Notice::new(lang, Tone::Good, lang.t(msg::ME_SHARE_DONE)).into()),
+        "day" => parts.push(Notice::new(lang, Tone::Bad, lang.t(msg::ME_SHARE_WRONG)).into()),
+        _ => {}
+    }
+    for (grant, name) in &mine.open {
+        let own = grant.relation == Relation::OneSelf;
+        let title = if own { lang.t(msg::ME_OWN).to_owned() } else { lang.fmt(msg::ME_OF, &[("name", name)]) };
+        let until = lang.fmt(msg::ME_UNTIL, &[("until", &moment(grant.until))]);
+        let open = Button::link(lang.t(msg::ME_OPEN), format!("/people/{}", grant.person));
+        let open = if own { open.as_primary() } else { open };
+        let looks = Button::link(lang.t(msg::ME_LOOKS), format!("/me/looks/{}", grant.person));
+        let note = if own { name.clone() } else { until };
+        let body = stack([
+            Html::text(&note),
+            mach_ui::components::laid_out(mach_ui::components::Layout::Row, [Html::from(open), looks.into()]),
+        ]);
+        parts.push(Card::new(title, body).into());
+    }
+    if mine.open.iter().any(|(grant, _)| grant.relation == Relation::OneSelf) {
+        parts.push(shares(lang, mine));
+        parts.push(refusal(lang, mine.refuses));
+    }
+    shell::page(&session.meta(lang.t(msg::ME), "/me"), stack(parts))
+}
+
+fn shares(lang: Lang, mine: &Mine) -> Html {
+    let fields = [
+        Field::new("number", lang.t(msg::ME_SHARE_NUMBER), FieldKind::Digits).required(),
+        Field::new("until", lang.t(msg::ME_SHARE_UNTIL), FieldKind::Date).required(),
+    ];
+    let mut parts = vec![Html::text(lang.t(msg::ME_SHARE_LEAD))];
+    for (grant, name) in &mine.shared {
+        let until = lang.fmt(msg::ME_UNTIL, &[("until", &moment(grant.until))]);
+        let stop = PostForm::new(lang, format!("/me/share/{}/end", grant.id), Button::submit(lang.t(msg::ME_STOP)));
+        let stop = Html::from(stop.sure(lang.t(msg::ME_STOP_SURE)));
+        parts.push(stack([Html::text(&format!("{name} · {until}")), stop]));
+    }
+    parts.push(form(lang, "/me/share", &fields, Button::submit(lang.t(msg::ME_SHARE_DO))));
+    Card::new(lang.t(msg::ME_SHARE), stack(parts)).into()
+}
+
+fn refusal(lang: Lang, refuses: bool) -> Html {
+    let (label, value) = if refuses { (msg::ME_REFUSE_END, "0") } else { (msg::ME_REFUSE_DO, "1") };
+    let button = PostForm::new(lang, "/me/refusal", Button::submit(lang.t(label))).with("refuse", value);
+    let mut parts = vec![Html::text(lang.t(msg::ME_REFUSE_LEAD)), button.into()];
+    if refuses {
+        parts.insert(0, Notice::new(lang, Tone::Info, lang.t(msg::ME_REFUSED)).into());
+    }
+    Card::new(lang.t(msg::ME_REFUSE), stack(parts)).into()
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Share {
+    number: String,
+    until: String,
+}
+
+pub(crate) async fn share(
+    State(house): State<House>,
+    session: Session,
+    Form(typed): Form<Share>,
+) -> Result<Redirect, Problem> {
+    let decision = house.decide(&session, Act::ReadOwn).await?;
+    let (today, account) = (Day::today(), session.actor.account);
+    let day = Day::parse_iso(&typed.until).filter(|d| (today.0..=today.0 + SHARE_DAYS).contains(&d.0));
+    let Some(day) = day else { return Ok(Redirect::to("/me?done=day")) };
+    // The day ends when it does in Viet Nam.
+    let until = (i64::from(day.0) + 1) * DAY - 7 * 3_600;
+    let number: String = typed.number.chars().take(limits::NAME_CHARS).collect();
+    house
+        .write(decision, move |tx| {
+            let own = own_person(tx, account)?;
+            let carer = mach_people::by_exact_number(tx, &number);
+            let carer = carer.map_err(|e| mach_store::Error::Refused(e.to_string()))?;
+            let (Some(own), Some(carer)) = (own, carer.filter(|c| Some(*c) != own)) else {
+                return tx.audit(own, "share", "failed");
+            };
+            let Some(reader) = crate::enter::account_of(tx, carer)? else {
+                return tx.audit(Some(own), "share", "failed");
+            };
+            tx.grant(&NewGrant {
+                person: own,
+                account: reader,
+                facility: 0,
+                relation: Relation::Proxy,
+                purpose: Purpose::Family,
+                until,
+                reason: String::new(),
+                source: String::new(),
+                review: Review::NotNeeded,
+            })
+            .map(drop)
+        })
+        .await?;
+    Ok(Redirect::to("/me?done=shared"))
+}
+
+pub(crate) async fn end_share(
+    State(house): State<House>,
+    session: Session,
+    Path(id): Path<String>,
+) -> Result<Redirect, Problem> {
+    let decision = house.decide(&session, Act::ReadOwn).await?;
+    let (id, account): (i64, i64) = (id.parse().map_err(|_| Problem::NotFound)?, session.actor.account);
+    let ended = house
+        .write(decision, move |tx| {
+            let own = own_person(tx, account)?;
+            match grants::by_id(tx, id)? {
+                Some(g) if Some(g.person) == own && matches!(g.relation, Relation::Proxy | Relation::Household) => {
+                    tx.end_grant(id)
+                }
+                _ => Ok(false),
+            }
+        })
+        .await?;
+    if ended { Ok(Redirect::to("/me")) } else { Err(Problem::NotFound) }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Refusal {
+    #[serde(default)]
+    refuse: String,
+}
+
+pub(crate) async fn refuse(
+    State(house): State<House>,
+    session: Session,
+    Form(typed): Form<Refusal>,
+) -> Result<Redirect, Problem> {
+    let decision = house.decide(&session, Act::ReadOwn).await?;
+    let account = session.actor.account;
+    let known = house
+        .write(decision, move |tx| {
+            let Some(own) = own_person(tx, account)? else { return Ok(false) };
+            let source = format!("me/{own}");
+            tx.end_source(&source)?;
+            if typed.refuse == "1" {
+                tx.refuse(own, 0, &source)?;
+            } else {
+                tx.audit(Some(own), "refusal ended", "granted")?;
+            }
+            Ok(true)
+        })
+        .await?;
+    if known { Ok(Redirect::to("/me")) } else { Err(Problem::NotFound) }
+}
+
+struct Looks {
+    name: String,
+    entries: Vec<Entry>,
+    emergencies: Vec<Grant>,
+    codes: HashMap<i64, String>,
+}
+
+pub(crate) async fn looks(
+    State(house): State<House>,
+    session: Session,
+    Path(person): Path<String>,
+) -> Result<Html, Problem> {
+    let decision = house.decide(&session, Act::ReadOwn).await?;
+    let person: i64 = person.parse().map_err(|_| Problem::NotFound)?;
+    let found = house
+        .read(decision.clone(), move |r| -> Result<Option<Looks>, Failure> {
+            if !resources::may_open(r, person)? {
+                return Ok(None);
+            }
+            let name = people::person(r, person)?.map(|p| p.name).unwrap_or_default();
+            let emergencies = grants::of_person(r, person, GRANTS)?;
+            let emergencies = emergencies.into_iter().filter(|g| g.relation == Relation::BreakGlass).collect();
+            let entries = audit::of_person(r, person, LOOKS)?;
+            Ok(Some(Looks { name, entries, emergencies, codes: schema::facilities(r)?.into_iter().collect() }))
+        })
+        .await?;
+    let outcome = if found.is_some() { "granted" } else { "denied" };
+    house.write(decision, move |tx| tx.audit(Some(person), &format!("looks {person}"), outcome)).await?;
+    let found = found.ok_or(Problem::NotFound)?;
+    Ok(shown(&session, &found))
+}
+
+fn shown(session: &Session, found: &Looks) -> Html {
+    let lang = session.lang;
+    let title = lang.t(msg::ME_LOOKS);
+    let mut meta = session.meta(title, "/me");
+    meta.crumbs = vec![Crumb::link(lang.t(msg::ME), "/me"), Crumb::here(title)];
+    let place = |id: Option<i64>| match id.and_then(|id| found.codes.get(&id)) {
+        Some(code) => facility_name(code),
+        None => lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned(),
+    };
+    let mut parts =
+        vec![Html::from(PageHead::new(title).lead(format!("{} · {}", found.name, lang.t(msg::ME_LOOKS_LEAD))))];
+    for grant in &found.emergencies {
+        let facility = place(Some(grant.at_facility).filter(|f| *f != 0));
+        let text = format!("{} · {} · {facility} · {}", lang.t(msg::ME_EMERGENCY), grant.made_name, moment(grant.made));
+        let mut notice = Notice::new(lang, Tone::Bad, text);
+        notice.more = Html::text(&grant.reason);
+        parts.push(notice.into());
+    }
+    let row = |entry: &Entry| {
+        let (role, act) = (Role::parse(&entry.role), Act::parse(&entry.act));
+        let role = role.map_or("", |r| lang.t(role_label(r)));
+        let emergency = act == Some(Act::BreakGlass);
+        let why = match (Role::parse(&entry.role), act) {
+            _ if emergency => chip(Tone::Bad, lang.t(msg::ME_EMERGENCY)),
+            (Some(role), Some(act)) => Html::text(lang.t(purpose(Policy::shared().purpose(role, act)))),
+            _ => Html::text(lang.t(msg::ME_PURPOSE_OTHER)),
+        };
+        let denied = entry.outcome != "granted";
+        let when = if denied {
+            format!("{} · {}", moment(entry.at), lang.t(msg::RECORD_OUTCOME_DENIED))
+        } else {
+            moment(entry.at)
+        };
+        Row::new([
+            Cell::two(&entry.name, role),
+            Cell(Html::text(&place(entry.facility))),
+            Cell(Html::text(&when)),
+            Cell(why),
+        ])
+    };
+    let columns = [msg::ME_WHO, msg::ME_WHERE, msg::ME_WHEN, msg::ME_WHY].map(|m| Column::text(lang.t(m))).to_vec();
+    let empty = Empty::new(Icon::People, lang.t(msg::ME_LOOKS_NONE), "");
+    let table = Table::new(lang, title, columns).rows(found.entries.iter().map(row).collect()).empty(empty).stack();
+    parts.push(Table { caption_hidden: true, ..table }.into());
+    shell::page(&meta, stack(parts))
+}
+
+fn purpose(purpose: Purpose) -> mach_ui::Msg {
+    match purpose {
+        Purpose::Treatment => msg::ME_PURPOSE_TREAT,
+        Purpose::Payment => msg::ME_PURPOSE_PAY,
+        Purpose::Operations | Purpose::PublicHealth | Purpose::System => msg::ME_PURPOSE_RUN,
+        Purpose::Emergency => msg::ME_PURPOSE_EMERGENCY,
+        Purpose::Patient | Purpose::Family => msg::ME_PURPOSE_OWN,
+        Purpose::Research | Purpose::Education | Purpose::Legal => msg::ME_PURPOSE_OTHER,
+    }
+}

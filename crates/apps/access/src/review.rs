@@ -1,0 +1,157 @@
+//! `GET /access/reviews`: emergencies that wait for somebody to look at them; `POST` says what came of it.
+
+use crate::form::{moment, stack};
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::Redirect;
+use mach_access::Act;
+use mach_base::limits;
+use mach_house::{Failure, House, Session, facility_name};
+use mach_store::grants::{self, Grant, Review};
+use mach_store::{people, schema};
+use mach_ui::components::{
+    Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, Row, Table, Tone, chip,
+};
+use mach_ui::http::Problem;
+use mach_ui::{Html, Lang, msg, shell};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// Emergencies on one page.
+const SHOWN: usize = 50;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+struct Found {
+    waiting: Vec<Grant>,
+    reviewed: Vec<Grant>,
+    names: HashMap<i64, String>,
+    codes: HashMap<i64, String>,
+}
+
+pub(crate) async fn page(
+    State(house): State<House>,
+    session: Session,
+    Query(asked): Query<Asked>,
+) -> Result<Html, Problem> {
+    let decision = house.decide(&session, Act::ReviewAccess).await?;
+    let found = house
+        .read(decision.clone(), move |r| -> Result<Found, Failure> {
+            let (waiting, reviewed) = (grants::waiting(r, SHOWN)?, grants::reviewed(r, SHOWN)?);
+            let mut names = HashMap::new();
+            for grant in waiting.iter().chain(&reviewed) {
+                let name = people::person(r, grant.person)?.map(|p| p.name).unwrap_or_default();
+                names.insert(grant.person, name);
+            }
+            Ok(Found { waiting, reviewed, names, codes: schema::facilities(r)?.into_iter().collect() })
+        })
+        .await?;
+    house.write(decision, |tx| tx.audit(None, "emergencies", "granted")).await?;
+    Ok(render(&session, &found, &asked))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    verdict: String,
+    #[serde(default)]
+    remark: String,
+}
+
+pub(crate) async fn settle(
+    State(house): State<House>,
+    session: Session,
+    Path(id): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Result<Redirect, Problem> {
+    let decision = house.decide(&session, Act::ReviewAccess).await?;
+    let id: i64 = id.parse().map_err(|_| Problem::NotFound)?;
+    let outcome = match typed.verdict.as_str() {
+        "order" => Review::InOrder,
+        "misuse" => Review::Misuse,
+        _ => return Err(Problem::NotFound),
+    };
+    let remark: String = typed.remark.trim().chars().take(limits::NAME_CHARS).collect();
+    let (own, me) = (decision.scope().facility(), session.actor.account);
+    let settled = house
+        .write(decision, move |tx| match grants::by_id(tx, id)? {
+            // Of another facility, or one's own: there is none such.
+            Some(grant) if own.is_none_or(|f| f == grant.at_facility) && grant.account != me => {
+                tx.review_grant(id, outcome, &remark)
+            }
+            _ => Ok(false),
+        })
+        .await?;
+    if settled { Ok(Redirect::to("/access/reviews?done=1")) } else { Err(Problem::NotFound) }
+}
+
+fn render(session: &Session, found: &Found, asked: &Asked) -> Html {
+    let lang = session.lang;
+    let title = lang.t(msg::NAV_ACCESS_REVIEW);
+    let mut parts = vec![Html::from(PageHead::new(title).lead(lang.t(msg::ACCESS_REVIEW_LEAD)))];
+    if !asked.done.is_empty() {
+        parts.push(Notice::new(lang, Tone::Good, lang.t(msg::ACCESS_REVIEW_SAVED)).into());
+    }
+    let mut waiting: Vec<Html> = found.waiting.iter().map(|grant| one(session, found, grant)).collect();
+    if waiting.is_empty() {
+        waiting.push(Empty::new(Icon::Review, lang.t(msg::ACCESS_REVIEW_NONE), "").into());
+    }
+    parts.push(Card::new(lang.t(msg::ACCESS_REVIEW_WAITING), stack(waiting)).into());
+    if !found.reviewed.is_empty() {
+        parts.push(Card::new(lang.t(msg::ACCESS_REVIEW_DONE), reviewed(lang, found)).into());
+    }
+    shell::page(&session.meta(title, "/access/reviews"), stack(parts))
+}
+
+/// Who opened whose record, when and why.
+fn words(lang: Lang, found: &Found, grant: &Grant) -> [String; 4] {
+    let facility = found.codes.get(&grant.at_facility);
+    let facility = facility.map_or_else(|| lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned(), |code| facility_name(code));
+    let whose = found.names.get(&grant.person).cloned().unwrap_or_default();
+    [format!("{} · {facility}", grant.made_name), whose, moment(grant.made), grant.reason.clone()]
+}
+
+fn one(session: &Session, found: &Found, grant: &Grant) -> Html {
+    let lang = session.lang;
+    let labels = [msg::ACCESS_REVIEW_WHO, msg::ACCESS_REVIEW_WHOSE, msg::ACCESS_REVIEW_WHEN, msg::ACCESS_REVIEW_REASON];
+    let mut facts = mach_ui::components::Definitions::default();
+    for (label, word) in labels.into_iter().zip(words(lang, found, grant)) {
+        facts = facts.row(lang.t(label), Html::text(&word));
+    }
+    let choices = [("order", msg::ACCESS_REVIEW_FINE), ("misuse", msg::ACCESS_REVIEW_MISUSE)];
+    let choices = choices.map(|(value, label)| (value.to_owned(), lang.t(label).to_owned())).to_vec();
+    let fields = [
+        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices)).value("order"),
+        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Text),
+    ];
+    let action = format!("/access/reviews/{}", grant.id);
+    let form = crate::form::form(lang, &action, &fields, Button::submit(lang.t(msg::SAVE)));
+    Card { tone: Tone::Warning, ..Card::new("", stack([facts.into(), form])) }.into()
+}
+
+fn reviewed(lang: Lang, found: &Found) -> Table {
+    let row = |grant: &Grant| {
+        let verdict = match grant.review {
+            Review::Misuse => chip(Tone::Bad, lang.t(msg::ACCESS_REVIEW_MISUSE)),
+            _ => chip(Tone::Good, lang.t(msg::ACCESS_REVIEW_FINE)),
+        };
+        let by = [grant.reviewed_name.as_deref(), grant.remark.as_deref()];
+        let by = by.into_iter().flatten().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(": ");
+        let [who, whose, when, reason] = words(lang, found, grant);
+        let plain = |text: &str| Cell(Html::text(text));
+        Row::new([plain(&who), plain(&whose), plain(&when), plain(&reason), Cell(verdict), plain(&by)])
+    };
+    let columns = [
+        msg::ACCESS_REVIEW_WHO,
+        msg::ACCESS_REVIEW_WHOSE,
+        msg::ACCESS_REVIEW_WHEN,
+        msg::ACCESS_REVIEW_REASON,
+        msg::ACCESS_REVIEW_VERDICT,
+        msg::ACCESS_REVIEW_REMARK,
+    ];
+    let table = Table::new(lang, lang.t(msg::ACCESS_REVIEW_DONE), columns.map(|c| Column::text(lang.t(c))).to_vec());
+    Table { caption_hidden: true, ..table.rows(found.reviewed.iter().map(row).collect()).stack() }
+}

@@ -1,0 +1,267 @@
+//! Citizens sign in without anybody learning who is known, read what is theirs, let others in; emergencies are reviewed.
+
+#![expect(clippy::unwrap_used, reason = "a test panics on a broken expectation")]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use mach_access::policy::{Purpose, Relation};
+use mach_access::{Act, Actor, Role, decide, secret};
+use mach_access_pages::sms::Simulator;
+use mach_base::time::now_seconds;
+use mach_house::{House, SESSION_COOKIE, Settings};
+use mach_store::accounts::NewAccount;
+use mach_store::grants::{self, NewGrant, Review};
+use mach_store::people::{self, NumberRow, PersonRow};
+use mach_store::sessions::State;
+use mach_store::{Store, Tx, audit, schema};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+const CCCD: &str = "046172000002";
+const PHONE: &str = "0905123456";
+const RELATIVE: &str = "046172000009";
+
+struct Place {
+    app: Router,
+    store: Store,
+    sms: Simulator,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: StatusCode,
+    to: String,
+    cookie: String,
+    body: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let sms = Simulator::default();
+        let house = House::new(store.clone(), Settings::default());
+        let router = mach_access_pages::router(Arc::new(sms.clone()));
+        let app = mach_ui::http::serve(router.with_state(house));
+        let place = Self { app, store, sms, _folder: folder };
+        place.write(|tx| {
+            for (id, name, national, phone) in [(1, "Lê Thị Hoa", CCCD, PHONE), (2, "Trần Văn Bình", RELATIVE, "")]
+            {
+                let row = PersonRow {
+                    id,
+                    name: name.to_owned(),
+                    national: Some(national.to_owned()),
+                    ..PersonRow::default()
+                };
+                people::insert_person(tx, &row)?;
+                let key = |value: &str| value.chars().rev().collect::<String>();
+                people::insert_number(tx, &NumberRow { kind: 1, scope: 0, key: key(national), person: id })?;
+                if !phone.is_empty() {
+                    people::insert_number(tx, &NumberRow { kind: 4, scope: id, key: key(phone), person: id })?;
+                }
+            }
+            for (name, role, code) in [
+                ("head-a", Role::Head, "46001"),
+                ("head-b", Role::Head, "46002"),
+                ("doctor-a", Role::Clinician, "46001"),
+            ] {
+                let facility = Some(schema::facility_id(tx, code)?);
+                let new =
+                    NewAccount { name: name.into(), display: name.into(), role, facility, password: String::new() };
+                let id = tx.set_account(&new)?;
+                tx.begin_session(&secret::token_hash(name), id, State::Open, "")?;
+            }
+            Ok(())
+        });
+        place
+    }
+
+    fn write<T: Send + 'static>(&self, work: impl FnOnce(&mut Tx<'_>) -> mach_store::Result<T> + Send + 'static) -> T {
+        self.store.write(&decide(&Actor::console(), Act::Administer).unwrap(), work).unwrap()
+    }
+
+    async fn ask(&self, who: &str, method: &str, path: &str, form: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !who.is_empty() {
+            request = request.header(header::COOKIE, format!("{SESSION_COOKIE}={who}"));
+        }
+        if method == "POST" {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let answer = self.app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
+        let header = |name| answer.headers().get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+        let (status, to, cookie) = (answer.status(), header(header::LOCATION), header(header::SET_COOKIE));
+        let cookie = cookie.split(';').next().unwrap().trim_start_matches(&format!("{SESSION_COOKIE}=")).to_owned();
+        let bytes = to_bytes(answer.into_body(), 8 << 20).await.unwrap();
+        Answer { status, to, cookie, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// The code of the message with this number from 1: the message leaves after the answer.
+    async fn code(&self, nth: usize) -> String {
+        while self.sms.sent().len() < nth {
+            tokio::task::yield_now().await;
+        }
+        let (to, text) = self.sms.sent()[nth - 1].clone();
+        assert_eq!(to, PHONE);
+        text.split(|c: char| !c.is_ascii_digit()).find(|w| w.len() == 6).unwrap().to_owned()
+    }
+
+    async fn signed_in(&self) -> String {
+        self.ask("", "POST", "/me/sign-in", &format!("number={CCCD}")).await;
+        let code = self.code(1).await;
+        let entered = self.ask("", "POST", "/me/sign-in/code", &format!("number={CCCD}&code={code}")).await;
+        assert_eq!((entered.status, entered.to.as_str()), (StatusCode::SEE_OTHER, "/me"));
+        entered.cookie
+    }
+}
+
+#[tokio::test]
+async fn nobody_learns_whether_a_number_is_known() {
+    let place = Place::new();
+    let unknown = "099999999999";
+    let mut said = Vec::new();
+    // Known; unknown; known but without a telephone.
+    for number in [CCCD, unknown, RELATIVE] {
+        let asked = place.ask("", "POST", "/me/sign-in", &format!("number={number}")).await;
+        let wrong = place.ask("", "POST", "/me/sign-in/code", &format!("number={number}&code=12")).await;
+        said.push([asked, wrong].map(|a| (a.status, a.to, a.cookie, a.body.replace(number, "N"))));
+    }
+    assert_eq!(said[0], said[1]);
+    assert_eq!(said[0], said[2]);
+    assert_eq!(said[0][1].0, StatusCode::UNAUTHORIZED);
+    place.code(1).await;
+    assert_eq!(place.sms.sent().len(), 1, "only who is known and can be reached is sent a code");
+}
+
+#[tokio::test]
+async fn a_code_works_once_and_few_are_sent() {
+    let place = Place::new();
+    let cookie = place.signed_in().await;
+    assert_eq!(place.ask(&cookie, "GET", "/me", "").await.status, StatusCode::OK);
+    let code = place.code(1).await;
+    let again = place.ask("", "POST", "/me/sign-in/code", &format!("number={CCCD}&code={code}")).await;
+    assert_eq!(again.status, StatusCode::UNAUTHORIZED, "a second time");
+    for _ in 0..5 {
+        // By telephone as well as by number: it is the person who is sent few.
+        place.ask("", "POST", "/me/sign-in", &format!("number={PHONE}")).await;
+    }
+    let last = place.code(3).await;
+    assert_eq!(place.sms.sent().len(), 3);
+    // Wrong ones use the right one up.
+    for guess in 0..5 {
+        let wrong = if last == format!("{guess:06}") { "999999".to_owned() } else { format!("{guess:06}") };
+        place.ask("", "POST", "/me/sign-in/code", &format!("number={CCCD}&code={wrong}")).await;
+    }
+    let late = place.ask("", "POST", "/me/sign-in/code", &format!("number={CCCD}&code={last}")).await;
+    assert_eq!(late.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_citizen_sees_who_looked_and_lets_others_in() {
+    let place = Place::new();
+    let me = place.signed_in().await;
+    let home = place.ask(&me, "GET", "/me", "").await;
+    assert!(home.body.contains("Lê Thị Hoa") && home.body.contains("/people/1"), "{}", home.body);
+    place.write(|tx| {
+        tx.grant(&NewGrant {
+            person: 1,
+            account: 99,
+            facility: 0,
+            relation: Relation::BreakGlass,
+            purpose: Purpose::Emergency,
+            until: now_seconds() + 60,
+            reason: "Hôn mê <b>".to_owned(),
+            source: String::new(),
+            review: Review::Waits,
+        })
+        .map(drop)
+    });
+    let looks = place.ask(&me, "GET", "/me/looks/1", "").await;
+    assert!(looks.body.contains("Mở khẩn cấp") && looks.body.contains("Hôn mê &#60;b&#62;"), "{}", looks.body);
+    // Another's is not there, whether it exists or not.
+    let (other, none) =
+        (place.ask(&me, "GET", "/me/looks/2", "").await, place.ask(&me, "GET", "/me/looks/3", "").await);
+    let plain = |body: String| body.replace("/me/looks/2", "P").replace("/me/looks/3", "P");
+    assert_eq!((other.status, plain(other.body.clone())), (none.status, plain(none.body)));
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
+    // A relative is let in until a day; a number nobody has is answered the same.
+    let day = mach_base::Day(mach_base::Day::today().0 + 30).to_string();
+    for number in [RELATIVE, "099999999999"] {
+        let done = place.ask(&me, "POST", "/me/share", &format!("number={number}&until={day}")).await;
+        assert_eq!(done.to, "/me?done=shared", "{number}");
+    }
+    for wrong in ["2020-01-01", "2999-01-01", "x"] {
+        let refused = place.ask(&me, "POST", "/me/share", &format!("number={RELATIVE}&until={wrong}")).await;
+        assert_eq!(refused.to, "/me?done=day", "{wrong}");
+    }
+    let decision = decide(&Actor::console(), Act::Administer).unwrap();
+    let shared = || {
+        let all = grants::of_person(&mut place.store.read(&decision).unwrap(), 1, 10).unwrap();
+        all.into_iter().filter(|g| g.relation == Relation::Proxy).collect::<Vec<_>>()
+    };
+    let [one]: [grants::Grant; 1] = shared().try_into().unwrap();
+    assert!(place.ask(&me, "GET", "/me", "").await.body.contains("Trần Văn Bình"));
+    assert!(one.holds());
+    assert_eq!(place.ask(&me, "POST", &format!("/me/share/{}/end", one.id), "").await.to, "/me");
+    assert!(!shared()[0].holds());
+    let gone = place.ask(&me, "POST", &format!("/me/share/{}/end", one.id), "").await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    // Refused, and let in again.
+    for (say, want) in [("1", vec![0]), ("0", vec![])] {
+        place.ask(&me, "POST", "/me/refusal", &format!("refuse={say}")).await;
+        assert_eq!(grants::refusals(&mut place.store.read(&decision).unwrap(), 1).unwrap(), want);
+    }
+    let trail = audit::of_person(&mut place.store.read(&decision).unwrap(), 1, 50).unwrap();
+    assert!(trail.iter().any(|e| e.target == "looks 1"), "their own look too");
+}
+
+#[tokio::test]
+async fn an_emergency_is_reviewed_by_who_answers_for_the_facility() {
+    let place = Place::new();
+    let made = place.store.write(
+        &{
+            let actor = Actor {
+                account: 3,
+                name: "BS. Khám".into(),
+                role: Role::Clinician,
+                facility: Some(1),
+                ..Actor::console()
+            };
+            decide(&actor, Act::BreakGlass).unwrap()
+        },
+        |tx| {
+            tx.grant(&NewGrant {
+                person: 1,
+                account: 3,
+                facility: 0,
+                relation: Relation::BreakGlass,
+                purpose: Purpose::Emergency,
+                until: now_seconds() + 3_600,
+                reason: "Tai nạn giao thông".to_owned(),
+                source: String::new(),
+                review: Review::Waits,
+            })
+        },
+    );
+    let id = made.unwrap();
+    let page = place.ask("head-a", "GET", "/access/reviews", "").await;
+    for part in ["BS. Khám", "Lê Thị Hoa", "Tai nạn giao thông"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    let other = place.ask("head-b", "GET", "/access/reviews", "").await;
+    assert!(!other.body.contains("Tai nạn"), "another facility's");
+    assert_eq!(place.ask("doctor-a", "GET", "/access/reviews", "").await.status, StatusCode::FORBIDDEN);
+    let address = format!("/access/reviews/{id}");
+    for who in ["head-b", "doctor-a"] {
+        let refused = place.ask(who, "POST", &address, "verdict=order").await;
+        assert!(refused.status.is_client_error(), "{who}");
+    }
+    let done = place.ask("head-a", "POST", &address, "verdict=misuse&remark=Kh%C3%B4ng+c%E1%BA%A5p+c%E1%BB%A9u").await;
+    assert_eq!(done.to, "/access/reviews?done=1");
+    assert_eq!(place.ask("head-a", "POST", &address, "verdict=order").await.status, StatusCode::NOT_FOUND, "once");
+    let decision = decide(&Actor::console(), Act::Administer).unwrap();
+    let kept = grants::by_id(&mut place.store.read(&decision).unwrap(), id).unwrap().unwrap();
+    assert_eq!((kept.review, kept.holds(), kept.remark.as_deref()), (Review::Misuse, false, Some("Không cấp cứu")));
+    assert!(place.ask("head-a", "GET", "/access/reviews", "").await.body.contains("Không cấp cứu"));
+}

@@ -1,0 +1,69 @@
+//! Every mounted route has a decision: nobody gets anything from one that does not ask who they are.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use mach_house::{House, Settings};
+use mach_store::Store;
+use std::collections::BTreeSet;
+use tower::ServiceExt;
+
+/// Routes that are open to everybody, each with the reason.
+const OPEN: &[(&str, &str)] = &[
+    ("/healthz", "says ok, or that the store is damaged"),
+    ("/sign-in", "the door"),
+    ("/recover", "the door of who lost their factor"),
+    ("/me/sign-in", "the door of citizens: says the same whatever is typed"),
+    ("/me/sign-in/code", "the same"),
+    ("/assets/{file}", "style and script"),
+    ("/ui", "the gallery: no data"),
+    ("/ui/problem", "the same"),
+    ("/ui/sign-in", "the same"),
+    ("/log/checkpoint", "commitments, and nothing of anybody"),
+    ("/log/tile/{*path}", "the same"),
+    ("/fhir/metadata", "what this server can"),
+    ("/fhir/$ws", "what may be bound is decided by message"),
+    ("/sign-out", "ends what there is"),
+];
+
+/// The paths of a router, as it tells them itself.
+fn paths(router: &axum::Router) -> BTreeSet<String> {
+    let told = format!("{router:?}");
+    let marks = told.split("RouteId(").skip(1);
+    marks
+        .filter_map(|rest| Some(rest.split_once("): \"")?.1.split_once('"')?.0.to_owned()))
+        .filter(|p| p.starts_with('/'))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_mounted_route_asks_who_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(Store::open(folder.path()).unwrap(), Settings::default());
+    let app = super::application(house, folder.path());
+    let paths = paths(&app);
+    assert!(paths.len() > 50, "the router tells its routes: {paths:?}");
+    for (open, reason) in OPEN {
+        assert!(paths.contains(*open), "{open} ({reason}) is not mounted");
+    }
+    let mut without = Vec::new();
+    for path in paths.iter().filter(|p| OPEN.iter().all(|(open, _)| open != p)) {
+        let filled: String =
+            path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect::<Vec<_>>().join("/");
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let request = Request::builder()
+                .method(method.clone())
+                .uri(&filled)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::empty())
+                .unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            let to = answer.headers().get(header::LOCATION).map(|v| v.to_str().unwrap_or_default().to_owned());
+            let led_to_the_door = to.is_some_and(|to| to.starts_with("/sign-in"));
+            let refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED);
+            if !refused && !led_to_the_door {
+                without.push(format!("{method} {path}: {}", answer.status()));
+            }
+        }
+    }
+    assert!(without.is_empty(), "no decision, and not listed as open: {without:#?}");
+}
