@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, people, resources,
-    sessions, subscriptions, views,
+    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, people,
+    resources, sessions, subscriptions, views,
 };
 
 /// Tables every module needs.
