@@ -126,6 +126,8 @@ const WRONG: &[(&str, &[&str])] = &[
             "StructureDefinition-Request.json",
         ],
     ),
+    // An extension of value sets, on the concepts of a code system.
+    ("stands on `ValueSet.compose.include.concept`", &["Bundle-valuesets.json", "CodeSystem-dicom-dcim.json"]),
     ("wanted by the profile", &["Observation-f202.json"]),
 ];
 
