@@ -113,12 +113,8 @@ impl State {
     /// 503 where some still wait: a count of what is indexed so far would be a lie.
     pub fn trust(&self, store: &Store, reader: &mut Reader, kinds: &[ResourceType]) -> Result<bool, Refusal> {
         let waiting = |reader: &mut Reader| -> Result<Option<ResourceType>, Refusal> {
-            for kind in kinds {
-                if resources::pending(reader, Some(*kind))? > 0 {
-                    return Ok(Some(*kind));
-                }
-            }
-            Ok(None)
+            let pending = resources::pending_types(reader)?;
+            Ok(kinds.iter().copied().find(|kind| pending.contains(kind)))
         };
         if waiting(reader)?.is_none() {
             return Ok(false);

@@ -49,7 +49,9 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Option<[u8; 32]> {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+    // The scheme in any case: RFC 9110 §11.1.
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
 struct Found {

@@ -21,7 +21,8 @@ use mach_fhir::{IndexValue, ResourceType};
 pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, id_key, system_hash, token_hash};
 pub use read::{
     Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
-    of_patient, of_rids, owner, patient_of, pending, pending_rows, person_of, version, with_prefix, with_token,
+    of_patient, of_rids, owner, patient_of, pending, pending_rows, pending_types, person_of, version, with_prefix,
+    with_token,
 };
 pub(crate) use sight::{hidden_claims, in_record, visible};
 pub use sight::{is_vip, may_open, opened_by};

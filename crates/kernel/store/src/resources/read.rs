@@ -311,6 +311,16 @@ pub fn pending(on: &mut dyn Query, kind: Option<ResourceType>) -> Result<i64> {
     sql::int(on, &sql, &[])
 }
 
+/// The types that have resources which a search cannot find yet.
+pub fn pending_types(on: &mut dyn Query) -> Result<Vec<ResourceType>> {
+    let sql = format!(
+        "SELECT DISTINCT type FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0{}",
+        every!("not indexed")
+    );
+    let types = sql::list(on, &sql, &[], |r| r.int(0))?;
+    Ok(types.into_iter().filter_map(|n| u16::try_from(n).ok().and_then(ResourceType::from_number)).collect())
+}
+
 /// The next resources that a search cannot find yet, at most `limit`.
 pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
     let sql = format!(

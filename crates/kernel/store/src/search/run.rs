@@ -2,7 +2,7 @@
 
 use super::plan::{self, Lead};
 use super::sort::{self, Key, Order, Sort};
-use super::sql::Builder;
+use super::sql::{Builder, FENCE};
 use super::value::{CANONICAL, Value, folded};
 use super::walk::{walk_by_date, walked};
 use super::{Ask, Clause, codec};
@@ -62,14 +62,18 @@ fn present<'a>(on: &mut dyn Query, ask: &'a Ask) -> Result<Vec<One<'a>>> {
     if let [(kind, clause)] = ask.asked.as_slice() {
         return Ok(vec![(*kind, clause)]);
     }
-    let mut types = Vec::new();
-    for (kind, clause) in &ask.asked {
-        let sql = "SELECT count(*) FROM (SELECT rid FROM resource WHERE type = ?1 LIMIT 1) q";
-        let sql = format!("{sql}{}", every!("any of a type"));
-        if sql::int(on, &sql, &[i64::from(kind.number()).into()])? > 0 {
-            types.push((*kind, clause));
-        }
+    if ask.asked.is_empty() {
+        return Ok(Vec::new());
     }
+    let numbers: Vec<String> = ask.asked.iter().map(|(kind, _)| format!("({})", kind.number())).collect();
+    let sql = format!(
+        "SELECT v.column1 FROM (VALUES {}) v WHERE EXISTS (SELECT 1 FROM resource r WHERE r.type = v.column1{FENCE}){}",
+        numbers.join(", "),
+        every!("any of a type")
+    );
+    let there = sql::list(on, &sql, &[], |r| r.int(0))?;
+    let asked = ask.asked.iter().filter(|(kind, _)| there.contains(&i64::from(kind.number())));
+    let types = asked.map(|(kind, clause)| (*kind, clause)).collect();
     Ok(types)
 }
 
