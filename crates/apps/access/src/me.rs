@@ -279,7 +279,7 @@ fn shown(session: &Session, found: &Looks) -> Html {
     for grant in &found.emergencies {
         let facility = place(Some(grant.at_facility).filter(|f| *f != 0));
         let text = format!("{} · {} · {facility} · {}", lang.t(msg::ME_EMERGENCY), grant.made_name, moment(grant.made));
-        let mut notice = Notice::new(lang, Tone::Bad, text);
+        let mut notice = Notice::new(lang, Tone::Warning, text);
         notice.more = Html::text(&grant.reason);
         parts.push(notice.into());
     }
