@@ -24,7 +24,7 @@ pub use read::{
     of_patient, of_rids, owner, patient_of, pending, pending_rows, pending_types, person_of, version, with_prefix,
     with_token,
 };
-pub(crate) use sight::{hidden_claims, in_record, visible};
+pub(crate) use sight::{claim_of, hidden_claims, in_record, visible};
 pub use sight::{is_vip, may_open, opened_by};
 pub use write::{Index, Save, Saved};
 

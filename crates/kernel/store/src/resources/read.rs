@@ -1,6 +1,8 @@
 //! Reading resources: by id, by person, by number, by time.
 
-use super::{COLUMNS, Resource, header, id_key, in_record, system_hash, token_hash, visible, within};
+use super::{
+    COLUMNS, Resource, claim_of, header, hidden_claims, id_key, in_record, system_hash, token_hash, visible, within,
+};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
 use crate::sql::{self, Arg, Query};
@@ -166,7 +168,10 @@ pub fn of_patient(
         every!("person record")
     );
     let args = [patient.into(), number(kind), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
-    let rows = sql::list(on, &sql, &args, header)?;
+    let mut rows = sql::list(on, &sql, &args, header)?;
+    // What else came with a visit that is hidden would tell of it: a drug by its name, its day.
+    let hidden = hidden_claims(on, patient)?;
+    rows.retain(|(resource, _)| claim_of(&resource.id).is_none_or(|claim| !hidden.contains(&claim)));
     with_bodies(on, rows)
 }
 

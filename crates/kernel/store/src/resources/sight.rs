@@ -269,12 +269,13 @@ pub(crate) fn hidden_claims(on: &mut dyn Query, person: i64) -> Result<Vec<i64>>
         in_record("r", scope),
         crate::distribution::every!("person record")
     );
-    let mut claims = sql::list(on, &sql, &[person.into()], |r| {
-        // Resources of a claim are named after it: c12-3-1.
-        let number = r.text(0)?.strip_prefix('c').and_then(|rest| rest.split('-').next()).map(str::to_owned);
-        Ok(number.and_then(|n| n.parse::<i64>().ok()))
-    })?;
+    let mut claims = sql::list(on, &sql, &[person.into()], |r| Ok(claim_of(r.text(0)?)))?;
     claims.sort_unstable();
     claims.dedup();
     Ok(claims.into_iter().flatten().collect())
+}
+
+/// The claim that a resource came with: it is named after it, `c12-3-1`.
+pub(crate) fn claim_of(id: &str) -> Option<i64> {
+    id.strip_prefix('c')?.split('-').next()?.parse().ok()
 }
