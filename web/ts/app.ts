@@ -1,5 +1,4 @@
 // What the browser does beyond links and forms. Every page works without it.
-import { forms } from "./forms";
 import { keys } from "./keys";
 import { lock } from "./lock";
 import { submits } from "./submits";
@@ -7,7 +6,6 @@ import { tables } from "./tables";
 import { uploads } from "./uploads";
 
 document.documentElement.classList.add("scripted");
-forms();
 keys();
 lock();
 submits();

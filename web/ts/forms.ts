@@ -1,5 +1,5 @@
 // Forms of questions: the draft is kept while one types, and what the server computed is put in its place. Without script
-// the buttons do the same.
+// the buttons do the same. A file of its own: only pages with a form load it.
 import { around } from "./dom";
 
 const AFTER_CHANGE_MS = 250;
@@ -141,7 +141,7 @@ async function shrink(input: HTMLInputElement): Promise<void> {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-export function forms(): void {
+function forms(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form.qform")) {
     remember(form);
     draw(form);
@@ -154,3 +154,5 @@ export function forms(): void {
     void shrink(input).catch(() => undefined);
   }, true);
 }
+
+forms();

@@ -52,7 +52,7 @@ pub(crate) struct Record {
     /// Where older visits go on.
     pub(crate) older: Option<Before>,
     visit_count: i64,
-    newest_visit: Option<Minute>,
+    pub(crate) newest_visit: Option<Minute>,
     pub(crate) conditions: Facts<ConditionBody>,
     pub(crate) orders: Facts<MedicationBody>,
     pub(crate) observations: Facts<ObservationBody>,

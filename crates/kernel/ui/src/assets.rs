@@ -59,11 +59,13 @@ mod tests {
 
     #[test]
     fn what_a_first_page_loads_is_small() {
-        let sent: usize = ALL.iter().map(|a| a.gzip.map_or(a.bytes.len(), <[u8]>::len)).sum();
+        // Forms of questions bring their script along, and no first page has one.
+        let first = ALL.iter().filter(|a| a.name != "forms.js");
+        let sent: usize = first.map(|a| a.gzip.map_or(a.bytes.len(), <[u8]>::len)).sum();
         assert!(sent > 60_000, "fonts are there");
-        // 100 KB is for the page, too; a first page of ours is under 7 KB.
-        assert!(sent <= 93 * 1024, "{sent} bytes");
-        for name in ["app.css", "app.js", "htmx.js", "icons.svg", "brand.svg"] {
+        // 100 KB is for the page, too; a page of ours is under 8 KB.
+        assert!(sent <= 92 * 1024, "{sent} bytes");
+        for name in ["app.css", "app.js", "forms.js", "htmx.js", "icons.svg", "brand.svg"] {
             assert!(!url(name).is_empty(), "{name}");
         }
         assert_eq!(url("icons.svg"), ICONS);

@@ -25,9 +25,15 @@ pub(crate) fn numbers(reading: Reading, record: &Record) -> Html {
         list = list.row(lang.t(msg::RECORD_NUMBER_PHONE), phone);
     }
     list = list.row(lang.t(msg::ADDRESS), person.address.as_str());
-    let seen = lang.fmt(msg::RECORD_ADDRESS_SEEN, &[("date", &format::date(Minute(person.seen).day()))]);
+    // Told as of a visit that the reader is shown: the day of a hidden one would tell of it.
+    let seen = record.newest_visit.map(|visit| visit.0.min(person.seen));
+    let seen = seen.map(|seen| lang.fmt(msg::RECORD_ADDRESS_SEEN, &[("date", &format::date(Minute(seen).day()))]));
     let patient = reading.resource_href(mach_fhir::ResourceType::PATIENT, &mach_people::fhir_id(reading.person));
-    let body = Html::concat([list.into(), muted(&seen), super::link(lang.t(msg::RECORD_OPEN_FHIR), &patient)]);
+    let body = Html::concat([
+        list.into(),
+        seen.map_or_else(Html::default, |seen| muted(&seen)),
+        super::link(lang.t(msg::RECORD_OPEN_FHIR), &patient),
+    ]);
     Html::from(Card { id: "numbers".into(), ..Card::new(lang.t(msg::RECORD_NUMBERS), body) })
 }
 

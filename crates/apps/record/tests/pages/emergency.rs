@@ -22,7 +22,7 @@ async fn a_visit_with_a_sensitive_fact_is_not_there() {
     for who in ["leader", "doctor-a"] {
         let page = place.get(who, &format!("/people/{woman}")).await;
         page.shows(&["I10", "1 lần khám"]);
-        page.hides(&["B20", "K29.7", "Efavirenz"]);
+        page.hides(&["B20", "10/03/2025", "K29.7", "Efavirenz"]);
         let list = place.get(who, "/people?q=ngoc+anh").await;
         list.shows(&["10/01/2025"]);
         list.hides(&["10/03/2025"]);
