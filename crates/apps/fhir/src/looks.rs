@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Looks waiting to be written; past it a reader waits, so that no look goes unwritten.
 const MOST: usize = 4_096;
+/// Room that is left for those who asked whether there is some, all at once.
+const RESERVE: usize = 256;
 /// How long looks are gathered.
 const GATHER: Duration = Duration::from_millis(25);
 
@@ -57,6 +59,11 @@ impl Looks {
             shared.queue().ended = true;
         }
         Self { shared, thread }
+    }
+
+    /// Whether a look can be handed in now without waiting.
+    pub fn has_room(&self) -> bool {
+        self.shared.queue().waiting.len() < MOST - RESERVE
     }
 
     /// Hands a look in; waits where too many wait. False where nobody writes looks any more.

@@ -257,6 +257,8 @@ impl Asked {
     async fn read(self, kind: ResourceType, id: String, version: Option<String>) -> Result<Response, Refusal> {
         let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
         let (store, asks) = (self.store.clone(), decision.clone());
+        // Where it is asked only if nothing there can make it wait: neither a reader nor the queue of looks.
+        let at_once = if self.state.has_room() { store.try_read(&asks) } else { None };
         let work = move |mut reader: Reader| {
             let shape = shape_of(&self.pairs()?)?;
             let scope = reader.scope();
@@ -283,7 +285,7 @@ impl Asked {
                 }
             }
         };
-        match store.try_read(&asks) {
+        match at_once {
             Some(reader) => work(reader),
             None => blocking(move || work(store.read(&asks)?)).await,
         }

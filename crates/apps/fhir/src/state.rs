@@ -88,6 +88,11 @@ impl State {
         self.inner.following.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a look can be noted now without waiting for those before it to be written.
+    pub fn has_room(&self) -> bool {
+        self.inner.looks.has_room()
+    }
+
     /// Notes a look at resources; it is written with others of its time.
     ///
     /// # Errors
