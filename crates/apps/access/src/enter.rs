@@ -163,11 +163,13 @@ pub(crate) async fn enter(
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/me")).into_response())
 }
 
-/// The account of a person, made when it is first needed; `None` where it is closed.
+/// The account of a person, made when it is first needed; `None` where it is closed, or not a citizen's.
 pub(crate) fn account_of(tx: &mut Tx<'_>, person: i64) -> mach_store::Result<Option<i64>> {
     let name = format!("citizen-{person}");
     if let Some(account) = accounts::by_name(tx, &name)? {
-        return Ok(Some(account.actor.account).filter(|_| !account.closed));
+        // A code on a telephone opens a citizen's account and never another that is called so.
+        let its = !account.closed && account.actor.role == Role::Citizen;
+        return Ok(Some(account.actor.account).filter(|_| its));
     }
     let display = people::person(tx, person)?.map(|p| p.name).unwrap_or_default();
     // No password: nothing that is typed hashes to an empty text.

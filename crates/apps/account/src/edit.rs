@@ -65,7 +65,9 @@ fn checked(session: &Session, typed: &Typed, is_new: bool) -> Result<(Role, Opti
     let mut errors = Errors::new();
     let name_fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
     let length = typed.name.chars().count();
-    if is_new && !((2..=40).contains(&length) && typed.name.chars().all(name_fits)) {
+    // Names of citizens' accounts are made of their person's number.
+    let is_citizens = typed.name.starts_with("citizen-");
+    if is_new && (is_citizens || !((2..=40).contains(&length) && typed.name.chars().all(name_fits))) {
         errors.push(("name", lang.t(msg::ACCOUNT_NAME_HINT).to_owned()));
     }
     if typed.display.trim().is_empty() || typed.display.chars().count() > mach_base::limits::NAME_CHARS {
@@ -189,7 +191,8 @@ async fn found(house: &House, decision: &mach_access::Decision, id: i64) -> Resu
             Ok(Some(Found { account, facility, has_factor, seen }))
         })
         .await?;
-    found.ok_or(Problem::NotFound)
+    // A citizen's account is their own: nobody gives it a role or a password here.
+    found.filter(|f| f.account.actor.role != Role::Citizen).ok_or(Problem::NotFound)
 }
 
 fn edit_form(session: &Session, found: &Found, typed: &Typed, errors: &Errors) -> Html {

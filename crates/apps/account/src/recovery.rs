@@ -4,7 +4,7 @@ use crate::edit::code_page;
 use crate::form::{Closed, Failure, new_code, proven_administrator};
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use mach_access::secret;
+use mach_access::{Role, secret};
 use mach_house::{House, Session, proof};
 use mach_store::accounts;
 use mach_store::factors::{self, NotAllowed};
@@ -19,7 +19,7 @@ pub(crate) async fn ask(State(house): State<House>, session: Session, Path(id): 
     let asked = house
         .write(decision, move |tx| {
             let scope = tx.scope();
-            let known = accounts::by_id(tx, scope, id)?.is_some();
+            let known = accounts::by_id(tx, scope, id)?.is_some_and(|a| a.actor.role != Role::Citizen);
             if known {
                 tx.ask_recovery(id, by)?;
             }

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{secret, totp};
 use mach_base::limits;
 use mach_base::time::now_seconds;
-use mach_store::accounts::Account;
-use mach_store::{factors, sessions};
+use mach_store::accounts::{self, Account};
+use mach_store::{Tx, factors, sessions};
 use mach_ui::components::{Field, FieldKind};
 use mach_ui::http::{Here, Problem, cookie, safe_next};
-use mach_ui::{Html, Lang, msg, pages};
+use mach_ui::{Html, Lang, Msg, msg, pages};
 use serde::Deserialize;
 
 /// What came of a try.
@@ -44,7 +44,8 @@ impl Verdict {
 /// # Errors
 /// Where the store does not answer.
 pub async fn password(house: &House, account: Option<&Account>, typed: String) -> Result<Verdict, Problem> {
-    let hash = account.filter(|a| !a.closed).map(|a| a.password.clone());
+    // A citizen's account has no password: it takes as long as one that does not exist.
+    let hash = account.filter(|a| !a.closed && !a.password.is_empty()).map(|a| a.password.clone());
     let matches = tokio::task::spawn_blocking(move || match hash {
         Some(hash) => secret::password_matches(&typed, &hash),
         None => {
@@ -55,14 +56,34 @@ pub async fn password(house: &House, account: Option<&Account>, typed: String) -
     .await
     .map_err(Problem::internal)?;
     let Some(account) = account.filter(|a| !a.closed) else { return Ok(Verdict::Wrong) };
-    if account.rests_until > now_seconds() {
-        return Ok(Verdict::Rests);
-    }
-    if !matches {
-        failed(house, account.actor.account, "password").await?;
-        return Ok(Verdict::Wrong);
-    }
-    Ok(Verdict::Right)
+    tried(house, account.actor.account, "password", move |_| Ok(matches)).await
+}
+
+/// Whether what was tried is right, as `right` says. Rest, try and the count of failures are one transaction: tries at the same
+/// moment are counted one after the other, and none passes a rest that the one before it brought.
+///
+/// # Errors
+/// Where the store does not answer.
+pub(crate) async fn tried(
+    house: &House,
+    account: i64,
+    what: &'static str,
+    right: impl FnOnce(&mut Tx<'_>) -> mach_store::Result<bool> + Send + 'static,
+) -> Result<Verdict, Problem> {
+    house
+        .write(house_decision()?, move |tx| {
+            let scope = tx.scope();
+            if accounts::by_id(tx, scope, account)?.is_none_or(|a| a.rests_until > now_seconds()) {
+                return Ok(Verdict::Rests);
+            }
+            if right(tx)? {
+                return Ok(Verdict::Right);
+            }
+            tx.failed_sign_in(account)?;
+            tx.audit(None, &format!("account {account} {what}"), "denied")?;
+            Ok(Verdict::Wrong)
+        })
+        .await
 }
 
 /// Checks a one-time code, or a code from paper, of an account with a second factor; each is taken once. Counts a failure.
@@ -70,29 +91,20 @@ pub async fn password(house: &House, account: Option<&Account>, typed: String) -
 /// # Errors
 /// Where the store does not answer.
 pub async fn code(house: &House, account: &Account, typed: String) -> Result<Verdict, Problem> {
-    if account.rests_until > now_seconds() {
-        return Ok(Verdict::Rests);
-    }
     let id = account.actor.account;
-    let taken = house
-        .write(house_decision()?, move |tx| {
-            let Some(factor) = factors::factor(tx, id)?.filter(|f| f.confirmed) else { return Ok(false) };
-            if let Some(step) = totp::accepted(&factor.secret, &typed, now_seconds(), factor.last_step) {
-                return tx.take_step(id, step);
-            }
-            let paper = secret::token_hash(&plain_code(&typed));
-            let taken = tx.take_paper_code(id, &paper)?;
-            if taken {
-                tx.audit(None, &format!("account {id} paper code"), "granted")?;
-            }
-            Ok(taken)
-        })
-        .await?;
-    if taken {
-        return Ok(Verdict::Right);
-    }
-    failed(house, id, "code").await?;
-    Ok(Verdict::Wrong)
+    tried(house, id, "code", move |tx| {
+        let Some(factor) = factors::factor(tx, id)?.filter(|f| f.confirmed) else { return Ok(false) };
+        if let Some(step) = totp::accepted(&factor.secret, &typed, now_seconds(), factor.last_step) {
+            return tx.take_step(id, step);
+        }
+        let paper = secret::token_hash(&plain_code(&typed));
+        let taken = tx.take_paper_code(id, &paper)?;
+        if taken {
+            tx.audit(None, &format!("account {id} paper code"), "granted")?;
+        }
+        Ok(taken)
+    })
+    .await
 }
 
 /// A code as it is compared: letters and digits only, upper case.
@@ -100,13 +112,28 @@ pub fn plain_code(typed: &str) -> String {
     typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
 }
 
-pub(crate) async fn failed(house: &House, account: i64, what: &'static str) -> Result<(), Problem> {
-    house
-        .write(house_decision()?, move |tx| {
-            tx.failed_sign_in(account)?;
-            tx.audit(None, &format!("account {account} {what}"), "denied")
-        })
-        .await
+/// What the door of a session asks.
+pub(crate) struct Asks {
+    pub title: Msg,
+    pub lead: Msg,
+    pub action: &'static str,
+    pub button: Msg,
+}
+
+/// The door of somebody who is half in: one field, answered to go on to `next`.
+pub(crate) fn ask(lang: Lang, here: Here, asks: &Asks, field: Field, (next, error): (&str, Option<String>)) -> Html {
+    pages::door(&pages::Door {
+        lang,
+        here: here.0,
+        title: lang.t(asks.title).to_owned(),
+        lead: lang.t(asks.lead).to_owned(),
+        action: asks.action.to_owned(),
+        next: safe_next(next).to_owned(),
+        fields: vec![field],
+        button: lang.t(asks.button).to_owned(),
+        error,
+        is_signed_in: true,
+    })
 }
 
 /// Whether an account has a second factor.
@@ -143,18 +170,8 @@ fn page(lang: Lang, here: Here, next: &str, error: Option<String>) -> Html {
     let mut field = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
     field.autocomplete = "current-password";
     field.autofocus = true;
-    pages::door(&pages::Door {
-        lang,
-        here: here.0,
-        title: lang.t(msg::PROVE).to_owned(),
-        lead: lang.t(msg::PROVE_LEAD).to_owned(),
-        action: "/prove".to_owned(),
-        next: safe_next(next).to_owned(),
-        fields: vec![field],
-        button: lang.t(msg::PROVE_GO).to_owned(),
-        error,
-        is_signed_in: true,
-    })
+    let asks = Asks { title: msg::PROVE, lead: msg::PROVE_LEAD, action: "/prove", button: msg::PROVE_GO };
+    ask(lang, here, &asks, field, (next, error))
 }
 
 /// `GET /prove`.

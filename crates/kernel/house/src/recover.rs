@@ -1,6 +1,6 @@
 //! `/recover`: back in with the code that two administrators gave, with a new password.
 
-use crate::proof::{self, Verdict};
+use crate::proof;
 use crate::session::house_decision;
 use crate::{Failure, House};
 use axum::extract::{Form, State};
@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::secret;
 use mach_base::limits;
-use mach_base::time::now_seconds;
 use mach_store::accounts;
 use mach_ui::components::{Field, FieldKind};
 use mach_ui::http::{Here, Problem};
@@ -78,22 +77,16 @@ pub(crate) async fn recover(
         .map_err(Problem::internal)?
         .map_err(Problem::internal)?;
     let Some(account) = found else { return refused(here, wrong) };
-    if account.rests_until > now_seconds() {
-        return refused(here, Verdict::Rests.said(lang, msg::RECOVER_WRONG).unwrap_or(wrong));
-    }
     let (id, code) = (account.actor.account, secret::token_hash(&proof::plain_code(&typed.code)));
-    let recovered = house
-        .write(house_decision()?, move |tx| {
-            let recovered = tx.recover(id, &code, &password)?.is_some();
-            if recovered {
-                tx.audit(None, &format!("account {id} recovery"), "granted")?;
-            }
-            Ok(recovered)
-        })
-        .await?;
-    if !recovered {
-        proof::failed(&house, id, "recovery").await?;
-        return refused(here, wrong);
+    let verdict = proof::tried(&house, id, "recovery", move |tx| {
+        let recovered = tx.recover(id, &code, &password)?.is_some();
+        if recovered {
+            tx.audit(None, &format!("account {id} recovery"), "granted")?;
+        }
+        Ok(recovered)
+    });
+    if let Some(why) = verdict.await?.said(lang, msg::RECOVER_WRONG) {
+        return refused(here, why);
     }
     Ok(Redirect::to("/sign-in?out=recovered").into_response())
 }

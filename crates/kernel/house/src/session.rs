@@ -203,14 +203,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
             vec![
                 (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
                 (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
-            ],
-        ),
-        (
-            msg::NAV_ADMINISTRATION,
-            vec![
-                (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
                 (Act::Administer, item(msg::NAV_POLICY, "/admin/access", Icon::Review)),
-                (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
             ],
         ),
     ];

@@ -119,18 +119,9 @@ async fn sign_in(
 }
 
 fn code_page(lang: Lang, here: Here, next: &str, error: Option<String>) -> Html {
-    pages::door(&pages::Door {
-        lang,
-        here: here.0,
-        title: lang.t(msg::CODE_ASKED).to_owned(),
-        lead: lang.t(msg::CODE_ASKED_LEAD).to_owned(),
-        action: "/sign-in/code".to_owned(),
-        next: safe_next(next).to_owned(),
-        fields: vec![proof::code_field(lang)],
-        button: lang.t(msg::SIGN_IN).to_owned(),
-        error,
-        is_signed_in: true,
-    })
+    let (title, lead) = (msg::CODE_ASKED, msg::CODE_ASKED_LEAD);
+    let asks = proof::Asks { title, lead, action: "/sign-in/code", button: msg::SIGN_IN };
+    proof::ask(lang, here, &asks, proof::code_field(lang), (next, error))
 }
 
 async fn code_form(

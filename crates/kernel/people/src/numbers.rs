@@ -101,11 +101,15 @@ pub fn by_exact_number(on: &mut dyn Query, value: &str) -> Result<Option<i64>> {
     })
 }
 
-/// A telephone of a person.
+/// The telephone of a person, where exactly one is known: among several, one that a claim brought could be anybody's.
 ///
 /// # Errors
 /// Of the store.
 pub fn phone_of(on: &mut dyn Query, person: i64) -> Result<Option<String>> {
     let numbers = rows::numbers_of(on, person)?;
-    Ok(numbers.iter().find(|row| row.kind == NumberKind::Phone as i64).map(|row| key(&row.key)))
+    let mut phones: Vec<String> =
+        numbers.iter().filter(|row| row.kind == NumberKind::Phone as i64).map(|row| key(&row.key)).collect();
+    phones.sort_unstable();
+    phones.dedup();
+    Ok(phones.pop().filter(|_| phones.is_empty()))
 }

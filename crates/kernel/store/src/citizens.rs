@@ -23,7 +23,8 @@ impl Tx<'_> {
         let until = now + limits::CITIZEN_CODE_MINUTES * 60;
         self.run(
             "INSERT INTO citizen_code(person, hash, until, tries, sent, since) VALUES (?1, ?2, ?3, 0, ?4, ?5)
-                ON CONFLICT(person) DO UPDATE SET hash = excluded.hash, until = excluded.until, tries = 0,
+                ON CONFLICT(person) DO UPDATE SET hash = excluded.hash, until = excluded.until,
+                tries = CASE WHEN excluded.since = citizen_code.since THEN citizen_code.tries ELSE 0 END,
                 sent = excluded.sent, since = excluded.since",
             &[person.into(), hash.as_slice().into(), until.into(), (sent + 1).into(), since.into()],
         )?;

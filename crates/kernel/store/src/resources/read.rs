@@ -143,6 +143,7 @@ fn of_rids_in(on: &mut dyn Query, scope: Scope, rids: &[i64]) -> Result<Vec<Reso
 /// such, or it is nobody's.
 pub fn owner(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<i64>> {
     let Some(found) = current(on, Scope::All, kind, id)? else { return Ok(None) };
+    let hidden = is_of_hidden_visit(on, &found)?;
     let scope = on.scope();
     let sql = format!(
         "SELECT r.rid FROM resource r WHERE r.rid = ?1 AND {}{}",
@@ -150,7 +151,13 @@ pub fn owner(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<
         every!("person record")
     );
     let seen = sql::first(on, &sql, &[found.rid.into()], |r| r.int(0))?;
-    Ok(found.patient.filter(|_| seen.is_some()))
+    Ok(found.patient.filter(|_| seen.is_some()).filter(|_| !hidden))
+}
+
+/// Whether a resource came with a visit of which something is hidden from the asker.
+fn is_of_hidden_visit(on: &mut dyn Query, resource: &Resource) -> Result<bool> {
+    let (Some(person), Some(claim)) = (resource.patient, claim_of(&resource.id)) else { return Ok(false) };
+    Ok(hidden_claims(on, person)?.contains(&claim))
 }
 
 /// Resources of one type of one person, newest first by their own time, at most `limit`, older than `before` if given.
@@ -178,6 +185,9 @@ pub fn of_patient(
 /// Every version of a resource that the asker may see in a record, newest first: (version, written at, deleted, body).
 pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(i64, i64, bool, String)>> {
     let Some(now) = current(on, Scope::All, kind, id)? else { return Ok(Vec::new()) };
+    if is_of_hidden_visit(on, &now)? {
+        return Ok(Vec::new());
+    }
     let mut rids = entity_versions(on, now.facility.unwrap_or(0), now.rid)?;
     let list = rids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let sql = format!(
