@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const MOST: usize = 4_096;
 /// Room that is left for those who asked whether there is some, all at once.
 const RESERVE: usize = 256;
+/// How long until looks that could not be written are tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long looks are gathered.
 const GATHER: Duration = Duration::from_millis(25);
 
@@ -36,6 +38,8 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Look>,
+    /// The last ones could not be written yet: until they are, nothing more is shown.
+    failing: bool,
     ended: bool,
 }
 
@@ -46,12 +50,7 @@ impl Looks {
         let its = Arc::clone(&shared);
         let started = std::thread::Builder::new().name("fhir-audit".to_owned()).spawn(move || {
             while let Some(looks) = its.next() {
-                let written = own_decision()
-                    .map_err(|e| e.to_string())
-                    .and_then(|d| store.write(&d, move |tx| tx.audit_looks(&looks)).map_err(|e| e.to_string()));
-                if let Err(e) = written {
-                    tracing::error!("looks at resources could not be audited: {e}");
-                }
+                its.written(&store, &Arc::new(looks));
             }
         });
         let thread = started.map_err(|e| tracing::error!("no thread for the audit of looks: {e}")).ok();
@@ -63,16 +62,17 @@ impl Looks {
 
     /// Whether a look can be handed in now without waiting.
     pub fn has_room(&self) -> bool {
-        self.shared.queue().waiting.len() < MOST - RESERVE
+        let queue = self.shared.queue();
+        queue.waiting.len() < MOST - RESERVE && !queue.failing
     }
 
-    /// Hands a look in; waits where too many wait. False where nobody writes looks any more.
+    /// Hands a look in; waits where too many wait. False where looks cannot be written, or nobody does any more.
     pub fn add(&self, look: Look) -> bool {
         let mut queue = self.shared.queue();
-        while queue.waiting.len() >= MOST && !queue.ended {
+        while queue.waiting.len() >= MOST && !queue.ended && !queue.failing {
             queue = self.shared.taken.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        if queue.ended {
+        if queue.ended || queue.failing {
             return false;
         }
         queue.waiting.push(look);
@@ -97,6 +97,27 @@ impl Drop for Looks {
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes looks; tries again where they cannot be written, until they are or the program ends.
+    fn written(&self, store: &Store, looks: &Arc<Vec<Look>>) {
+        loop {
+            let these = Arc::clone(looks);
+            let written = own_decision()
+                .map_err(|e| e.to_string())
+                .and_then(|d| store.write(&d, move |tx| tx.audit_looks(&these)).map_err(|e| e.to_string()));
+            let mut queue = self.queue();
+            queue.failing = written.is_err();
+            self.taken.notify_all();
+            let Err(e) = written else { return };
+            tracing::error!("looks at resources could not be audited: {e}");
+            if queue.ended {
+                return;
+            }
+            // Whoever ends it wakes this.
+            let waited = self.came.wait_timeout(queue, AGAIN);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// The looks of the next moment; `None` where none will come any more.

@@ -11,7 +11,7 @@ use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_fhir::definitions::{self, ParamKind};
 use mach_fhir::index::Param;
-use mach_store::search::{Clause, Includes, Order, Sort};
+use mach_store::search::{Clause, Includes, Key, Order, Sort};
 
 /// What is done with a parameter that a type does not have. `Prefer: handling`, R4 §3.1.1.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -172,6 +172,9 @@ impl Search {
         if let (Handling::Strict, Some(text)) = (handling, search.ignored.first()) {
             return Err(Refusal::invalid(text.clone()));
         }
+        if !search.page_is_its_own() {
+            return Err(Refusal::invalid("`_page` belongs to a search of another `_sort`").at("_page"));
+        }
         search.asked = clauses.into_iter().map(|(kind, all)| (kind, Clause::All(all))).collect();
         Ok(search)
     }
@@ -243,6 +246,20 @@ impl Search {
             _ => return Ok(Control::Clause),
         }
         Ok(Control::Taken)
+    }
+
+    /// Whether its page ended by keys of its order.
+    fn page_is_its_own(&self) -> bool {
+        let fits = |(key, sort): (&Key, &Sort)| match key {
+            Key::None => true,
+            Key::Int(_) => matches!(sort.order, Order::LastUpdated | Order::Date(_) | Order::Quantity(_)),
+            Key::Text(_) => {
+                matches!(sort.order, Order::Id | Order::Text(_) | Order::Token(_) | Order::Reference(_))
+            }
+        };
+        self.page.as_ref().is_none_or(|page| {
+            page.after.keys.len() == self.sorts.len() && page.after.keys.iter().zip(&self.sorts).all(fits)
+        })
     }
 
     /// The types whose index rows this search looks at: those a search must be able to trust.

@@ -257,8 +257,9 @@ impl Asked {
     async fn read(self, kind: ResourceType, id: String, version: Option<String>) -> Result<Response, Refusal> {
         let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
         let (store, asks) = (self.store.clone(), decision.clone());
-        // Where it is asked only if nothing there can make it wait: neither a reader nor the queue of looks.
-        let at_once = if self.state.has_room() { store.try_read(&asks) } else { None };
+        // Where it is asked only if nothing there can make it wait or work long: a reader, the queue of looks, another shape.
+        let plain = self.query.is_empty() && self.caller.format == Format::Json;
+        let at_once = if plain && self.state.has_room() { store.try_read(&asks) } else { None };
         let work = move |mut reader: Reader| {
             let shape = shape_of(&self.pairs()?)?;
             let scope = reader.scope();

@@ -112,26 +112,21 @@ impl State {
         Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "transient", "the audit trail cannot be written"))
     }
 
-    /// Sees to it that a search finds every resource of `kinds`: what waits is indexed now, as far as patience goes.
+    /// Sees to it that a search finds every resource of `kinds`: what waits is indexed now, as far as patience goes. Then
+    /// `reader` reads the state of afterwards.
     ///
     /// # Errors
     /// 503 where some still wait: a count of what is indexed so far would be a lie.
-    pub fn trust(&self, store: &Store, reader: &mut Reader, kinds: &[ResourceType]) -> Result<bool, Refusal> {
-        let waiting = |reader: &mut Reader| -> Result<Option<ResourceType>, Refusal> {
-            let pending = resources::pending_types(reader)?;
-            Ok(kinds.iter().copied().find(|kind| pending.contains(kind)))
-        };
-        if waiting(reader)?.is_none() {
-            return Ok(false);
+    pub fn trust(&self, store: &Store, reader: &mut Reader, kinds: &[ResourceType]) -> Result<(), Refusal> {
+        if resources::pending_types(reader, kinds)?.is_empty() {
+            return Ok(());
         }
         let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if self.index_some(store)? == 0 {
-                return Ok(true);
-            }
-        }
-        let mut fresh = store.read(&own_decision()?)?;
-        let Some(kind) = waiting(&mut fresh)? else { return Ok(true) };
+        reader.aside(|| -> Result<(), Refusal> {
+            while began.elapsed() < PATIENCE && self.index_some(store)? > 0 {}
+            Ok(())
+        })??;
+        let Some(kind) = resources::pending_types(reader, kinds)?.first().copied() else { return Ok(()) };
         let text = format!(
             "resources of type `{}` came by import and are not indexed for search yet; ask again, or run `mach fhir reindex`",
             kind.name()

@@ -255,6 +255,25 @@ impl Reader {
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
+
+    /// Runs `work`, which may need readers itself, while others may have the place of this one: whoever holds a reader and
+    /// waits for another would in the end wait for itself. Afterwards this reads the state as it is then.
+    pub fn aside<T>(&mut self, work: impl FnOnce() -> T) -> Result<T> {
+        self.give_back();
+        let done = work();
+        let mut fresh = Store { inner: Arc::clone(&self.inner) }.read(&self.decision)?;
+        self.connection = fresh.connection.take();
+        Ok(done)
+    }
+
+    fn give_back(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if connection.end_reading() {
+            lock(&self.inner.idle).push(connection);
+        }
+        *lock(&self.inner.out) -= 1;
+        self.inner.returned.notify_one();
+    }
 }
 
 impl Query for Reader {
@@ -271,13 +290,7 @@ impl Query for Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(mut connection) = self.connection.take()
-            && connection.end_reading()
-        {
-            lock(&self.inner.idle).push(connection);
-        }
-        *lock(&self.inner.out) -= 1;
-        self.inner.returned.notify_one();
+        self.give_back();
     }
 }
 

@@ -80,8 +80,14 @@ pub(crate) fn empty(tx: &mut dyn Execute, place: Place) -> Result<()> {
 
 /// Bodies as one block, compressed.
 fn packed<B: AsRef<[u8]>>(bodies: &[B]) -> Result<Vec<u8>> {
-    let bytes: usize = bodies.iter().map(|b| b.as_ref().len()).sum();
-    let mut plain = Vec::with_capacity(4 + 4 * bodies.len() + bytes);
+    let bytes = 4 + 4 * bodies.len() + bodies.iter().map(|b| b.as_ref().len()).sum::<usize>();
+    if bytes > UNPACKED_BYTES {
+        // What could not be unpacked again is not stored.
+        let text =
+            format!("a resource takes {bytes} bytes with what it is found by, at most {UNPACKED_BYTES} are kept");
+        return Err(Error::Refused(text));
+    }
+    let mut plain = Vec::with_capacity(bytes);
     plain.extend((bodies.len() as u32).to_le_bytes());
     for body in bodies {
         plain.extend((body.as_ref().len() as u32).to_le_bytes());

@@ -177,9 +177,7 @@ fn serve(mut connection: Engine, queue: &Receiver<Box<dyn Job>>, hooks: &Hooks) 
             continue;
         }
         let started = Instant::now();
-        // A server's store has one process that writes; asking it each time would cost a round trip.
-        let ask = matches!(connection, Engine::Sqlite(_)) || LATEST.get() == 0;
-        if let Err(e) = connection.begin().and_then(|()| if ask { learn_latest(&mut connection) } else { Ok(()) }) {
+        if let Err(e) = connection.begin().and_then(|()| learn_latest(&mut connection)) {
             // Where it had begun.
             let _ = connection.rollback();
             first.finish(&Err(e));
@@ -323,9 +321,15 @@ thread_local! {
 
 /// Takes over the time of the last change, which another process may have made.
 fn learn_latest(connection: &mut Engine) -> Result<()> {
-    let sql = "SELECT at FROM commit_log ORDER BY seq DESC LIMIT 1";
-    let found = sql::first(connection, sql, &[], |r| r.int(0))?;
-    LATEST.set(LATEST.get().max(found.unwrap_or(0)));
+    let found = match connection {
+        // It was asked with the beginning: a round trip of its own would cost as much again.
+        Engine::Postgres(pg) => pg.latest,
+        Engine::Sqlite(_) => {
+            let sql = "SELECT at FROM commit_log ORDER BY seq DESC LIMIT 1";
+            sql::first(connection, sql, &[], |r| r.int(0))?.unwrap_or(0)
+        }
+    };
+    LATEST.set(LATEST.get().max(found));
     Ok(())
 }
 

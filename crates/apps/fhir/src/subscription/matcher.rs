@@ -248,11 +248,7 @@ fn watched(shared: &Shared, watch: &Watch, scope: Scope, log: &[Logged]) -> Resu
         let rids: Vec<i64> = candidates.iter().map(|c| c.now.rid).collect();
         return Ok(subscriptions::seen(&mut reader, scope, &rids)?);
     }
-    if !watch.indexed.is_empty() && shared.state.trust(&shared.store, &mut reader, &watch.indexed)? {
-        // What was indexed meanwhile is seen by a new reader only.
-        drop(reader);
-        reader = shared.store.read(&decision)?;
-    }
+    shared.state.trust(&shared.store, &mut reader, &watch.indexed)?;
     let lent =
         if watch.indexed.is_empty() { Vec::new() } else { unindexed(&mut reader, &candidates, &shared.settings.base)? };
     if lent.is_empty() {

@@ -142,10 +142,15 @@ fn over_stored(
     loop {
         let mut reader = store.read(decision)?;
         let made = views::rows(&mut reader, decision.scope(), stored, since, after, TOGETHER)?;
+        let failed = match made.iter().find(|one| one.failed) {
+            Some(one) => resources::of_rids(&mut reader, &[one.rid])?.pop().map(|r| r.id).unwrap_or_default(),
+            None => String::new(),
+        };
+        // Whoever takes the answer slowly holds no reader.
+        drop(reader);
         for one in &made {
             if one.failed {
-                let id = resources::of_rids(&mut reader, &[one.rid])?.pop().map(|r| r.id).unwrap_or_default();
-                return Err(no_answer(view.resource(), &id, &one.body));
+                return Err(no_answer(view.resource(), &failed, &one.body));
             }
             let rows = unpack(&one.body, view.columns());
             let rows = rows.ok_or_else(|| Refusal::internal(format!("rows of version {} are damaged", one.rid)))?;
@@ -153,7 +158,6 @@ fn over_stored(
                 return Ok(());
             }
         }
-        drop(reader);
         match made.last() {
             Some(last) if made.len() == TOGETHER => after = last.rid,
             _ => return Ok(()),
@@ -182,9 +186,8 @@ fn over_store(
                 kind => reading.compartment("Patient", id, kind),
             };
             clauses.push(Clause::Any(ids.iter().filter_map(mine).collect()));
-            if kind != ResourceType::PATIENT && asked.state.trust(&asked.store, &mut reader, &[kind])? {
-                drop(reader);
-                reader = asked.store.read(decision)?;
+            if kind != ResourceType::PATIENT {
+                asked.state.trust(&asked.store, &mut reader, &[kind])?;
             }
         }
         Some(ids) => narrowed = Some(Patients::These(ids)),

@@ -69,6 +69,8 @@ pub(crate) struct Pg {
     /// Rows written since this connection's begin, about; the tables are looked at when they reach `weighed`.
     written: usize,
     weighed: usize,
+    /// When the last change was made, as the last transaction here found it.
+    pub(crate) latest: i64,
 }
 
 /// Rows after which the planner is told how large the tables are; again after each fourfold. The server's own look comes a
@@ -89,7 +91,7 @@ impl Pg {
     fn connect(target: Arc<Target>, writer: bool) -> Result<Self> {
         let link = Some(Link::connect(&target, if writer { WRITER } else { READER })?);
         let (keys, counted, highest) = Default::default();
-        Ok(Self { target, writer, link, open: false, keys, counted, highest, written: 0, weighed: WEIGHED })
+        Ok(Self { target, writer, link, open: false, keys, counted, highest, written: 0, weighed: WEIGHED, latest: 0 })
     }
 
     /// Learns which tables have one integer as their key; to be called when the tables are there.
@@ -144,18 +146,22 @@ impl Pg {
     /// Begins a writing transaction: waits until no other process writes.
     pub(crate) fn begin(&mut self) -> Result<()> {
         let begun = self.first(|pg| {
-            let mut seq = 0;
+            let (mut seq, mut latest) = (0, 0);
             pg.on(|link, keys| {
                 link.queue("BEGIN", &[], keys)?;
                 link.queue("SELECT pg_advisory_xact_lock(?1)", &[LOCK.into()], keys)?;
                 if keys.contains_key(COMMIT_LOG) {
-                    link.queue("SELECT coalesce(max(seq), 0) FROM commit_log", &[], keys)?;
+                    link.queue("SELECT seq, at FROM commit_log ORDER BY seq DESC LIMIT 1", &[], keys)?;
                 }
                 link.answer(Some(&mut |r| {
-                    seq = r.opt_int(0).ok().flatten().unwrap_or(0);
+                    // Of the lock there is one column, and nothing in it.
+                    if let (Ok(Some(last)), Ok(Some(at))) = (r.opt_int(0), r.opt_int(1)) {
+                        (seq, latest) = (last, at);
+                    }
                     Ok(())
                 }))
             })?;
+            pg.latest = latest;
             // Another process has written since: its rows took keys.
             if pg.highest.get(COMMIT_LOG) != Some(&seq) {
                 pg.highest.clear();
@@ -191,11 +197,23 @@ impl Pg {
         }
         if self.written >= self.weighed {
             self.weighed = self.written * 4;
-            if let Err(e) = self.batch("ANALYZE") {
+            if let Err(e) = self.weigh() {
                 tracing::error!("the planner could not be told how large the tables are: {e}");
             }
         }
         Ok(())
+    }
+
+    /// Tells the planner how large the tables are, where it takes them for smaller than what was written here alone.
+    fn weigh(&mut self) -> Result<()> {
+        let sql = "SELECT CAST(reltuples AS BIGINT) FROM pg_class WHERE oid = to_regclass('resource')";
+        let mut known = 0;
+        self.ask(sql, &[], &mut |r| {
+            known = r.int(0)?;
+            Ok(())
+        })?;
+        // A version has some fifteen rows.
+        if usize::try_from(known).unwrap_or(0) < self.written / 15 { self.batch("ANALYZE") } else { Ok(()) }
     }
 
     /// Takes the transaction back. A connection that was lost has done so.

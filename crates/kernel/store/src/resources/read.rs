@@ -326,10 +326,16 @@ pub fn pending(on: &mut dyn Query, kind: Option<ResourceType>) -> Result<i64> {
     sql::int(on, &sql, &[])
 }
 
-/// The types that have resources which a search cannot find yet.
-pub fn pending_types(on: &mut dyn Query) -> Result<Vec<ResourceType>> {
+/// Which of these types have resources that a search cannot find yet.
+pub fn pending_types(on: &mut dyn Query, kinds: &[ResourceType]) -> Result<Vec<ResourceType>> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers: Vec<String> = kinds.iter().map(|kind| format!("({})", kind.number())).collect();
     let sql = format!(
-        "SELECT DISTINCT type FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0{}",
+        "SELECT v.column1 FROM (VALUES {}) v WHERE EXISTS (SELECT 1 FROM resource r WHERE r.type = v.column1
+            AND r.indexed = 0 AND r.until = 0 AND r.deleted = 0 LIMIT 1 OFFSET 0){}",
+        numbers.join(", "),
         every!("not indexed")
     );
     let types = sql::list(on, &sql, &[], |r| r.int(0))?;
