@@ -76,6 +76,9 @@ pub async fn verify(
     if bytes.len() > limits::VERIFY_BYTES {
         return Err(Problem::TooLarge);
     }
+    // What somebody hands in can take seconds: a few at a time, so that the rest of the program keeps its threads.
+    static AT_ONCE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
+    let _turn = AT_ONCE.acquire().await.map_err(Problem::internal)?;
     let shelf = move || Shelf::read(&folder.0).map(|s| examine(&bytes, &s.trust, &s.signers, mach_sign::time::now()));
     let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     let parts = match verdict {

@@ -25,13 +25,13 @@ fn standing(lang: Lang, standing: &Standing) -> String {
     }
 }
 
-/// One signature. Of the signer the common name alone: certificates here hold the signer's citizen number.
+/// One signature. Of the signer the common name and the organisation alone: certificates here hold the signer's citizen number.
 pub fn lines(lang: Lang, finding: &Finding) -> Vec<Line> {
     let mut out = Vec::new();
     let mut put = |name: Msg, value: String| out.push((lang.t(name).to_owned(), value));
     let unknown = || lang.t(msg::VERIFY_UNKNOWN).to_owned();
     let signer = finding.certificate.as_ref();
-    put(msg::VERIFY_SIGNER, signer.map_or_else(unknown, |c| c.subject.common()));
+    put(msg::VERIFY_SIGNER, signer.and_then(|c| c.subject.get(mach_sign::oid::COMMON_NAME)).unwrap_or_else(unknown));
     if let Some(organisation) = signer.and_then(|c| c.subject.get(mach_sign::oid::ORGANIZATION)) {
         put(msg::VERIFY_ORGANISATION, organisation);
     }

@@ -124,6 +124,42 @@ fn edits_in_later_revisions_are_found() {
             }),
         ),
         (
+            "a stamp calls itself a field of a signature",
+            edited(&s.pdf, |u| {
+                let (number, mut d) = page(u);
+                let drawn = other(u);
+                let looks = Dictionary::new().with("N", Object::Reference(drawn, 0));
+                let stamp = Dictionary::new().with("FT", name("Sig")).with("Subtype", name("Stamp"));
+                let stamp = u.add(Object::Dictionary(stamp.with("AP", Object::Dictionary(looks))));
+                let mut list = d.get("Annots").and_then(Object::array).expect("notes").to_vec();
+                list.push(Object::Reference(stamp, 0));
+                d.set("Annots", Object::Array(list));
+                u.set(number, Object::Dictionary(d));
+            }),
+        ),
+        (
+            "a new field draws what an old signature signed",
+            edited(&s.pdf, |u| {
+                let (root, mut catalog) = u.view().catalog().expect("a catalogue");
+                let form = u.view().entry(&catalog, "AcroForm").expect("a form");
+                let mut form = form.dictionary().expect("a form").clone();
+                let mut fields = u.view().entry(&form, "Fields").expect("fields").array().expect("fields").to_vec();
+                let first = u.view().resolve(&fields[0]).expect("a field");
+                let value = first.dictionary().and_then(|d| d.get("V")).expect("a signature").clone();
+                let again = Dictionary::new().with("FT", name("Sig")).with("Subtype", name("Widget")).with("V", value);
+                let again = Object::Reference(u.add(Object::Dictionary(again)), 0);
+                fields.push(again.clone());
+                form.set("Fields", Object::Array(fields));
+                let (number, mut d) = page(u);
+                let mut list = d.get("Annots").and_then(Object::array).expect("notes").to_vec();
+                list.push(again);
+                d.set("Annots", Object::Array(list));
+                u.set(number, Object::Dictionary(d));
+                catalog.set("AcroForm", Object::Dictionary(form));
+                u.set(root, Object::Dictionary(catalog));
+            }),
+        ),
+        (
             "the signature's widget is taken off",
             edited(&s.pdf, |u| {
                 let (number, mut d) = page(u);
@@ -337,4 +373,39 @@ fn an_authority_below_its_limit_issues_nothing() {
         let report = pades::verify(&pdf, &family.trust(&[]), family.now).expect("a report");
         assert!(matches!(report.signatures[0].then, Standing::Untrusted(_)), "{report:?}");
     }
+}
+
+/// A file whose author left a gap that somebody fills once it is signed.
+#[test]
+fn a_gap_in_what_was_signed_is_not_filled() {
+    let family = Family::new();
+    let doctor = family.doctor("Bác sĩ");
+    let mut paper = rendered();
+    let size = Pdf::parse(&paper.pdf).expect("a file").last().trailer().get("Size").and_then(Object::int);
+    let gap = u32::try_from(size.expect("a size")).expect("a number") + 400;
+    paper.pdf = edited(&paper.pdf, |u| {
+        let (number, mut d) = page(u);
+        let first = d.get("Contents").cloned().expect("content");
+        d.set("Contents", Object::Array(vec![first, Object::Reference(gap, 0)]));
+        u.set(number, Object::Dictionary(d));
+    });
+    let pdf = sign_at(&paper.pdf, &paper, "doctor", &doctor, "Bác sĩ", family.now);
+    let report = |pdf: &[u8]| pades::verify(pdf, &family.trust(&[]), family.now).expect("a report");
+    assert!(report(&pdf).is_good());
+    let filled = edited(&pdf, |u| {
+        let words = b"BT 1 0 0 1 0 0 Tm ET".to_vec();
+        u.set(gap, Object::Stream(Dictionary::new().with("Length", Object::Int(words.len() as i64)), words));
+    });
+    assert!(!report(&filled).is_good(), "{:?}", report(&filled));
+}
+
+#[test]
+fn an_object_found_by_way_of_itself_is_told() {
+    let mut pdf = b"%PDF-1.7\n".to_vec();
+    let at = pdf.len();
+    pdf.extend(b"1 0 obj <</Type/Catalog /Length 1 0 R>> stream\n");
+    let table = pdf.len();
+    pdf.extend(format!("xref\n0 2\n0000000000 65535 f \n{at:010} 00000 n \ntrailer <</Size 2/Root 1 0 R>>\nstartxref\n{table}\n%%EOF\n").bytes());
+    let found = pades::verify(&pdf, &mach_sign::trust::Trust::default(), 0);
+    assert!(matches!(found, Err(mach_sign::Error::Malformed { .. })), "{found:?}");
 }

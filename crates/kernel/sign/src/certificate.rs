@@ -4,7 +4,7 @@ use crate::der::{self, Reader, Value, tag};
 use crate::key::{PublicKey, Scheme};
 use crate::name::Name;
 use crate::time::Moment;
-use crate::{Result, hex, malformed, oid};
+use crate::{Result, hex, limits, malformed, oid};
 
 /// What a key may be used for: bits of `KeyUsage`, the first one lowest.
 pub mod usage {
@@ -118,6 +118,9 @@ impl Certificate {
             let mut seen: Vec<&[u8]> = Vec::new();
             while !list.is_empty() {
                 let (id, critical, value) = extension(&mut list)?;
+                if seen.len() == limits::EXTENSIONS {
+                    return Err(bad("too many extensions"));
+                }
                 if seen.contains(&id) {
                     return Err(bad("an extension twice"));
                 }

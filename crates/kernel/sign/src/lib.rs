@@ -35,14 +35,28 @@ pub mod limits {
     pub const PDF_BYTES: usize = 64 << 20;
     /// Objects of a PDF file.
     pub const PDF_OBJECTS: usize = 500_000;
+    /// Keys of one dictionary of a PDF file.
+    pub const PDF_KEYS: usize = 4_096;
+    /// Signatures of one PDF file.
+    pub const PDF_SIGNATURES: usize = 64;
+    /// Bytes of all streams of a PDF file together that are unpacked and kept.
+    pub const PDF_UNPACKED_BYTES: usize = 128 << 20;
+    /// Certificates, lists or answers that a PDF file brings along.
+    pub const PDF_EVIDENCE: usize = 256;
+    /// How deep an object may be found by way of others: a stream's length, its pack, that pack's length.
+    pub const PDF_DETOURS: u8 = 4;
     /// Depth of arrays and dictionaries of a PDF file.
     pub const PDF_DEPTH: usize = 64;
-    /// Revisions of a PDF file, and so its signatures.
+    /// Revisions of a PDF file.
     pub const PDF_REVISIONS: usize = 256;
     /// Bytes of one unpacked stream that has to be understood (cross references, objects).
     pub const PDF_STREAM_BYTES: usize = 32 << 20;
     /// Bytes of an XML file that is signed or verified.
     pub const XML_BYTES: usize = 64 << 20;
+    /// Bytes of one tag of an XML file: a parser compares its attributes with each other.
+    pub const XML_TAG_BYTES: usize = 64 << 10;
+    /// Namespaces in scope at one element.
+    pub const XML_NAMESPACES: usize = 64;
     /// Depth of elements of an XML file.
     pub const XML_DEPTH: usize = 256;
     /// References of one XML signature.
@@ -53,6 +67,10 @@ pub mod limits {
     pub const DER_BYTES: usize = 16 << 20;
     /// Certificates of one chain, root included.
     pub const CHAIN: usize = 8;
+    /// Signatures checked on the way from one certificate to an authority: certificates of one name can sign each other.
+    pub const PATHS: u32 = 256;
+    /// Extensions of one certificate.
+    pub const EXTENSIONS: usize = 64;
     /// Certificates that come with one signature.
     pub const CERTIFICATES: usize = 64;
     /// Characters of the text of a QR code: what version 40 with the lowest correction holds.

@@ -78,10 +78,16 @@ impl Trust {
     ) -> Result<Vec<&'a Certificate>, String> {
         let mut path = vec![leaf];
         let mut why = "no authority that is trusted has issued it".to_owned();
-        if self.extend(&mut path, others, &mut why) { Ok(path) } else { Err(why) }
+        if self.extend(&mut path, others, &mut why, &mut limits::PATHS.clone()) { Ok(path) } else { Err(why) }
     }
 
-    fn extend<'a>(&'a self, path: &mut Vec<&'a Certificate>, others: &'a [Certificate], why: &mut String) -> bool {
+    fn extend<'a>(
+        &'a self,
+        path: &mut Vec<&'a Certificate>,
+        others: &'a [Certificate],
+        why: &mut String,
+        left: &mut u32,
+    ) -> bool {
         let Some(last) = path.last().copied() else { return false };
         if self.anchors.iter().any(|a| a == last) {
             return true;
@@ -95,12 +101,17 @@ impl Trust {
             if !last.names_issuer(next) || path.contains(&next) {
                 continue;
             }
+            if *left == 0 {
+                "too many certificates of one name".clone_into(why);
+                return false;
+            }
+            *left -= 1;
             if let Err(e) = may_issue(next, below).and_then(|()| last.signed_by(next).map_err(|e| e.to_string())) {
                 *why = format!("{}: {e}", next.subject.common());
                 continue;
             }
             path.push(next);
-            if self.extend(path, others, why) {
+            if self.extend(path, others, why, left) {
                 return true;
             }
             path.pop();

@@ -102,6 +102,8 @@ pub fn examine(bytes: &[u8], trust: &Trust, signers: &[Certificate], now: Moment
 
 fn pdf(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Verdict> {
     let report = pades::verify(bytes, trust, now)?;
+    // A timestamp of the file says when it was there, and nobody signs with it.
+    let is_signed = report.signatures.iter().any(|s| !s.is_timestamp);
     let finding = |s: &pades::Signature| Finding {
         certificate: s.certificate.clone(),
         said: s.said,
@@ -115,7 +117,7 @@ fn pdf(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Verdict> {
         },
         then: s.then.clone(),
         now: s.now.clone(),
-        good: s.is_good(),
+        good: s.is_good() && is_signed,
     };
     Ok(Verdict { kind: Kind::Pdf, findings: report.signatures.iter().map(finding).collect(), claims: None })
 }

@@ -79,6 +79,9 @@ fn check_depth(text: &str) -> Result<()> {
                 None => b == b'>',
             });
             let Some(end) = end else { return Err(bad("a tag without its end")) };
+            if end > limits::XML_TAG_BYTES {
+                return Err(Error::TooLarge { what: "a tag of an XML file", limit: limits::XML_TAG_BYTES });
+            }
             if !rest[..end].ends_with('/') {
                 depth += 1;
             }

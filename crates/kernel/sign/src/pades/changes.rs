@@ -4,7 +4,7 @@
 
 use crate::Result;
 use crate::pdf::{Dictionary, Object, Pdf, View};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A signature's widget that is larger than this part of its page could cover what others have signed.
 const LARGEST_WIDGET: f64 = 0.2;
@@ -48,10 +48,12 @@ struct Step<'f, 'a> {
     form: Option<u32>,
     fields: Option<u32>,
     pages: BTreeSet<u32>,
-    /// Lists of annotations that are objects of their own.
-    lists: BTreeSet<u32>,
+    /// Lists of annotations that are objects of their own, with the page of each.
+    lists: BTreeMap<u32, u32>,
     /// Fields for signatures that nobody has signed in yet.
     unsigned: BTreeSet<u32>,
+    /// What the signed content names, whether it is there or not.
+    seen: BTreeSet<u32>,
     /// Reached only through validation data, metadata and the like: nothing of it is seen.
     unseen: BTreeSet<u32>,
 }
@@ -72,9 +74,10 @@ impl<'f, 'a> Step<'f, 'a> {
             }
         }
         let pages: BTreeSet<u32> = old.pages()?.into_iter().collect();
-        let mut lists = BTreeSet::new();
+        let mut lists = BTreeMap::new();
         for page in &pages {
-            lists.extend(old.get(*page)?.dictionary().and_then(|d| d.get("Annots")).and_then(Object::reference));
+            let list = old.get(*page)?.dictionary().and_then(|d| d.get("Annots")).and_then(Object::reference);
+            lists.extend(list.map(|list| (list, *page)));
         }
         let hidden = ["DSS", "Metadata", "Extensions"];
         let mut aside = BTreeSet::new();
@@ -95,14 +98,19 @@ impl<'f, 'a> Step<'f, 'a> {
         let unseen = aside.difference(&seen).copied().collect();
         let form = catalog.get("AcroForm").and_then(Object::reference);
         let fields = form_dictionary.get("Fields").and_then(Object::reference);
-        Ok(Self { old, new, level, root, form, fields, pages, lists, unsigned, unseen })
+        Ok(Self { old, new, level, root, form, fields, pages, lists, unsigned, seen, unseen })
     }
 
     /// What is wrong with what became of an object.
     fn object(&self, number: u32) -> Result<Option<String>> {
         let (old, new) = (self.old.get(number)?, self.new.get(number)?);
-        if old == new || old == Object::Null {
+        if old == new {
             return Ok(None);
+        }
+        if old == Object::Null {
+            // New objects are what a revision is made of; one that was named and lacking fills a gap in what was signed.
+            let gap = || format!("what the signed content names and lacked was put in (object {number})");
+            return Ok(self.seen.contains(&number).then(gap));
         }
         // Tables of cross references and packs of objects are how a file is written, not what it says.
         let is_packing = |o: &Object| o.dictionary().is_some_and(|d| d.is("Type", "XRef") || d.is("Type", "ObjStm"));
@@ -116,10 +124,14 @@ impl<'f, 'a> Step<'f, 'a> {
             (Object::Dictionary(a), Object::Dictionary(b)) if Some(number) == self.form => self.form(a, b),
             (Object::Array(a), Object::Array(b)) if Some(number) == self.fields => self.widgets(a, b, None),
             (Object::Dictionary(a), Object::Dictionary(b)) if self.pages.contains(&number) => self.page(a, b, number),
-            (Object::Array(a), Object::Array(b)) if self.lists.contains(&number) => self.widgets(a, b, None),
+            (Object::Array(a), Object::Array(b)) if self.lists.contains_key(&number) => {
+                let page = self.lists.get(&number).map(|page| self.new.get(*page)).transpose()?;
+                self.widgets(a, b, page.as_ref().and_then(Object::dictionary))
+            }
             (Object::Dictionary(a), Object::Dictionary(b)) if self.unsigned.contains(&number) => {
                 let may = ["V", "AP", "F", "M", "MK", "DA", "Lock"];
-                if same_but(a, b, &may) { Ok(None) } else { edit("a signature field was changed") }
+                let fits = same_but(a, b, &may) && self.is_new_signature(b)?;
+                if fits { Ok(None) } else { edit("a signature field was changed") }
             }
             _ if self.unseen.contains(&number) => Ok(None),
             _ => edit("an object of the signed content was changed"),
@@ -157,16 +169,33 @@ impl<'f, 'a> Step<'f, 'a> {
         self.widgets(&list(&self.old, a)?, &list(&self.new, b)?, Some(b))
     }
 
+    /// Whether a field holds a signature that was not there before: then it is judged with the others, and what it draws is its
+    /// signer's.
+    fn is_new_signature(&self, field: &Dictionary) -> Result<bool> {
+        let Some(number) = field.get("V").and_then(Object::reference) else { return Ok(false) };
+        let is_signed = self.new.get(number)?.dictionary().is_some_and(|v| v.get("ByteRange").is_some());
+        let is_widget = field.get("Subtype").is_none() || field.is("Subtype", "Widget");
+        Ok(self.old.get(number)? == Object::Null && is_signed && is_widget)
+    }
+
     /// That a list only grew, by fields of signatures.
     fn widgets(&self, a: &[Object], b: &[Object], page: Option<&Dictionary>) -> Result<Option<String>> {
         if !b.starts_with(a) {
             return Ok(Some("fields or notes were taken out or put in another order".to_owned()));
         }
+        let (_, catalog) = self.new.catalog()?;
+        let form = self.dictionary(&self.new, &catalog, "AcroForm")?;
+        let fields = self.new.entry(&form, "Fields")?;
         for added in &b[a.len()..] {
             let field = self.new.resolve(added)?;
             let Some(d) = field.dictionary().filter(|d| d.is("FT", "Sig")) else {
                 return Ok(Some("something other than a signature was added to a page or form".to_owned()));
             };
+            // Only what the form lists is looked at as a signature.
+            let is_listed = fields.array().is_some_and(|fields| fields.contains(added));
+            if !is_listed || !self.is_new_signature(d)? {
+                return Ok(Some("a field that holds no signature was added to a page or form".to_owned()));
+            }
             let fresh = added.reference().is_some_and(|n| self.old.get(n) == Ok(Object::Null));
             if !fresh && !added.reference().is_some_and(|n| self.unsigned.contains(&n)) {
                 return Ok(Some("an object of the signed content became a signature field".to_owned()));
@@ -177,9 +206,8 @@ impl<'f, 'a> Step<'f, 'a> {
                     return Ok(Some("a signature was added although the first signer allowed none".to_owned()));
                 }
             }
-            if let Some(page) = page
-                && covers(&self.new, page, d)?
-            {
+            // A list of the form's own knows no page: A4 is assumed.
+            if covers(&self.new, page.unwrap_or(&Dictionary::new()), d)? {
                 return Ok(Some("a later signature is drawn over the page".to_owned()));
             }
         }

@@ -1,9 +1,9 @@
 //! Level B-LT: what is needed to check a signature years later, kept in the file (DSS, one more revision).
 
-use crate::Result;
 use crate::certificate::Certificate;
 use crate::pdf::{Dictionary, Object, Pdf, Update, View, name};
 use crate::revocation::{Crl, Evidence, Ocsp};
+use crate::{Error, Result, limits};
 
 const KINDS: [&str; 3] = ["Certs", "CRLs", "OCSPs"];
 
@@ -51,10 +51,15 @@ pub fn add_validation_data(bytes: &[u8], certificates: &[Certificate], evidence:
 }
 
 fn streams(view: &View<'_, '_>, dss: &Dictionary, key: &str) -> Result<Vec<Vec<u8>>> {
-    let mut out = Vec::new();
+    let mut out: Vec<Vec<u8>> = Vec::new();
+    let mut size = 0;
     for value in view.entry(dss, key)?.array().unwrap_or_default() {
         if let Object::Stream(dictionary, bytes) = view.resolve(value)? {
             out.push(crate::pdf::unpack(&dictionary, &bytes)?);
+            size += out.last().map_or(0, Vec::len);
+            if out.len() > limits::PDF_EVIDENCE || size > limits::DER_BYTES {
+                return Err(Error::TooLarge { what: "the validation data of a PDF file", limit: limits::DER_BYTES });
+            }
         }
     }
     Ok(out)

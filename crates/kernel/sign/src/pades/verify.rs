@@ -9,7 +9,7 @@ use crate::revocation::Evidence;
 use crate::time::{self, Moment};
 use crate::timestamp::Token;
 use crate::trust::{Purpose, Standing, Trust};
-use crate::{Error, Result, malformed};
+use crate::{Error, Result, limits, malformed};
 
 /// What a signature covers of the file as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Signature {
     pub then: Standing,
     /// Where it stands now.
     pub now: Standing,
+    /// Certificates that came in its own container.
+    others: Vec<Certificate>,
 }
 
 impl Signature {
@@ -98,12 +100,15 @@ pub fn verify(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Report> {
         if let (None, Some(at), false) = (signature.proved, proof, signature.is_timestamp) {
             signature.proved = Some(at);
             if let Some(certificate) = &signature.certificate {
-                signature.then = trust.standing(certificate, &certificates, &evidence, at, Purpose::Document);
+                signature.then = trust.standing(certificate, &signature.others, &evidence, at, Purpose::Document);
             }
         }
     }
     Ok(Report { signatures: found.into_iter().map(|(_, s)| s).collect() })
 }
+
+/// Fields of a form.
+const FIELDS: usize = 10_000;
 
 /// The signed fields: name, what is in them, and its object's number.
 fn fields(view: &View<'_, '_>) -> Result<Vec<(String, Dictionary, u32)>> {
@@ -115,22 +120,35 @@ fn fields(view: &View<'_, '_>) -> Result<Vec<(String, Dictionary, u32)>> {
     todo.extend(start.array().unwrap_or_default().iter().rev().map(|f| (f.clone(), String::new(), false)));
     let mut out = Vec::new();
     let mut steps = 0;
+    if todo.len() > FIELDS {
+        return Err(malformed("PDF", "too many fields"));
+    }
     while let Some((field, above, is_signature)) = todo.pop() {
         steps += 1;
-        if steps > 10_000 {
+        if steps > FIELDS {
             return Err(malformed("PDF", "too many fields"));
         }
         let object = view.resolve(&field)?;
         let Some(d) = object.dictionary() else { continue };
+        if above.len() > limits::PDF_KEYS || todo.len() > FIELDS {
+            return Err(malformed("PDF", "too many fields"));
+        }
         let own = d.get("T").and_then(Object::to_text).unwrap_or_default();
         let full = if above.is_empty() { own } else { format!("{above}.{own}") };
         let is_signature = d.is("FT", "Sig") || (is_signature && d.get("FT").is_none());
         if let Some(kids) = view.entry(d, "Kids")?.array() {
+            if kids.len() > FIELDS {
+                return Err(malformed("PDF", "too many fields"));
+            }
             todo.extend(kids.iter().rev().map(|k| (k.clone(), full.clone(), is_signature)));
         }
         let Some(value) = d.get("V").filter(|_| is_signature) else { continue };
         let number = value.reference().ok_or_else(|| malformed("PDF", "a signature that is no object of its own"))?;
         if let Object::Dictionary(signature) = view.get(number)? {
+            // Each is checked against all that came after it.
+            if out.len() == limits::PDF_SIGNATURES || out.iter().any(|(_, _, n)| *n == number) {
+                return Err(malformed("PDF", "one signature in several fields, or too many"));
+            }
             out.push((full, signature, number));
         }
     }
@@ -163,6 +181,7 @@ impl Check<'_> {
             coverage: Coverage::Whole,
             then: Standing::Untrusted("the certificate could not be read".to_owned()),
             now: Standing::Untrusted("the certificate could not be read".to_owned()),
+            others: Vec::new(),
         };
         let covered = match self.range(d, number) {
             Ok(covered) => covered,
@@ -246,7 +265,7 @@ impl Check<'_> {
             let standing = |at| self.trust.standing(token.signer(), &others, self.evidence, at, Purpose::Timestamp);
             out.then = standing(token.at);
             out.now = standing(self.now);
-            out.proved = out.then.is_good().then_some(token.at);
+            out.proved = (out.then.is_good() && token.at <= self.now + time::CLOCK_SKEW).then_some(token.at);
             return Ok(());
         }
         if !d.is("SubFilter", "ETSI.CAdES.detached") && !d.is("SubFilter", "adbe.pkcs7.detached") {
@@ -274,6 +293,7 @@ impl Check<'_> {
         let standing = |at| self.trust.standing(&data.signer, &others, self.evidence, at, Purpose::Document);
         out.now = standing(self.now);
         out.then = standing(out.proved.or(out.said).unwrap_or(self.now));
+        out.others.clone_from(&others);
         out.is_ahead = out.proved.is_none() && out.said.is_some_and(|said| said > self.now + time::CLOCK_SKEW);
         data.verify(parts)
     }

@@ -4,7 +4,7 @@ use super::bad;
 use super::object::{Dictionary, Object};
 use super::reader::{Lexer, is_space};
 use crate::{Error, Result, limits};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::rc::Rc;
@@ -43,6 +43,10 @@ pub struct Pdf<'a> {
     bytes: &'a [u8],
     revisions: Vec<Revision>,
     unpacked: RefCell<BTreeMap<(usize, usize), ObjectStream>>,
+    /// Bytes of what was unpacked and is kept.
+    kept: Cell<usize>,
+    /// Objects being looked for by way of which another is.
+    detours: Cell<u8>,
 }
 
 /// One section of cross references.
@@ -65,7 +69,8 @@ impl<'a> Pdf<'a> {
         if !bytes.starts_with(b"%PDF-") {
             return Err(bad("the file does not begin with %PDF-"));
         }
-        let mut file = Self { bytes, revisions: Vec::new(), unpacked: RefCell::default() };
+        let (unpacked, kept, detours) = Default::default();
+        let mut file = Self { bytes, revisions: Vec::new(), unpacked, kept, detours };
         let last = bytes.len().saturating_sub(2048);
         let at = rfind(&bytes[last..], b"startxref").ok_or_else(|| bad("no startxref at the end"))? + last;
         let (mut table, end) = file.mark(at)?;
@@ -73,6 +78,7 @@ impl<'a> Pdf<'a> {
             return Err(bad("something stands after the end"));
         }
         let mut newest_first: Vec<Revision> = Vec::new();
+        let mut told = 0;
         loop {
             let section = file.section(table)?;
             let mut lexer = Lexer::new(bytes, section.after);
@@ -89,6 +95,10 @@ impl<'a> Pdf<'a> {
                 for (number, entry) in file.section(place)?.entries {
                     entries.entry(number).or_insert(entry);
                 }
+            }
+            told += entries.len();
+            if told > limits::PDF_OBJECTS {
+                return Err(Error::TooLarge { what: "the objects of a PDF file", limit: limits::PDF_OBJECTS });
             }
             // A linearised file begins with its last table: it and the one it points to are one revision.
             let linear = newest_first.last().is_some_and(|newer| newer.table < table);
@@ -325,6 +335,17 @@ impl View<'_, '_> {
     /// # Errors
     /// `Malformed`.
     pub fn get(&self, number: u32) -> Result<Object> {
+        let detours = self.file.detours.get();
+        if detours == limits::PDF_DETOURS {
+            return Err(bad("an object that is found by way of itself"));
+        }
+        self.file.detours.set(detours + 1);
+        let found = self.found(number);
+        self.file.detours.set(detours);
+        found
+    }
+
+    fn found(&self, number: u32) -> Result<Object> {
         match self.place(number) {
             Place::Free => Ok(Object::Null),
             Place::At(at, _) => self.file.read_at(at, number, Some(self)).map(|(object, _)| object),
@@ -426,6 +447,10 @@ impl View<'_, '_> {
             return Err(bad("no object stream"));
         }
         let bytes = unpack(&dictionary, &packed)?;
+        self.file.kept.set(self.file.kept.get() + bytes.len());
+        if self.file.kept.get() > limits::PDF_UNPACKED_BYTES {
+            return Err(Error::TooLarge { what: "the streams of a PDF file", limit: limits::PDF_UNPACKED_BYTES });
+        }
         let mut lexer = Lexer::new(&bytes, 0);
         let mut places = Vec::new();
         for _ in 0..count {

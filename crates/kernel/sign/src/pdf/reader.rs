@@ -233,7 +233,7 @@ impl<'a> Lexer<'a> {
 
     fn dictionary(&mut self, depth: usize) -> Result<Dictionary> {
         self.at += 2;
-        let mut out = Dictionary::new();
+        let (mut out, mut keys) = (Dictionary::new(), 0);
         loop {
             self.skip();
             match self.peek() {
@@ -244,6 +244,11 @@ impl<'a> Lexer<'a> {
                 Some(b'/') => {
                     let key = self.name()?;
                     let value = self.nested(depth + 1)?;
+                    // Each key is compared with those before it.
+                    keys += 1;
+                    if keys > limits::PDF_KEYS {
+                        return Err(Error::TooLarge { what: "a dictionary of a PDF file", limit: limits::PDF_KEYS });
+                    }
                     if !out.push_new(key, value) {
                         return Err(bad("a dictionary with a key twice"));
                     }

@@ -1,7 +1,7 @@
 //! Canonical XML: one way to write what an XML document says (1.0 inclusive, and exclusive).
 
 use super::bad;
-use crate::Result;
+use crate::{Error, Result, limits};
 use roxmltree::{Node, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,6 +148,9 @@ impl Writer<'_> {
         }
         attributes.sort();
         let mut scope: BTreeMap<String, String> = BTreeMap::new();
+        if node.namespaces().count() > limits::XML_NAMESPACES {
+            return Err(Error::TooLarge { what: "the namespaces of an XML element", limit: limits::XML_NAMESPACES });
+        }
         for namespace in node.namespaces() {
             let prefix = namespace.name().unwrap_or_default();
             if prefix != "xml" {

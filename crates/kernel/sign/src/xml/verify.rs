@@ -9,7 +9,8 @@ use crate::revocation::Evidence;
 use crate::time::{self, Moment};
 use crate::trust::{Purpose, Standing, Trust};
 use crate::{Error, Result, limits};
-use roxmltree::{Document, Node};
+use roxmltree::{Document, Node, NodeId};
+use std::cell::Cell;
 
 /// What of the document a signature covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Signature {
     pub certificate: Option<Certificate>,
     /// How it was signed.
     pub scheme: Option<Scheme>,
-    /// The time the signer says, in a property that is signed or not.
+    /// The time the signer says, where the signature covers it.
     pub said: Option<Moment>,
     /// What it covers.
     pub covered: Vec<Covered>,
@@ -62,23 +63,54 @@ pub fn verify(text: &str, trust: &Trust, now: Moment) -> Result<Vec<Signature>> 
     if nodes.len() > limits::XML_SIGNATURES {
         return Err(Error::TooLarge { what: "the signatures of an XML file", limit: limits::XML_SIGNATURES });
     }
-    Ok(nodes.into_iter().map(|node| one(&document, node, trust, now)).collect())
+    let work = Work { document: &document, left: Cell::new(FORMS * text.len() + FORMS_BYTES) };
+    Ok(nodes.into_iter().map(|node| one(&work, node, trust, now)).collect())
 }
 
-fn one(document: &Document<'_>, node: Node<'_, '_>, trust: &Trust, now: Moment) -> Signature {
-    let said = node.descendants().find(|n| n.tag_name().name().eq_ignore_ascii_case("SigningTime"));
-    let said = said.and_then(|n| n.text()).and_then(|t| t.trim().parse::<jiff::Timestamp>().ok());
+/// All canonical forms of a document's parts together may be so many times as long as it is, and some bytes more: whoever
+/// signs with a key of their own could have each of a thousand references say the whole.
+const FORMS: usize = 4;
+const FORMS_BYTES: usize = 1 << 20;
+
+/// A document, and how much of it may still be brought to a canonical form.
+struct Work<'d, 'i> {
+    document: &'d Document<'i>,
+    left: Cell<usize>,
+}
+
+impl Work<'_, '_> {
+    fn canonical(&self, node: Node<'_, '_>, form: &Method, without: Option<NodeId>) -> Result<Vec<u8>> {
+        let bytes = canonicalize(node, form, without)?;
+        let cost = bytes.len().max(node.range().len());
+        let left = self.left.get().checked_sub(cost);
+        self.left.set(left.ok_or(Error::TooLarge { what: "what an XML file's signatures cover", limit: FORMS_BYTES })?);
+        Ok(bytes)
+    }
+}
+
+/// What a signature was found to be of.
+#[derive(Default)]
+struct Found {
+    certificate: Option<Certificate>,
+    scheme: Option<Scheme>,
+    covered: Vec<Covered>,
+    /// The time that the signer says and has signed.
+    said: Option<Moment>,
+}
+
+fn one(work: &Work<'_, '_>, node: Node<'_, '_>, trust: &Trust, now: Moment) -> Signature {
+    let mut found = Found::default();
+    let integrity = check(work, node, &mut found);
     let unread = || Standing::Untrusted("the certificate could not be read".to_owned());
     let mut out = Signature {
-        certificate: None,
-        scheme: None,
-        said: said.map(|t| t.as_second()),
-        covered: Vec::new(),
-        integrity: Ok(()),
+        certificate: found.certificate,
+        scheme: found.scheme,
+        said: found.said,
+        covered: found.covered,
+        integrity,
         then: unread(),
         now: unread(),
     };
-    out.integrity = check(document, node, &mut out.certificate, &mut out.scheme, &mut out.covered);
     if let Some(certificate) = &out.certificate {
         let others = certificates(node);
         let standing = |at| trust.standing(certificate, &others, &Evidence::default(), at, Purpose::Document);
@@ -126,31 +158,25 @@ fn method(node: Node<'_, '_>) -> Result<Method> {
     Ok(method)
 }
 
-fn check(
-    document: &Document<'_>,
-    signature: Node<'_, '_>,
-    certificate: &mut Option<Certificate>,
-    scheme: &mut Option<Scheme>,
-    covered: &mut Vec<Covered>,
-) -> Result<()> {
+fn check(work: &Work<'_, '_>, signature: Node<'_, '_>, out: &mut Found) -> Result<()> {
     let info = child(signature, "SignedInfo")?;
     let address = algorithm(child(info, "SignatureMethod")?);
     let found = SCHEMES.into_iter().find(|(_, a)| *a == address).map(|(s, _)| s);
     let found = found.ok_or_else(|| Error::Unsupported(format!("signature algorithm `{address}`")))?;
-    *scheme = Some(found);
+    out.scheme = Some(found);
     let value = bytes(child(signature, "SignatureValue")?)?;
     let value = match found {
         Scheme::EcdsaP256Sha256 | Scheme::EcdsaP384Sha384 => ecdsa_der(&value)?,
         _ => value,
     };
-    let signed = canonicalize(info, &method(child(info, "CanonicalizationMethod")?)?, None)?;
+    let signed = work.canonical(info, &method(child(info, "CanonicalizationMethod")?)?, None)?;
     let all = certificates(signature);
     if all.is_empty() {
         return Err(Error::Unsupported("a signature without a certificate: nobody knows whose key it is".to_owned()));
     }
     // Certificates have no order here; the signer's is the one whose key fits.
     let signer = all.iter().find(|c| c.key.verify(found, &signed, &value).is_ok());
-    *certificate = signer.or(all.first()).cloned();
+    out.certificate = signer.or(all.first()).cloned();
     if signer.is_none() {
         return Err(Error::False("not by the key of any certificate that came along".to_owned()));
     }
@@ -159,18 +185,20 @@ fn check(
         return Err(bad("a signature of nothing, or of too much"));
     }
     for reference in references {
-        let part = reference_holds(document, signature, reference)?;
-        covered.extend(part);
+        let part = reference_holds(work, signature, reference, &mut out.said)?;
+        out.covered.extend(part);
     }
     Ok(())
 }
 
 /// Checks one reference; what it covers, nothing where that lies inside the signature itself.
 fn reference_holds(
-    document: &Document<'_>,
+    work: &Work<'_, '_>,
     signature: Node<'_, '_>,
     reference: Node<'_, '_>,
+    said: &mut Option<Moment>,
 ) -> Result<Option<Covered>> {
+    let document = work.document;
     let uri = reference.attribute("URI").ok_or_else(|| Error::Unsupported("a reference without URI".to_owned()))?;
     let node = match uri.strip_prefix('#') {
         None if uri.is_empty() => document.root(),
@@ -194,10 +222,14 @@ fn reference_holds(
     let hash = HASHES.into_iter().find(|(_, a)| *a == address).map(|(h, _)| h);
     let hash = hash.ok_or_else(|| Error::Unsupported(format!("digest `{address}`")))?;
     let without = enveloped.then(|| signature.id());
-    if hash.digest(&[&canonicalize(node, &form, without)?]) != bytes(child(reference, "DigestValue")?)? {
+    if hash.digest(&[&work.canonical(node, &form, without)?]) != bytes(child(reference, "DigestValue")?)? {
         return Err(Error::False(format!("`{}` is not what was signed", path(node))));
     }
     if node.ancestors().any(|n| n == signature) {
+        // A time beside it that no reference covers is anybody's.
+        let time = node.descendants().find(|n| n.tag_name().name().eq_ignore_ascii_case("SigningTime"));
+        let time = time.and_then(|n| n.text()).and_then(|t| t.trim().parse::<jiff::Timestamp>().ok());
+        *said = said.or(time.map(|t| t.as_second()));
         return Ok(None);
     }
     let whole = node.is_root() || node == document.root_element();
@@ -207,9 +239,9 @@ fn reference_holds(
 /// The way to a node by names and places.
 fn path(node: Node<'_, '_>) -> String {
     let step = |n: Node<'_, '_>| {
-        let name = n.tag_name().name();
-        let before = n.prev_siblings().skip(1).filter(|s| s.is_element() && s.tag_name().name() == name).count();
-        if before == 0 { name.to_owned() } else { format!("{name}[{}]", before + 1) }
+        let name: String = n.tag_name().name().chars().take(64).collect();
+        let before = n.prev_siblings().skip(1).filter(|s| s.is_element() && s.tag_name() == n.tag_name()).count();
+        if before == 0 { name } else { format!("{name}[{}]", before + 1) }
     };
     let mut steps: Vec<_> = node.ancestors().filter(Node::is_element).map(step).collect();
     steps.reverse();
