@@ -5,13 +5,14 @@
 mod file;
 mod object;
 mod reader;
+mod unpack;
 mod update;
 
 pub use file::{Pdf, Place, Revision, View};
 pub use object::{Dictionary, Object, name, text};
 pub use update::Update;
 
-pub(crate) use file::unpack;
+pub(crate) use unpack::unpack;
 
 pub(crate) fn bad(why: impl Into<String>) -> crate::Error {
     crate::malformed("PDF", why)

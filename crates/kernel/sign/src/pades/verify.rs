@@ -145,9 +145,13 @@ fn fields(view: &View<'_, '_>) -> Result<Vec<(String, Dictionary, u32)>> {
         let Some(value) = d.get("V").filter(|_| is_signature) else { continue };
         let number = value.reference().ok_or_else(|| malformed("PDF", "a signature that is no object of its own"))?;
         if let Object::Dictionary(signature) = view.get(number)? {
+            // One that stands in several fields is told once: whether a later field may show it is asked with the changes.
+            if out.iter().any(|(_, _, n)| *n == number) {
+                continue;
+            }
             // Each is checked against all that came after it.
-            if out.len() == limits::PDF_SIGNATURES || out.iter().any(|(_, _, n)| *n == number) {
-                return Err(malformed("PDF", "one signature in several fields, or too many"));
+            if out.len() == limits::PDF_SIGNATURES {
+                return Err(malformed("PDF", "too many signatures"));
             }
             out.push((full, signature, number));
         }
