@@ -244,6 +244,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
         settings.loopback = house.demo();
         let delivery = fhir.deliver(settings)?;
+        let indexing = fhir.index();
         // A simulator's receipts are worth nothing: only a demonstration sends to it.
         let gateway = mach_certificates::gateway::Simulator::trusting();
         let sending = house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway));
@@ -258,6 +259,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         };
         tokio::join!(listen::serve(listener, shared, stopped()), sending_over);
         delivery.stop().await;
+        indexing.abort();
         if let Some(sending) = sending {
             sending.abort();
         }

@@ -24,6 +24,7 @@ mod extract;
 mod filter;
 mod found;
 mod id;
+mod indexing;
 mod links;
 pub mod load;
 mod looks;
@@ -104,6 +105,11 @@ impl Interface {
     /// Where the machine gives no random numbers.
     pub fn deliver(&self, settings: subscription::Settings) -> Result<subscription::Delivery, String> {
         subscription::Delivery::start(self.state.clone(), self.store.clone(), settings).map_err(|e| e.text)
+    }
+
+    /// Starts to index what imports write as it comes, until what it gives is aborted. Call it on the runtime it is to run on.
+    pub fn index(&self) -> tokio::task::JoinHandle<()> {
+        indexing::start(self.state.clone(), self.store.clone())
     }
 }
 

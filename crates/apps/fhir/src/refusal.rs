@@ -25,12 +25,15 @@ pub struct Refusal {
     pub more: Box<[Issue]>,
     /// Seconds after which to ask again.
     pub retry_after: Option<u32>,
+    /// Whether it is only that resources it asks about wait to be indexed.
+    pub unindexed: bool,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), expression: String::new(), more: Box::default(), retry_after: None }
+        let (text, expression, more) = (text.into(), String::new(), Box::default());
+        Self { status, code, text, expression, more, retry_after: None, unindexed: false }
     }
 
     /// 400: what cannot be read.

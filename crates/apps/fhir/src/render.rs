@@ -2,6 +2,7 @@
 //! as its sender wrote it, `1.00` included.
 
 use crate::moment::instant;
+use crate::query::Pair;
 use crate::refusal::Refusal;
 use mach_fhir::definitions::{self, TypeId};
 use mach_fhir::json::quote;
@@ -36,6 +37,24 @@ pub enum Summary {
 }
 
 impl Shape {
+    /// What `_summary` and `_elements` ask of a read.
+    ///
+    /// # Errors
+    /// 400.
+    pub fn asked(pairs: &[Pair]) -> Result<Self, Refusal> {
+        let mut shape = Self::default();
+        for pair in pairs {
+            match pair.name.as_str() {
+                "_summary" => shape.summary(&pair.value).ok_or_else(|| {
+                    Refusal::invalid(format!("`_summary` cannot be `{}` here", pair.value)).at("_summary")
+                })?,
+                "_elements" => shape.elements.extend(pair.value.split(',').map(str::to_owned)),
+                _ => {}
+            }
+        }
+        Ok(shape)
+    }
+
     /// Takes a `_summary`; `None` where it is none.
     pub fn summary(&mut self, value: &str) -> Option<()> {
         self.summary = match value {

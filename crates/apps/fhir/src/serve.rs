@@ -24,6 +24,7 @@ use mach_store::{Reader, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request, taken apart.
+#[derive(Clone)]
 pub struct Asked {
     /// Who and how.
     pub caller: Caller,
@@ -96,7 +97,16 @@ async fn taken(
     let segments = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
     let query = uri.query().unwrap_or_default().to_owned();
     let asked = Asked { caller, method, segments, query, body, store: house.store().clone(), house, state };
-    asked.answer().await
+    let again = (!matches!(asked.method, Method::GET | Method::HEAD)).then(|| asked.clone());
+    match (asked.answer().await, again) {
+        // A condition within a transaction cannot wait for the index. It was taken back: index what waits, then do it.
+        (Err(refusal), Some(again)) if refusal.unindexed => {
+            let (store, state) = (again.store.clone(), again.state.clone());
+            blocking(move || state.index_waiting(&store)).await?;
+            again.answer().await
+        }
+        (answer, _) => answer,
+    }
 }
 
 /// Runs `work` off the async threads.
@@ -261,7 +271,7 @@ impl Asked {
         let plain = self.query.is_empty() && self.caller.format == Format::Json;
         let at_once = if plain && self.state.has_room() { store.try_read(&asks) } else { None };
         let work = move |mut reader: Reader| {
-            let shape = shape_of(&self.pairs()?)?;
+            let shape = render::Shape::asked(&self.pairs()?)?;
             let scope = reader.scope();
             let found = match &version {
                 None => read::current(&mut reader, scope, kind, &id),
@@ -490,20 +500,6 @@ pub fn type_of(name: &str) -> Result<ResourceType, Refusal> {
     ResourceType::parse(name).ok_or_else(|| {
         Refusal::new(StatusCode::NOT_FOUND, "not-found", format!("`{name}` is no resource type of FHIR R4"))
     })
-}
-
-fn shape_of(pairs: &[Pair]) -> Result<render::Shape, Refusal> {
-    let mut shape = render::Shape::default();
-    for pair in pairs {
-        match pair.name.as_str() {
-            "_summary" => shape.summary(&pair.value).ok_or_else(|| {
-                Refusal::invalid(format!("`_summary` cannot be `{}` here", pair.value)).at("_summary")
-            })?,
-            "_elements" => shape.elements.extend(pair.value.split(',').map(str::to_owned)),
-            _ => {}
-        }
-    }
-    Ok(shape)
 }
 
 /// What an audit entry may carry: names, no values, not too long.

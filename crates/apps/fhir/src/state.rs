@@ -121,11 +121,7 @@ impl State {
         if resources::pending_types(reader, kinds)?.is_empty() {
             return Ok(());
         }
-        let began = Instant::now();
-        reader.aside(|| -> Result<(), Refusal> {
-            while began.elapsed() < PATIENCE && self.index_some(store)? > 0 {}
-            Ok(())
-        })??;
+        reader.aside(|| self.index_waiting(store))??;
         let Some(kind) = resources::pending_types(reader, kinds)?.first().copied() else { return Ok(()) };
         let text = format!(
             "resources of type `{}` came by import and are not indexed for search yet; ask again, or run `mach fhir reindex`",
@@ -134,6 +130,16 @@ impl State {
         let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "incomplete", text);
         refusal.retry_after = Some(10);
         Err(refusal)
+    }
+
+    /// Indexes what waits, as far as patience goes.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn index_waiting(&self, store: &Store) -> Result<(), Refusal> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE && self.index_some(store)? > 0 {}
+        Ok(())
     }
 
     /// Indexes the next resources that wait; gives how many.

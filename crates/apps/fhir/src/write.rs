@@ -412,6 +412,7 @@ pub fn indexed(on: &mut dyn Query, kinds: &[ResourceType]) -> Result<(), Refusal
             let text = format!("resources of type `{}` are being indexed: ask again", kind.name());
             let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "incomplete", text);
             refusal.retry_after = Some(10);
+            refusal.unindexed = true;
             return Err(refusal);
         }
     }

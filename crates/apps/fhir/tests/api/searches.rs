@@ -388,6 +388,63 @@ async fn what_an_import_wrote_is_indexed_before_it_is_counted() {
     assert_eq!(place.all(PROVINCE, "/fhir/Observation?status=final&_count=500").await.len(), 1_200);
 }
 
+/// A device as an import writes it: without the rows of the index.
+fn import(place: &Place, id: &str) {
+    use mach_access::{Act, Actor, decide};
+    let put = mach_store::resources::Put {
+        kind: mach_fhir::ResourceType::parse("Device").unwrap(),
+        id: id.to_owned(),
+        body: format!(r#"{{"resourceType":"Device","id":"{id}","identifier":[{{"system":"urn:x","value":"1"}}]}}"#),
+        patient: None,
+        date: None,
+        facility: None,
+        index: Vec::new(),
+    };
+    let decision = decide(&Actor::console(), Act::SendClaims).unwrap();
+    place.store.write(&decision, move |tx| tx.put(&[put])).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_import_wrote_is_indexed_without_a_question() {
+    use mach_access::{Act, Actor, decide};
+    let place = Place::new();
+    let changed = std::sync::Arc::new(tokio::sync::Notify::new());
+    let notify = std::sync::Arc::clone(&changed);
+    place.store.on_commit(move || {
+        notify.notify_one();
+        true
+    });
+    import(&place, "c1-1");
+    let indexing = mach_fhir_api::Interface::new(&place.store).index();
+    let decision = decide(&Actor::console(), Act::SendClaims).unwrap();
+    let waiting = || mach_store::resources::pending(&mut place.store.read(&decision).unwrap(), None).unwrap();
+    while waiting() > 0 {
+        changed.notified().await;
+    }
+    import(&place, "c1-2");
+    while waiting() > 0 {
+        changed.notified().await;
+    }
+    indexing.abort();
+    assert_eq!(place.all(PROVINCE, "/fhir/Device?identifier=urn:x|1").await, ["c1-1", "c1-2"]);
+}
+
+#[tokio::test]
+async fn a_condition_sees_what_an_import_wrote() {
+    let place = Place::new();
+    let device = r#"{"resourceType":"Device","identifier":[{"system":"urn:x","value":"1"}]}"#;
+    let import = |id| import(&place, id);
+    import("c1-1");
+    let none = [("if-none-exist", "identifier=urn:x|1")];
+    let first = place.send(PROVINCE, "POST", "/fhir/Device", &none, device).await;
+    assert_eq!(first.status, 200, "what is there is given: {}", first.text);
+    import("c1-2");
+    let entry = serde_json::json!({"resource": serde_json::from_str::<serde_json::Value>(device).unwrap(),
+        "request": {"method": "POST", "url": "Device", "ifNoneExist": "identifier=urn:x|1"}});
+    let bundle = serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]}).to_string();
+    assert_eq!(place.post(PROVINCE, "/fhir", &bundle).await.status, 412, "and twice is too often");
+}
+
 #[tokio::test]
 async fn a_period_that_began_before_1970_and_is_open_is_stored_and_found() {
     let place = Place::new();
