@@ -857,6 +857,7 @@ verify-code-not-current = The code is no longer valid, or not yet.
 
 # Questionnaires
 form-required = This must be answered.
+form-no-quantity = A number with one of the units is wanted.
 form-no-number = A number is wanted, for example 36.5.
 form-no-date = A day is wanted, for example 09/03/2026.
 form-no-time = A time is wanted, for example 08:30.
@@ -1056,4 +1057,8 @@ gksk-import-choose = Choose a CSV file
 gksk-import-utf8 = The file is not in UTF-8: save it as CSV UTF-8.
 gksk-import-column = The column { $name } is missing.
 gksk-import-many = At most { $n } rows in one file.
+gksk-import-twin = It is here already: { $code }
+gksk-import-stopped = The import stopped at line { $line }: the store does not take more now. Import the rest again from that line.
+gksk-state-wrong = There is no list `{ $state }`.
+gksk-not-head = Only the head of the facility does this.
 gksk-imported = { $good } were taken; { $bad } rows are wrong.

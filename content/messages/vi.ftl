@@ -857,6 +857,7 @@ verify-code-not-current = Mã đã hết giá trị, hoặc chưa đến ngày c
 
 # Questionnaires
 form-required = Cần trả lời câu này.
+form-no-quantity = Cần một số kèm một trong các đơn vị.
 form-no-number = Cần một số, ví dụ 36,5.
 form-no-date = Cần một ngày, ví dụ 09/03/2026.
 form-no-time = Cần một giờ, ví dụ 08:30.
@@ -1056,4 +1057,8 @@ gksk-import-choose = Chọn tệp CSV
 gksk-import-utf8 = Tệp không phải UTF-8: lưu lại dạng CSV UTF-8.
 gksk-import-column = Thiếu cột { $name }.
 gksk-import-many = Nhiều nhất { $n } dòng mỗi tệp.
+gksk-import-twin = Đã có: { $code }
+gksk-import-stopped = Dừng ở dòng { $line }: kho chưa nhận thêm được. Nhập lại phần còn lại từ dòng đó.
+gksk-state-wrong = Không có danh sách `{ $state }`.
+gksk-not-head = Chỉ thủ trưởng cơ sở được làm việc này.
 gksk-imported = Đã nhận { $good } người; { $bad } dòng sai.

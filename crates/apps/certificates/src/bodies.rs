@@ -276,6 +276,15 @@ pub fn task(c: &Certificate, sent: &Sent, now: i64) -> String {
     out
 }
 
+/// A resource of ours with another status.
+pub fn with_status(body: &str, status: &str) -> String {
+    let old = mach_fhir::Tree::parse(body).ok().and_then(|t| Some(t.root().get("status")?.range()));
+    match old {
+        Some(range) => format!("{}\"{status}\"{}", &body[..range.start], &body[range.end..]),
+        None => body.to_owned(),
+    }
+}
+
 /// A time in seconds as pages show it.
 pub fn shown(seconds: i64) -> String {
     mach_ui::format::date_time(Minute::of_seconds(seconds))

@@ -2,6 +2,7 @@
 
 use crate::bodies::{self, By, Sent};
 use crate::rules::{self, Fitness};
+use mach_access::Scope;
 use mach_base::{Day, Minute};
 use mach_fhir::{ResourceType, Tree};
 use mach_forms::{About, Answers, Coding, Context, Form, Kind, Value, library};
@@ -33,6 +34,32 @@ pub struct Part {
     pub author: (String, String),
     /// Its stored version; 0: none.
     pub version: i64,
+}
+
+/// What papers and messages tell of the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
+    /// Day of birth as the record has it: `1985-03-09`, or a year.
+    pub born: String,
+    /// R4 `administrative-gender`.
+    pub gender: String,
+    /// Residence in one line.
+    pub address: String,
+}
+
+impl Particulars {
+    /// Of a Patient, as JSON.
+    fn of(patient: &str) -> Self {
+        let Ok(tree) = Tree::parse(patient) else { return Self::default() };
+        let text = |name: &str| tree.root().get_text(name).unwrap_or_default().into_owned();
+        let address = tree.root().get("address").and_then(|a| a.items().next()?.get_text("text"));
+        Self { born: text("birthDate"), gender: text("gender"), address: address.unwrap_or_default().into_owned() }
+    }
+
+    /// Day of birth as papers write it; as the record has it where it is no whole day.
+    pub fn born_text(&self) -> String {
+        Day::parse_iso(&self.born).map_or_else(|| self.born.clone(), Day::vi)
+    }
 }
 
 /// Everything known of a case.
@@ -68,6 +95,11 @@ impl Case {
         rules::fitness(&self.form, &self.answers, &self.row.class, self.day())
     }
 
+    /// What papers and messages tell of the person.
+    pub fn particulars(&self) -> Particulars {
+        Particulars::of(&self.patient)
+    }
+
     /// What expressions of the form may ask.
     pub fn context(&self) -> Context {
         context(&self.patient)
@@ -96,6 +128,11 @@ impl Case {
     }
 }
 
+/// Seconds of local midnight, at which a day begins: Viet Nam is seven hours east of UTC.
+pub fn midnight(day: Day) -> i64 {
+    i64::from(day.0) * 86_400 - 7 * 3_600
+}
+
 /// What expressions of the form may ask, of a Patient.
 pub fn context(patient: &str) -> Context {
     Context::default().with("patient", patient)
@@ -112,7 +149,8 @@ pub fn response_id(code: &str, part: &str) -> String {
 /// Of the store.
 pub fn load(on: &mut dyn Query, code: &str) -> Result<Option<Case>> {
     let Some(row) = certificates::by_code(on, code)? else { return Ok(None) };
-    let scope = on.scope();
+    // A facility varies forms: the case is read as its own facility sees it, whoever looks.
+    let scope = Scope::Facility(row.facility);
     let form = library::version(on, scope, &row.form)?.ok_or(Error::Missing("the form of a certificate"))?;
     let patient = resources::get(on, ResourceType::PATIENT, &mach_people::fhir_id(row.person))?;
     let patient = patient.map(|p| p.body).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::bodies::Sent;
 use crate::case;
 use crate::gateway::{Answer, Simulator, message, understood};
 use crate::work;
-use mach_access::{Act, Actor, decide};
+use mach_access::{Act, Actor, Decision, decide};
 use mach_base::time::now_seconds;
 use mach_store::certificates::{self, Certificate, Sending, State};
 use mach_store::{Result, Store};
@@ -29,7 +29,7 @@ pub fn next_try(now: i64, tried: i64) -> i64 {
 /// Sends what is due once; gives how many messages were tried.
 ///
 /// # Errors
-/// Of the store.
+/// Of the store, where not even the queue can be read.
 pub fn once(store: &Store, gateway: &Simulator, now: i64) -> Result<usize> {
     let decision = decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
     let due = {
@@ -37,31 +37,54 @@ pub fn once(store: &Store, gateway: &Simulator, now: i64) -> Result<usize> {
         certificates::due(&mut reader, now, TOGETHER)?
     };
     for row in &due {
-        let Some(case) = case::load(&mut store.read(&decision)?, &row.code)? else { continue };
-        // The reason of a revocation stands in the certificate itself.
-        let mut sent = case.sent.clone();
-        if row.state == State::Revoked {
-            sent.said = reason(store, &decision, row)?;
+        // One that cannot be sent stands aside, so that those behind it go out within their hours.
+        if let Err(e) = one(store, &decision, gateway, row, now) {
+            tracing::error!("driver certificate {} could not be sent: {e}", row.code);
+            let (row, next) = (row.clone(), next_try(now, row.tried));
+            store.write(&decision, move |tx| work::put_off(tx, &row, next))?;
         }
-        let facility = mach_house::facility_name(&case.facility);
-        let message = message(&case, &sent, &facility);
-        let (status, body) = gateway.post(&message);
-        let action = message.action.to_owned();
-        let (said, sending, next) = match understood(status, &body) {
-            Answer::Taken(receipt) => (Sent { receipt, said: String::new(), action }, Sending::Sent, None),
-            Answer::Refused(why) => (Sent { receipt: sent.receipt, said: why, action }, Sending::Refused, None),
-            Answer::Failed(why) => {
-                let next = next_try(now, case.row.tried);
-                (Sent { receipt: sent.receipt, said: why, action }, Sending::Due, Some(next))
-            }
-        };
-        let row = case.row;
-        store.write(&decision, move |tx| work::sent(tx, &row, said, sending, next))?;
     }
     Ok(due.len())
 }
 
-fn reason(store: &Store, decision: &mach_access::Decision, row: &Certificate) -> Result<String> {
+fn one(store: &Store, decision: &Decision, gateway: &Simulator, row: &Certificate, now: i64) -> Result<()> {
+    let Some(case) = case::load(&mut store.read(decision)?, &row.code)? else { return Ok(()) };
+    // The reason of a revocation stands in the certificate itself.
+    let why = if row.state == State::Revoked { reason(store, decision, row)? } else { String::new() };
+    let facility = mach_house::facility_name(&case.facility);
+    // An earlier try may have come through although its answer was lost: nobody knows whether it is there.
+    let tried_before = !case.sent.action.is_empty();
+    let known = !case.sent.receipt.is_empty() || (row.state == State::Revoked && tried_before);
+    let first = if known { "EDIT" } else { "ADD" };
+    let copy = row.clone();
+    if !store.write(decision, move |tx| work::begin_sending(tx, &copy, first))? {
+        return Ok(());
+    }
+    let post = |action| {
+        let (status, body) = gateway.post(&message(&case, action, &why, &facility));
+        understood(status, &body)
+    };
+    let mut action = first;
+    let mut answer = post(action);
+    if action == "ADD" && tried_before && matches!(answer, Answer::Refused(_)) {
+        // It is there, as it was before it was corrected.
+        let refused = answer;
+        (action, answer) = ("EDIT", post("EDIT"));
+        if matches!(answer, Answer::Refused(_)) {
+            (action, answer) = ("ADD", refused);
+        }
+    }
+    let (action, receipt) = (action.to_owned(), case.sent.receipt.clone());
+    let (said, sending, next) = match answer {
+        Answer::Taken(receipt) => (Sent { receipt, said: String::new(), action }, Sending::Sent, None),
+        Answer::Refused(why) => (Sent { receipt, said: why, action }, Sending::Refused, None),
+        Answer::Failed(why) => (Sent { receipt, said: why, action }, Sending::Due, Some(next_try(now, case.row.tried))),
+    };
+    let row = case.row;
+    store.write(decision, move |tx| work::sent(tx, &row, said, sending, next))
+}
+
+fn reason(store: &Store, decision: &Decision, row: &Certificate) -> Result<String> {
     use mach_fhir::ResourceType;
     let mut reader = store.read(decision)?;
     let prefix = format!("{}-p", crate::bodies::id(&row.code));
@@ -71,6 +94,11 @@ fn reason(store: &Store, decision: &mach_access::Decision, row: &Certificate) ->
     let tree = mach_fhir::Tree::parse(last.body.as_str()).map_err(|e| mach_store::Error::Files(e.to_string()))?;
     let first = tree.root().get("reason").and_then(|r| r.items().next());
     Ok(first.and_then(|r| r.get_text("text")).unwrap_or_default().into_owned())
+}
+
+fn next_due(store: &Store) -> Result<Option<i64>> {
+    let decision = decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
+    certificates::next_due(&mut store.read(&decision)?)
 }
 
 /// Sends what is due for as long as the program runs.
@@ -92,7 +120,13 @@ pub fn start(store: &Store, gateway: Simulator) -> tokio::task::JoinHandle<()> {
                 Ok(Err(e)) => tracing::error!("driver certificates could not be sent: {e}"),
                 Err(e) => tracing::error!("the queue of driver certificates: {e}"),
             }
-            tokio::select! { () = wake.notified() => {}, () = tokio::time::sleep(REST) => {} }
+            let at = store.clone();
+            let next = tokio::task::spawn_blocking(move || next_due(&at)).await;
+            let rest = match next {
+                Ok(Ok(Some(next))) => Duration::from_secs(u64::try_from(next - now_seconds()).unwrap_or(0)).min(REST),
+                _ => REST,
+            };
+            tokio::select! { () = wake.notified() => {}, () = tokio::time::sleep(rest) => {} }
         }
     })
 }

@@ -3,9 +3,7 @@
 use crate::bodies;
 use crate::case::{CLASH_DAYS, CONCLUSION, Case};
 use crate::part::standard;
-use crate::view::{
-    by, form, line, link, meta, muted, points, refusal, result_word, seen, sending_chip, stack, state_chip,
-};
+use crate::view::{by, line, link, meta, muted, points, refusal, result_word, seen, sending_chip, state_chip};
 use crate::work;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::header;
@@ -20,7 +18,7 @@ use mach_store::certificates::{Sending, State as Stands};
 use mach_store::resources;
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, PostForm, Row, Table,
-    Tone, chip, laid_out,
+    Tone, chip, field_form, laid_out, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};
@@ -117,7 +115,7 @@ fn with_reason(
     field.name = format!("why-{act}");
     field.error = error.map(str::to_owned);
     let action = format!("/certificates/case/{}/{act}", case.row.code);
-    let body = form(lang, action, (lang.t(lead), Vec::new()), &[field], [Button::submit(lang.t(title)).into()]);
+    let body = field_form(lang, action, (lang.t(lead), Vec::new()), &[field], [Button::submit(lang.t(title)).into()]);
     Card::new(lang.t(title), body).into()
 }
 
@@ -144,7 +142,7 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
     if matches!(case.row.sending, Sending::Due | Sending::Refused) {
         out.push(PostForm::new(lang, address("send"), Button::submit(lang.t(msg::GKSK_SEND_AGAIN))).into());
     }
-    if matches!(case.row.state, Stands::Issued | Stands::Concluded) {
+    if case.row.state == Stands::Concluded || (case.row.state == Stands::Issued && head) {
         out.push(with_reason(lang, case, ("correct", msg::GKSK_CORRECT, msg::GKSK_CORRECT_LEAD), None));
     }
     if case.row.state == Stands::Issued && head {
@@ -217,7 +215,13 @@ pub(crate) async fn act(
     Path((code, act)): Path<(String, String)>,
     Form(reasons): Form<Reasons>,
 ) -> Result<Redirect, Problem> {
-    let needs = if matches!(act.as_str(), "sign" | "revoke") { Act::Countersign } else { Act::Certify };
+    // Whether a correction is the head's depends on where the case stands, which the transaction sees.
+    let is_head = decide(&session.actor, Act::Countersign).is_ok();
+    let needs = match act.as_str() {
+        "sign" | "revoke" => Act::Countersign,
+        "correct" if is_head => Act::Countersign,
+        _ => Act::Certify,
+    };
     let decision = house.decide(&session, needs).await?;
     let (lang, by, code) = (session.lang, by(&session), code.to_uppercase());
     let why = match act.as_str() {

@@ -3,12 +3,11 @@
 //! Field names and their odd spellings are the gateway's own (`…CMND` in the form, `…CMD` in the XML). It knows `ADD` and
 //! `EDIT`; a revocation goes as an `EDIT` that concludes "not fit" with the reason, as nothing else is documented.
 
-use crate::bodies::{Sent, number};
+use crate::bodies::number;
 use crate::case::Case;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mach_base::{Day, Minute};
-use mach_fhir::Tree;
+use mach_base::Minute;
 use mach_forms::Value;
 use mach_store::certificates::State;
 use std::collections::VecDeque;
@@ -34,34 +33,37 @@ pub enum Answer {
     Failed(String),
 }
 
-fn patient(case: &Case, path: impl Fn(mach_fhir::tree::Value<'_>) -> Option<String>) -> String {
-    Tree::parse(case.patient.as_str()).ok().and_then(|t| path(t.root())).unwrap_or_default()
-}
+/// The fields without which the gateway takes no message.
+const WANTED: [&str; 9] = [
+    "SO",
+    "HOTEN",
+    "NGAYSINH",
+    "SOCMND_PASSPORT",
+    "IDBENHVIEN",
+    "NGAYKETLUAN",
+    "BACSYKETLUAN",
+    "KETLUAN",
+    "HANGBANGLAI",
+];
 
-fn first<'t>(of: mach_fhir::tree::Value<'t>, name: &str) -> Option<mach_fhir::tree::Value<'t>> {
-    of.get(name)?.items().next()
-}
-
-/// The message that says how a case stands.
-pub fn message(case: &Case, sent: &Sent, facility_name: &str) -> Message {
-    let action = if sent.receipt.is_empty() { "ADD" } else { "EDIT" };
+/// The message that says how a case stands; `action` is `ADD` or `EDIT`.
+pub fn message(case: &Case, action: &'static str, reason: &str, facility_name: &str) -> Message {
+    let who = case.particulars();
     let answer = |link: &str| case.answers.text(&case.form, link);
-    let day = |text: String| Day::parse_iso(&text).map(Day::vi).unwrap_or(text);
     let revoked = case.row.state == State::Revoked;
     let (alcohol, unit) = match case.answers.value(&case.form, "alcohol") {
         Some(Value::Quantity { value, unit }) => (value.clone(), if unit.code == "mg/L" { "1" } else { "0" }),
         _ => (String::new(), "0"),
     };
-    let reason = if revoked { format!("THU HỒI: {}", sent.said) } else { answer("conclusion-reason") };
+    let reason = if revoked { format!("THU HỒI: {reason}") } else { answer("conclusion-reason") };
     let concluded = case.row.concluded.map(|s| Minute::of_seconds(s).day().vi()).unwrap_or_default();
     let number = number(&case.row, &case.facility);
-    let gender = patient(case, |p| Some(p.get_text("gender")?.into_owned()));
     let fields = vec![
         ("SO", number),
         ("HOTEN", case.row.name.clone()),
-        ("NGAYSINH", day(patient(case, |p| Some(p.get_text("birthDate")?.into_owned())))),
-        ("GIOITINHVAL", if gender == "female" { "1" } else { "0" }.to_owned()),
-        ("DIACHITHUONGTRU", patient(case, |p| Some(first(p, "address")?.get_text("text")?.into_owned()))),
+        ("NGAYSINH", who.born_text()),
+        ("GIOITINHVAL", if who.gender == "female" { "1" } else { "0" }.to_owned()),
+        ("DIACHITHUONGTRU", who.address),
         ("SOCMND_PASSPORT", case.row.national.clone()),
         ("NGAYTHANGNAMCAPCMND", answer("id-day")),
         ("NOICAP", answer("id-place")),
@@ -214,18 +216,7 @@ impl Simulator {
             Some(Fault::Refuses) => return (200, r#"{"MSG_STATE":"0","MSG_TEXT":"Từ chối theo kịch bản"}"#.to_owned()),
             Some(Fault::Lost) | None => {}
         }
-        let wanted = [
-            "SO",
-            "HOTEN",
-            "NGAYSINH",
-            "SOCMND_PASSPORT",
-            "IDBENHVIEN",
-            "NGAYKETLUAN",
-            "BACSYKETLUAN",
-            "KETLUAN",
-            "HANGBANGLAI",
-        ];
-        if let Some(missing) = wanted.iter().find(|name| message.get(name).is_empty()) {
+        if let Some(missing) = WANTED.iter().find(|name| message.get(name).is_empty()) {
             let body = serde_json::json!({"MSG_STATE": "0", "MSG_TEXT": format!("Thiếu trường {missing}")});
             return (200, body.to_string());
         }
@@ -251,18 +242,8 @@ mod tests {
     use super::*;
 
     fn sample(action: &'static str, number: &str) -> Message {
-        let names = [
-            "HOTEN",
-            "NGAYSINH",
-            "SOCMND_PASSPORT",
-            "IDBENHVIEN",
-            "NGAYKETLUAN",
-            "BACSYKETLUAN",
-            "KETLUAN",
-            "HANGBANGLAI",
-        ];
-        let mut fields: Vec<_> = names.map(|n| (n, "x<&\"".to_owned())).into();
-        fields.push(("SO", number.to_owned()));
+        let value = |n: &str| if n == "SO" { number.to_owned() } else { "x<&\"".to_owned() };
+        let fields = WANTED.iter().map(|n| (*n, value(n))).collect();
         Message { action, fields }
     }
 

@@ -1,14 +1,13 @@
 //! Finished examinations of a spreadsheet: a row each, each kept or refused by itself, with what is wrong in which row.
 
-use crate::api::{Person, Sent, take_one};
-use crate::view::stack;
+use crate::take::{Person, Refusal, Sent, take_one};
 use askama::Template;
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mach_access::Act;
 use mach_house::{House, Session};
-use mach_ui::components::{Card, Column, Icon, Notice, PageHead, Row, Table, Tone};
+use mach_ui::components::{Card, Column, Icon, Notice, PageHead, Row, Table, Tone, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg, shell};
@@ -116,18 +115,35 @@ pub(crate) async fn take(
         Ok(rows) => rows,
         Err(text) => return Ok(refused(text)),
     };
-    let (mut good, mut bad) = (0, Vec::new());
+    let (mut good, mut bad, mut stopped) = (0, Vec::new(), None);
     for (line, sent) in rows {
         let name = sent.person.name.clone();
-        match take_one(&house, decision.clone(), sent).await? {
-            Ok(_) => good += 1,
-            Err(issues) => bad.extend(issues.into_iter().map(|(at, text)| (line, name.clone(), at, text))),
+        match take_one(&house, decision.clone(), sent).await {
+            Ok(Ok(_)) => good += 1,
+            Ok(Err(Refusal::Wrong(issues))) => {
+                bad.extend(issues.into_iter().map(|(at, text)| (line, name.clone(), at, text)));
+            }
+            Ok(Err(Refusal::Twin(code))) => {
+                bad.push((line, name, String::new(), lang.fmt(msg::GKSK_IMPORT_TWIN, &[("code", &code)])));
+            }
+            // What came before is stored: that is told, and where to go on.
+            Err(problem) => {
+                tracing::error!("an import of driver certificates stopped at line {line}: {problem}");
+                stopped = Some(line);
+                break;
+            }
         }
     }
     let mut refused_rows: Vec<u64> = bad.iter().map(|(line, ..)| *line).collect();
     refused_rows.dedup();
     let text = lang.fmt(msg::GKSK_IMPORTED, &[("good", &good.to_string()), ("bad", &refused_rows.len().to_string())]);
-    let tone = if bad.is_empty() { Tone::Good } else { Tone::Warning };
+    let (text, tone, status) = match stopped {
+        Some(line) => {
+            let why = lang.fmt(msg::GKSK_IMPORT_STOPPED, &[("line", &line.to_string())]);
+            (format!("{why} {text}"), Tone::Bad, StatusCode::SERVICE_UNAVAILABLE)
+        }
+        None => (text, if bad.is_empty() { Tone::Good } else { Tone::Warning }, StatusCode::OK),
+    };
     let columns =
         [msg::FINDING_LINE, msg::GKSK_PERSON, msg::FORMS_PLACE, msg::FORMS_WHY].map(|m| Column::text(lang.t(m)));
     let table = Table::new(lang, lang.t(msg::GKSK_IMPORT), columns.into())
@@ -139,7 +155,7 @@ pub(crate) async fn take(
         .stack();
     let more = if refused_rows.is_empty() { Html::EMPTY } else { Card::new("", table).into() };
     let done = Html::concat([Notice::new(lang, tone, text).into(), more]);
-    Ok(shown(&session, Some(done)).into_response())
+    Ok((status, shown(&session, Some(done))).into_response())
 }
 
 #[cfg(test)]

@@ -28,13 +28,16 @@ pub mod demo;
 mod detail;
 pub mod gateway;
 mod import;
+mod keeping;
 mod list;
 mod paper;
 mod part;
 mod pdf;
 mod reception;
 pub mod rules;
+mod sending;
 mod statistics;
+mod take;
 mod view;
 pub mod work;
 

@@ -1,7 +1,7 @@
 //! `/certificates`: the worklists.
 
 use crate::bodies;
-use crate::view::{link, result_word, sending_chip, stack, state_chip, state_word};
+use crate::view::{link, result_word, sending_chip, state_chip, state_word};
 use axum::extract::{Query, State as With};
 use mach_access::{Act, decide};
 use mach_base::limits;
@@ -9,7 +9,10 @@ use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_store::certificates::{self, Certificate, Filter, State};
 use mach_store::schema;
-use mach_ui::components::{Button, Card, Cell, Column, Empty, Icon, PageHead, Row, Segment, SegmentItem, Table};
+use mach_ui::components::{
+    Button, Card, Cell, Column, Empty, Field, FieldKind, Filters, Icon, PageHead, Row, Segment, SegmentItem, Table,
+    stack,
+};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg, shell};
 use serde::Deserialize;
@@ -17,6 +20,8 @@ use std::collections::HashMap;
 
 /// Rows of one page.
 const ROWS: usize = 50;
+/// The list of what the gateway has not got.
+const UNSENT: &str = "unsent";
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -27,6 +32,14 @@ pub(crate) struct Asked {
     before: Option<i64>,
 }
 
+impl Asked {
+    /// The list of a state, of the same number.
+    fn address(&self, state: &str) -> String {
+        let national = if self.national.is_empty() { String::new() } else { format!("&national={}", self.national) };
+        format!("/certificates?state={state}{national}")
+    }
+}
+
 fn segments(lang: Lang, asked: &Asked, counts: &[(State, i64)]) -> Html {
     let states = [State::Examining, State::Concluded, State::Issued, State::Revoked];
     let mut items: Vec<SegmentItem> = states
@@ -35,15 +48,15 @@ fn segments(lang: Lang, asked: &Asked, counts: &[(State, i64)]) -> Html {
             let count = counts.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n);
             SegmentItem {
                 label: format!("{} ({})", lang.t(state_word(state)), format::integer(lang, count)),
-                href: format!("/certificates?state={}", state.code()),
+                href: asked.address(state.code()),
                 on: asked.state == state.code(),
             }
         })
         .collect();
     items.push(SegmentItem {
         label: lang.t(msg::GKSK_UNSENT).to_owned(),
-        href: "/certificates?state=unsent".to_owned(),
-        on: asked.state == "unsent",
+        href: asked.address(UNSENT),
+        on: asked.state == UNSENT,
     });
     Segment { label: lang.t(msg::GKSK_STATE).to_owned(), items }.into()
 }
@@ -73,9 +86,15 @@ pub(crate) async fn page(
     if asked.state.is_empty() {
         asked.state = State::Examining.code().to_owned();
     }
-    asked.national.truncate(limits::SEARCH_CHARS);
-    let filter =
-        Filter { state: State::parse(&asked.state), unsent: asked.state == "unsent", national: asked.national.clone() };
+    let unsent = asked.state == UNSENT;
+    let state = State::parse(&asked.state);
+    if state.is_none() && !unsent {
+        return Err(Problem::BadRequest(lang.fmt(msg::GKSK_STATE_WRONG, &[("state", &asked.state)])));
+    }
+    // Numbers of identity papers are letters and digits.
+    let number = asked.national.chars().filter(char::is_ascii_alphanumeric).take(limits::SEARCH_CHARS);
+    asked.national = number.collect::<String>().to_uppercase();
+    let filter = Filter { state, unsent, national: asked.national.clone() };
     let before = asked.before;
     let (mut rows, counts, facilities) = house
         .read(decision.clone(), move |r| {
@@ -110,9 +129,22 @@ pub(crate) async fn page(
     let head =
         PageHead::new(lang.t(msg::GKSK)).lead(lang.t(msg::GKSK_LEAD)).actions(new.into_iter().chain([statistics]));
     let next = rows.last().filter(|_| more).map(|last| {
-        let href = format!("/certificates?state={}&before={}", asked.state, last.id);
+        let href = format!("{}&before={}", asked.address(&asked.state), last.id);
         link(lang.t(msg::NEXT_PAGE), href, Icon::Next)
     });
-    let parts = [Some(head.into()), Some(segments(lang, &asked, &counts)), Some(Card::new("", table).into()), next];
+    let filters = Filters {
+        lang,
+        action: "/certificates".to_owned(),
+        fields: vec![Field::new("national", lang.t(msg::GKSK_ID), FieldKind::Text).value(asked.national.as_str())],
+        kept: vec![("state".to_owned(), asked.state.clone())],
+        active: !asked.national.is_empty(),
+    };
+    let parts = [
+        Some(head.into()),
+        Some(segments(lang, &asked, &counts)),
+        Some(filters.into()),
+        Some(Card::new("", table).into()),
+        next,
+    ];
     Ok(shell::page(&session.meta(lang.t(msg::GKSK), "/certificates"), stack(parts.into_iter().flatten())))
 }

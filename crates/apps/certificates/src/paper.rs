@@ -8,7 +8,6 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use mach_access::Act;
-use mach_fhir::Tree;
 use mach_forms::Value;
 use mach_forms::render::{self, View};
 use mach_house::{House, Session};
@@ -51,17 +50,12 @@ fn qr(text: &str) -> Result<String, Problem> {
 }
 
 fn person(lang: Lang, case: &Case) -> Definitions {
-    let tree = Tree::parse(case.patient.as_str());
-    let text =
-        |name: &str| tree.as_ref().ok().and_then(|t| Some(t.root().get_text(name)?.into_owned())).unwrap_or_default();
-    let born = mach_base::Day::parse_iso(&text("birthDate")).map(|d| d.vi()).unwrap_or_else(|| text("birthDate"));
-    let address =
-        tree.as_ref().ok().and_then(|t| Some(t.root().get("address")?.items().next()?.get_text("text")?.into_owned()));
+    let who = case.particulars();
     Definitions::default()
         .row(lang.t(msg::GKSK_NAME), case.row.name.to_uppercase())
-        .row(lang.t(msg::GKSK_BORN), born)
+        .row(lang.t(msg::GKSK_BORN), who.born_text())
         .row(lang.t(msg::GKSK_ID), case.row.national.as_str())
-        .row(lang.t(msg::GKSK_ADDRESS), address.unwrap_or_default())
+        .row(lang.t(msg::GKSK_ADDRESS), who.address)
         .row(lang.t(msg::GKSK_CLASS), case.row.class.as_str())
 }
 

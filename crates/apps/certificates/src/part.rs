@@ -1,7 +1,7 @@
 //! One part of an examination: filled in by its doctor, kept as a draft while one types, concluded.
 
-use crate::case::{CONCLUSION, Case};
-use crate::view::{button, by, line, link, meta, points, refusal, seen, stack};
+use crate::case::{CONCLUSION, Case, Part};
+use crate::view::{button, by, line, link, meta, points, refusal, seen};
 use crate::work::{self, No};
 use axum::extract::{Multipart, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -11,7 +11,7 @@ use mach_forms::render::{self, Target, View};
 use mach_forms::{Answers, Coding, Problem as Wrong, Value};
 use mach_house::{House, Session};
 use mach_store::certificates::State as Stands;
-use mach_ui::components::{Card, Icon, Notice, PageHead, Tone};
+use mach_ui::components::{Card, Icon, Notice, PageHead, Tone, stack};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};
 
@@ -26,6 +26,7 @@ struct Shown<'s> {
     problems: &'s [Wrong],
     notice: Option<Html>,
     version: i64,
+    done: bool,
     saved: String,
 }
 
@@ -54,7 +55,8 @@ impl Shown<'_> {
             ];
             let target = Target {
                 action: address.clone(),
-                draft: address,
+                // A concluded part is changed by who presses a button, never by the page itself.
+                draft: if self.done { String::new() } else { address },
                 tries: false,
                 values: vec![("version".to_owned(), self.version.to_string())],
                 buttons: Html::concat(buttons),
@@ -101,8 +103,8 @@ pub(crate) fn standard(lang: Lang, case: &Case, answers: &Answers) -> Html {
     Card::new(lang.t(msg::GKSK_FITNESS), Html::concat(body)).note(mach_ui::components::chip(tone, &word)).into()
 }
 
-fn known(case: &Case, part: &str) -> Result<i64, Problem> {
-    case.parts.iter().find(|p| p.link == part).map(|p| p.version).ok_or(Problem::NotFound)
+fn known<'c>(case: &'c Case, part: &str) -> Result<&'c Part, Problem> {
+    case.parts.iter().find(|p| p.link == part).ok_or(Problem::NotFound)
 }
 
 /// `GET /certificates/case/{code}/part/{part}`.
@@ -112,7 +114,7 @@ pub(crate) async fn page(
     Path((code, part)): Path<(String, String)>,
 ) -> Result<Html, Problem> {
     let (_, case) = seen(&house, &session, &code, Act::Certify).await?;
-    let version = known(&case, &part)?;
+    let (version, done) = known(&case, &part).map(|p| (p.version, p.done))?;
     let mut answers = case.answers.clone();
     proposed(&case, &part, &mut answers);
     let shown = Shown {
@@ -123,6 +125,7 @@ pub(crate) async fn page(
         problems: &[],
         notice: None,
         version,
+        done,
         saved: String::new(),
     };
     Ok(shown.html())
@@ -162,28 +165,19 @@ pub(crate) async fn keep(
     let problems = case.form.check(&answers, &context, Some(&part), finish);
     let blocks = problems.iter().any(|p| !p.warns);
     let version = posted.get("version").parse().unwrap_or(-1);
-    // A conclusion that may not be made yet is kept as a draft all the same: nothing typed is lost.
     let concludes = finish && part == CONCLUSION && !blocks;
-    let no = if concludes { work::may_conclude(&case, &answers).err() } else { None };
-    let done = finish && !blocks && no.is_none();
     let by = by(&session);
     let quiet = headers.contains_key("x-draft");
-    let kept = work::Posted { part: part.clone(), answers: answers.clone(), version, finish: done, quiet };
-    let write = house.write(decision, {
-        let by = by.clone();
-        move |tx| {
-            let kept = work::keep(tx, &wanted, &by, kept)?;
-            match kept {
-                Ok(version) if concludes && done => Ok(work::conclude(tx, &wanted, &by)?.map(|()| version)),
-                other => Ok(other),
-            }
-        }
+    let kept = work::Posted { part: part.clone(), answers: answers.clone(), version, finish: finish && !blocks, quiet };
+    let write = house.write(decision, move |tx| match concludes {
+        true => work::keep_conclusion(tx, &wanted, &by, kept),
+        false => Ok(work::keep(tx, &wanted, &by, kept)?.map(|version| (version, None))),
     });
-    let version = match write.await? {
-        Ok(version) => version,
+    let (version, no) = match write.await? {
+        Ok(kept) => kept,
         Err(no) => return Err(refusal(lang, no)),
     };
-    if done {
+    if finish && !blocks && no.is_none() {
         let word = if concludes { "concluded" } else { "part" };
         return Ok(Redirect::to(&format!("/certificates/case/{}?done={word}", case.row.code)).into_response());
     }
@@ -203,6 +197,7 @@ pub(crate) async fn keep(
         problems: &problems,
         notice,
         version,
+        done: false,
         saved: lang.t(msg::FORM_KEPT).to_owned(),
     };
     Ok((status, shown.html()).into_response())

@@ -99,12 +99,7 @@ fn specialty(case: &Case, group: &Item) -> Specialty {
 
 /// Everything on the paper, as the case has it.
 fn written(case: &Case, photo: Option<Vec<u8>>, check: &str) -> DriverCertificate {
-    let tree = Tree::parse(case.patient.as_str());
-    let of_patient =
-        |name: &str| tree.as_ref().ok().and_then(|t| Some(t.root().get_text(name)?.into_owned())).unwrap_or_default();
-    let address =
-        tree.as_ref().ok().and_then(|t| Some(t.root().get("address")?.items().next()?.get_text("text")?.into_owned()));
-    let born = of_patient("birthDate");
+    let who = case.particulars();
     let text = |link: &str| case.answers.text(&case.form, link);
     let groups = case.form.items.iter().filter(|i| i.kind == Kind::Group);
     let specialties =
@@ -128,10 +123,10 @@ fn written(case: &Case, photo: Option<Vec<u8>>, check: &str) -> DriverCertificat
         number: case.number(),
         name: case.row.name.to_uppercase(),
         sex: text("sex"),
-        born: Day::parse_iso(&born).map_or(born, Day::vi),
+        born: who.born_text(),
         identity: case.row.national.clone(),
         identity_issued: [text("id-day"), text("id-place")].join(" ").trim().to_owned(),
-        address: address.unwrap_or_default(),
+        address: who.address,
         class: case.row.class.clone(),
         photo,
         history: history.collect(),

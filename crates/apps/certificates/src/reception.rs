@@ -2,7 +2,7 @@
 
 use crate::card::{self, Card};
 use crate::rules;
-use crate::view::{button, form, stack};
+use crate::view::button;
 use crate::work::{self, Arrival};
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::Act;
 use mach_base::Day;
 use mach_house::{House, Session};
-use mach_ui::components::{Card as Panel, Field, FieldKind, Icon, Notice, PageHead, Tone};
+use mach_ui::components::{Card as Panel, Field, FieldKind, Icon, Notice, PageHead, Tone, field_form, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg, shell};
@@ -125,7 +125,7 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
     let sexes = sexes.map(|(v, w)| (v.to_owned(), lang.t(w).to_owned())).into();
     let mut classes = vec![(String::new(), lang.t(msg::FORM_CHOOSE).to_owned())];
     classes.extend(rules::classes(Day::today()).map(|c| (c.code.clone(), c.code.clone())));
-    let mut number = Field::new("number", lang.t(msg::GKSK_ID), FieldKind::Digits).value(&typed.number).required();
+    let mut number = Field::new("number", lang.t(msg::GKSK_ID), FieldKind::Text).value(&typed.number).required();
     let year = typed.born.get(..4).and_then(|y| y.parse().ok()).unwrap_or(0);
     if card::is_odd(&typed.number, year, typed.sex.parse().unwrap_or(0)) {
         number = number.hint(lang.t(msg::GKSK_ID_ODD));
@@ -157,9 +157,9 @@ fn shown(session: &Session, typed: &Typed, errors: &Errors, notice: Option<(Tone
     scan.autofocus = typed.number.is_empty();
     let kept = vec![("class", typed.class.clone()), ("phone", typed.phone.clone())];
     let read = button(lang.t(msg::GKSK_SCAN_READ), "read", Icon::Person, false);
-    let scan = form(lang, "/certificates/new", ("", kept), &[scan], [read]);
+    let scan = field_form(lang, "/certificates/new", ("", kept), &[scan], [read]);
     let receive = button(lang.t(msg::GKSK_RECEIVE), "receive", Icon::Check, true);
-    let by_hand = form(lang, "/certificates/new", ("", Vec::new()), &fields(lang, typed, errors), [receive]);
+    let by_hand = field_form(lang, "/certificates/new", ("", Vec::new()), &fields(lang, typed, errors), [receive]);
     let notice = notice.map(|(tone, text)| Notice::new(lang, tone, lang.t(text)).into());
     let parts = [
         Some(PageHead::new(title).into()),

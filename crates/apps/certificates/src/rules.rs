@@ -172,7 +172,7 @@ mod tests {
         eye-right-without=10 eye-left-without=10 eye-both-without=10 eye-field-horizontal=1 eye-field-vertical=1 eye-colour=1
         ent-voice-right=5 ent-voice-left=5 ent-whisper-right=5 ent-whisper-left=5 pulse=70 systolic=120 diastolic=80
         cardio-rhythm=none respiratory-dyspnoea=none limb-loss=none endocrine-coma=false drug-morphine=0 drug-amphetamine=0
-        drug-methamphetamine=0 drug-marijuana=0 alcohol=0 mental-meets=meets nervous-meets=meets eye-meets=meets
+        drug-methamphetamine=0 drug-marijuana=0 alcohol=0 alcohol~unit=mg/L mental-meets=meets nervous-meets=meets eye-meets=meets
         ent-meets=meets cardio-meets=meets respiratory-meets=meets musculoskeletal-meets=meets endocrine-meets=meets";
 
     fn judged(day: &str, class: &str, changes: &str) -> String {

@@ -1,6 +1,7 @@
 //! How many were examined, and with what result: by facility, class, result or doctor, over a period.
 
-use crate::view::{link, result_word, stack};
+use crate::case;
+use crate::view::{link, result_word};
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -10,7 +11,7 @@ use mach_house::{Failure, House, Session};
 use mach_store::certificates::{self, Count, State as Stands};
 use mach_store::schema;
 use mach_ui::components::{
-    Card, Cell, Column, Empty, Field, FieldKind, Filters, Icon, PageHead, Row, Table, print_button,
+    Card, Cell, Column, Empty, Field, FieldKind, Filters, Icon, PageHead, Row, Table, print_button, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
@@ -95,9 +96,7 @@ fn headings(lang: Lang) -> [&'static str; 8] {
 async fn counted(house: &House, session: &Session, asked: &Asked) -> Result<(Vec<(String, Sum)>, Sum), Problem> {
     let decision = house.decide(session, Act::ReadCertificates).await?;
     let (from, to) = asked.days()?;
-    // Seconds of local midnight: Viet Nam is seven hours east of UTC.
-    let second = |day: Day| i64::from(day.0) * 86_400 - 7 * 3_600;
-    let (low, high) = (second(from), second(Day(to.0 + 1)));
+    let (low, high) = (case::midnight(from), case::midnight(Day(to.0 + 1)));
     let (counts, facilities) = house
         .read(decision.clone(), move |r| {
             let facilities: HashMap<i64, String> = schema::facilities(r)?.into_iter().collect();

@@ -6,45 +6,12 @@ use crate::work::No;
 use askama::Template;
 use mach_access::{Act, Decision};
 use mach_base::Day;
-use mach_fhir::Tree;
 use mach_house::{Failure, House, Session};
 use mach_store::certificates::{Certificate, Sending, State};
-use mach_ui::components::{
-    Allergies, Button, ErrorSummary, Field, Icon, Layout, PatientBanner, Sex, Tone, chip, laid_out,
-};
+use mach_ui::components::{Allergies, Button, Icon, PatientBanner, Sex, Tone, chip};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, Msg, msg};
-
-/// A form of fields with its buttons; errors stand above it.
-#[derive(Template)]
-#[template(path = "form.html")]
-struct FormBody {
-    action: String,
-    errors: Html,
-    hidden: Vec<(&'static str, String)>,
-    lead: String,
-    fields: Vec<Html>,
-    buttons: Html,
-}
-
-/// A form of fields.
-pub(crate) fn form(
-    lang: Lang,
-    action: impl Into<String>,
-    (lead, hidden): (&str, Vec<(&'static str, String)>),
-    fields: &[Field],
-    buttons: impl IntoIterator<Item = Html>,
-) -> Html {
-    Html::template(&FormBody {
-        action: action.into(),
-        errors: ErrorSummary::of(lang, fields).into(),
-        hidden,
-        lead: lead.to_owned(),
-        fields: fields.iter().map(|f| f.html(lang)).collect(),
-        buttons: Html::concat(buttons),
-    })
-}
 
 #[derive(Template)]
 #[template(path = "send.html")]
@@ -88,11 +55,6 @@ pub(crate) fn points(points: Vec<String>) -> Html {
     Html::template(&Points { points })
 }
 
-/// Parts below each other.
-pub(crate) fn stack(parts: impl IntoIterator<Item = Html>) -> Html {
-    laid_out(Layout::Stack, parts)
-}
-
 /// Who acts in a session.
 pub(crate) fn by(session: &Session) -> By {
     By { account: session.actor.account, name: session.actor.name.clone() }
@@ -112,18 +74,16 @@ pub(crate) fn meta(session: &Session, case: &Case, title: &str) -> PageMeta {
 }
 
 fn banner(lang: Lang, case: &Case) -> PatientBanner {
-    let tree = Tree::parse(case.patient.as_str());
-    let text = |name: &str| tree.as_ref().ok().and_then(|t| Some(t.root().get_text(name)?.into_owned()));
-    let born = text("birthDate").unwrap_or_default();
-    let sex = match text("gender").as_deref() {
-        Some("male") => Sex::Male,
-        Some("female") => Sex::Female,
-        Some("other") => Sex::Other,
+    let who = case.particulars();
+    let sex = match who.gender.as_str() {
+        "male" => Sex::Male,
+        "female" => Sex::Female,
+        "other" => Sex::Other,
         _ => Sex::Unknown,
     };
     PatientBanner {
-        born: Day::parse_iso(&born),
-        birth_year: born.get(..4).and_then(|y| y.parse().ok()),
+        born: Day::parse_iso(&who.born),
+        birth_year: who.born.get(..4).and_then(|y| y.parse().ok()),
         sex,
         ids: vec![(lang.t(msg::GKSK_ID).to_owned(), case.row.national.clone())],
         allergies: Allergies::NotAsked,
@@ -193,6 +153,7 @@ pub(crate) fn refusal(lang: Lang, no: No) -> Problem {
         No::Incomplete => Problem::Conflict(text(msg::GKSK_INCOMPLETE)),
         No::Differs => Problem::BadRequest(text(msg::GKSK_DIFFERS_WANTED)),
         No::Same => Problem::Conflict(text(msg::GKSK_SIGN_SAME)),
+        No::NotHead => Problem::Forbidden,
     }
 }
 

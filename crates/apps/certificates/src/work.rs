@@ -2,17 +2,21 @@
 
 use crate::bodies::{self, Attester, By, Sent};
 use crate::case::{self, CONCLUSION, Case};
+use crate::keeping::{only, withdraw};
+use mach_access::Act;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_fhir::index::Param;
 use mach_fhir::{IndexValue, ResourceType};
-use mach_forms::{Answers, Form, Value, extract, library};
+use mach_forms::{Answers, Value, library};
 use mach_people::{Birth, Evidence, patient_index, patient_json};
 use mach_store::certificates::{Certificate, Sending, State};
-use mach_store::resources::{self, Put};
+use mach_store::resources::Put;
 use mach_store::{Error, Result, Tx, schema};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+
+pub use crate::keeping::{Posted, keep, keep_conclusion};
+pub use crate::sending::{begin_sending, put_off, send_again, sent};
 
 /// Hours within which a certificate must be at the gateway (letter 7586/BYT-KCB, 2022).
 pub const SEND_HOURS: i64 = 4;
@@ -51,6 +55,8 @@ pub enum No {
     Differs,
     /// Whoever concluded may not sign for the head.
     Same,
+    /// Only the head of the facility does this.
+    NotHead,
 }
 
 /// A look-up code: 12 letters and digits of which none looks like another, 60 random bits.
@@ -68,12 +74,12 @@ fn people_error(error: mach_people::Error) -> Error {
     }
 }
 
-fn put(c: &Certificate, kind: ResourceType, id: String, body: String, index: Vec<IndexValue>) -> Put {
+pub(crate) fn put(c: &Certificate, kind: ResourceType, id: String, body: String, index: Vec<IndexValue>) -> Put {
     let date = Some(Minute::of_seconds(c.concluded.unwrap_or(c.opened)).0);
     Put { kind, id, body, patient: Some(c.person), date, facility: Some(c.facility), index }
 }
 
-fn token(param: Param, system: &str, code: &str) -> IndexValue {
+pub(crate) fn token(param: Param, system: &str, code: &str) -> IndexValue {
     IndexValue::Token { param, system: system.to_owned(), code: code.to_owned() }
 }
 
@@ -83,7 +89,7 @@ fn encounter(c: &Certificate, facility: &str) -> Put {
     put(c, ResourceType::ENCOUNTER, bodies::id(&c.code), body, index)
 }
 
-fn practitioner(c: &Certificate, by: &By) -> Option<Put> {
+pub(crate) fn practitioner(c: &Certificate, by: &By) -> Option<Put> {
     (by.account != 0).then(|| Put {
         kind: ResourceType::PRACTITIONER,
         id: format!("account-{}", by.account),
@@ -168,117 +174,10 @@ fn write_patient(tx: &mut Tx<'_>, person: i64) -> Result<()> {
     Ok(())
 }
 
-/// A part as it was posted.
-pub struct Posted {
-    /// `linkId` of the part.
-    pub part: String,
-    /// All answers of the case with those of the part.
-    pub answers: Answers,
-    /// The version of the part it was made upon.
-    pub version: i64,
-    /// Whether its doctor concludes it.
-    pub finish: bool,
-    /// Whether the page sent it by itself: it must not undo what its reader did meanwhile.
-    pub quiet: bool,
-}
-
-/// Keeps a part: as a draft, or concluded with what the record learns of it. Gives its version now.
-///
-/// # Errors
-/// Of the store.
-pub fn keep(tx: &mut Tx<'_>, code: &str, by: &By, posted: Posted) -> Result<std::result::Result<i64, No>> {
-    let Some(mut case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
-    let Some(part) = case.parts.iter().find(|p| p.link == posted.part).cloned() else { return Ok(Err(No::Unknown)) };
-    if case.row.state != State::Examining {
-        return Ok(Err(No::State));
-    }
-    if part.version != posted.version {
-        if posted.quiet && part.done {
-            return Ok(Ok(part.version));
-        }
-        // Its own doctor's page may be a step behind the draft that it keeps by itself; nobody else's may.
-        if part.author.0 != by.reference() || part.version < posted.version {
-            return Ok(Err(No::Changed));
-        }
-    }
-    let mut answers = posted.answers;
-    let mut puts = Vec::new();
-    files(&case, &mut answers, &mut puts);
-    let now = now_seconds();
-    let status = if posted.finish { "completed" } else { "in-progress" };
-    let about = case::about(&case, &posted.part, status, by, now);
-    let mine = only(&case.form, &answers, &posted.part);
-    puts.extend(practitioner(&case.row, by));
-    puts.push(response(&case.row, &about.id, mine.json(&case.form, &about)));
-    if posted.finish {
-        puts.extend(observations(&case, &answers, &posted.part, &about));
-    }
-    if posted.part == "applicant" {
-        let class = answers.code(&case.form, "class");
-        if !class.is_empty() && class != case.row.class {
-            case.row.class = class;
-            tx.keep_certificate(&case.row)?;
-        }
-    }
-    tx.put(&puts)?;
-    tx.audit(Some(case.row.person), &format!("driver certificate {code} {} {status}", posted.part), "granted")?;
-    let scope = tx.scope();
-    let kept = resources::current(tx, scope, ResourceType::QUESTIONNAIRE_RESPONSE, &about.id)?;
-    Ok(Ok(kept.map_or(0, |r| r.version)))
-}
-
-fn response(c: &Certificate, id: &str, body: String) -> Put {
+pub(crate) fn response(c: &Certificate, id: &str, body: String) -> Put {
     let encounter =
         IndexValue::Reference { param: Param::ENCOUNTER, target: ResourceType::ENCOUNTER, id: bodies::id(&c.code) };
     put(c, ResourceType::QUESTIONNAIRE_RESPONSE, id.to_owned(), body, vec![encounter])
-}
-
-fn observations(case: &Case, answers: &Answers, part: &str, about: &mach_forms::About) -> Vec<Put> {
-    let source = extract::Source {
-        response: about.id.clone(),
-        subject: about.subject.clone(),
-        encounter: about.encounter.clone(),
-        effective: about.authored.clone(),
-        performer: about.author.clone(),
-    };
-    let made = extract::observations(&case.form, answers, Some(part), &source);
-    let one = |o: extract::Observation| {
-        let index = vec![token(Param::CODE, &o.code.0, &o.code.1)];
-        put(&case.row, ResourceType::OBSERVATION, o.id, o.body, index)
-    };
-    made.into_iter().map(one).collect()
-}
-
-/// The answers of one part alone.
-fn only(form: &Form, answers: &Answers, part: &str) -> Answers {
-    let mut out = Answers::open(form);
-    for (n, item) in form.items.iter().enumerate().filter(|(_, i)| i.link == part) {
-        debug_assert_eq!(item.link, part);
-        if let (Some(to), Some(from)) = (out.nodes.get_mut(n), answers.nodes.get(n)) {
-            to.clone_from(from);
-        }
-    }
-    out
-}
-
-/// Pictures go into Binary resources of their own; the response says where they are.
-fn files(case: &Case, answers: &mut Answers, puts: &mut Vec<Put>) {
-    fn look(case: &Case, nodes: &mut [mach_forms::Node], puts: &mut Vec<Put>) {
-        for slot in nodes.iter_mut().flat_map(|n| &mut n.slots) {
-            if let Some(Value::Attachment(file)) = &mut slot.value
-                && !file.data.is_empty()
-            {
-                let hash = Sha256::digest(file.data.as_bytes());
-                let mark: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
-                let id = format!("{}-{mark}", bodies::id(&case.row.code));
-                let body = bodies::binary(&id, &file.content_type, &file.data, case.row.person);
-                puts.push(put(&case.row, ResourceType::BINARY, id.clone(), body, Vec::new()));
-                (file.url, file.data) = (format!("Binary/{id}"), String::new());
-            }
-            look(case, &mut slot.items, puts);
-        }
-    }
-    look(case, &mut answers.nodes, puts);
 }
 
 fn composition(case: &Case, attesters: &[Attester], why: &str) -> Put {
@@ -299,7 +198,7 @@ fn provenance(c: &Certificate, mark: &str, activity: &str, by: &By, why: &str) -
     put(c, ResourceType::PROVENANCE, format!("{}-{mark}", bodies::id(&c.code)), body, Vec::new())
 }
 
-fn task(c: &Certificate, sent: &Sent) -> Put {
+pub(crate) fn task(c: &Certificate, sent: &Sent) -> Put {
     let body = bodies::task(c, sent, now_seconds());
     put(c, ResourceType::TASK, format!("{}-send", bodies::id(&c.code)), body, Vec::new())
 }
@@ -430,12 +329,21 @@ pub fn correct(tx: &mut Tx<'_>, code: &str, by: &By, why: &str) -> Result<std::r
     if !matches!(case.row.state, State::Issued | State::Concluded) {
         return Ok(Err(No::State));
     }
+    // What the head signed, the head opens.
+    if case.row.state == State::Issued && tx.decision().act() != Act::Countersign {
+        return Ok(Err(No::NotHead));
+    }
     let now = now_seconds();
     (case.row.state, case.row.concluded) = (State::Examining, None);
     (case.row.result, case.row.doctor, case.row.head) = (String::new(), String::new(), String::new());
     (case.row.sending, case.row.next) = (Sending::None, None);
     let about = case::about(&case, CONCLUSION, "in-progress", by, now);
     let mine = only(&case.form, &case.answers, CONCLUSION);
+    let mut withdrawn = Vec::new();
+    if let Some(part) = case.parts.iter().find(|p| p.link == CONCLUSION).cloned() {
+        withdraw(tx, &case, &part, &[], &mut withdrawn)?;
+    }
+    tx.put(&withdrawn)?;
     let puts = [
         Some(response(&case.row, &about.id, mine.json(&case.form, &about))),
         Some(composition(&case, &[], "")),
@@ -463,36 +371,4 @@ pub fn cancel(tx: &mut Tx<'_>, code: &str) -> Result<std::result::Result<(), No>
     tx.keep_certificate(&case.row)?;
     tx.audit(Some(case.row.person), &format!("driver certificate {code} given up"), "granted")?;
     Ok(Ok(()))
-}
-
-/// Puts a certificate to the head of the queue again.
-///
-/// # Errors
-/// Of the store.
-pub fn send_again(tx: &mut Tx<'_>, code: &str) -> Result<std::result::Result<(), No>> {
-    let Some(mut case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
-    if !matches!(case.row.sending, Sending::Due | Sending::Refused) {
-        return Ok(Err(No::State));
-    }
-    (case.row.sending, case.row.next) = (Sending::Due, Some(now_seconds()));
-    tx.put(&[task(&case.row, &case.sent)])?;
-    tx.keep_certificate(&case.row)?;
-    tx.audit(Some(case.row.person), &format!("driver certificate {code} to be sent again"), "granted")?;
-    Ok(Ok(()))
-}
-
-/// Writes what became of a try to send.
-///
-/// # Errors
-/// Of the store.
-pub fn sent(tx: &mut Tx<'_>, c: &Certificate, said: Sent, sending: Sending, next: Option<i64>) -> Result<()> {
-    let Some(mut case) = case::load(tx, &c.code)? else { return Ok(()) };
-    // Taken back or corrected while it was on its way: what waits now is another message.
-    if case.row.state != c.state || case.row.sending != Sending::Due {
-        return Ok(());
-    }
-    (case.row.sending, case.row.next, case.row.tried) = (sending, next, case.row.tried + 1);
-    tx.put(&[task(&case.row, &said)])?;
-    tx.keep_certificate(&case.row)?;
-    tx.audit(Some(case.row.person), &format!("driver certificate {} sending {}", c.code, sending.code()), "granted")
 }

@@ -3,7 +3,7 @@
 use mach_access::{Act, Actor, Decision, Role, decide};
 use mach_base::Day;
 use mach_base::time::now_seconds;
-use mach_certificates::bodies::By;
+use mach_certificates::bodies::{By, Sent};
 use mach_certificates::case::{self, CONCLUSION, Case};
 use mach_certificates::deliver;
 use mach_certificates::gateway::{Fault, Simulator};
@@ -28,6 +28,7 @@ struct World {
     store: Store,
     facility: i64,
     doctor: Decision,
+    head: Decision,
     stranger: Decision,
     _home: mach_test_engines::Home,
 }
@@ -45,7 +46,10 @@ impl World {
         let ids =
             store.write(&console, |tx| Ok((schema::facility_id(tx, "46001")?, schema::facility_id(tx, "46002")?)));
         let (facility, other) = ids.expect("facilities");
-        Self { store, facility, doctor: clinician(facility), stranger: clinician(other), _home: home }
+        let actor =
+            Actor { account: 2, name: "Trưởng".into(), role: Role::Head, ..clinician(facility).actor().clone() };
+        let head = decide(&actor, Act::Countersign).expect("heads countersign");
+        Self { store, facility, doctor: clinician(facility), head, stranger: clinician(other), _home: home }
     }
 
     fn open(&self, number: &str) -> String {
@@ -99,10 +103,34 @@ impl World {
         self.store.write(&self.doctor, move |tx| act(tx, &at)).expect("written")
     }
 
+    fn act_as_head(
+        &self,
+        code: &str,
+        act: impl FnOnce(&mut mach_store::Tx<'_>, &str) -> mach_store::Result<Result<(), No>> + Send + 'static,
+    ) -> Result<(), No> {
+        let at = code.to_owned();
+        self.store.write(&self.head, move |tx| act(tx, &at)).expect("written")
+    }
+
     fn issue(&self, code: &str, changes: &str) {
         self.examine(code, changes);
         assert_eq!(self.act(code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
-        assert_eq!(self.act(code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+    }
+
+    /// The status of the Observation of a question's part, by question.
+    fn observed(&self, code: &str, part: &str) -> Vec<(String, String)> {
+        let case = self.case(code);
+        let mut reader = self.store.read(&self.doctor).expect("a reader");
+        let found =
+            resources::of_patient(&mut reader, case.row.person, ResourceType::OBSERVATION, None, 200).expect("read");
+        let of = format!("QuestionnaireResponse/{}", case::response_id(code, part));
+        let mine = found.iter().filter(|o| o.body.contains(&of)).map(|o| {
+            let tree = Tree::parse(o.body.as_str()).expect("JSON");
+            let text = tree.root().get("code").and_then(|c| c.get_text("text")).unwrap_or_default().into_owned();
+            (text, tree.root().get_text("status").unwrap_or_default().into_owned())
+        });
+        mine.collect()
     }
 
     fn deliver(&self, gateway: &Simulator, now: i64) -> usize {
@@ -120,11 +148,15 @@ fn goes_its_way(home: mach_test_engines::Home) {
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Err(No::Incomplete));
     world.examine(&code, "");
     assert!(world.case(&code).fitness().is_fit());
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::State), "not before the conclusion");
+    assert_eq!(
+        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))),
+        Err(No::State),
+        "not before the conclusion"
+    );
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(1))), Err(No::Same));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::State), "not twice");
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(1))), Err(No::Same));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::State), "not twice");
     let case = world.case(&code);
     assert_eq!((case.row.state, case.row.serial, case.row.sending), (State::Issued, 1, Sending::Due));
     assert!(case.number().starts_with("00001/GKSKLX/46001/"));
@@ -137,15 +169,16 @@ fn goes_its_way(home: mach_test_engines::Home) {
     assert_eq!(world.case(&code).row.sending, Sending::Sent);
     assert_eq!(gateway.taken()[0].1.get("KETLUAN"), "A0-1");
 
-    // Corrected: the number stays, the gateway gets an EDIT.
-    assert_eq!(world.act(&code, |tx, at| work::correct(tx, at, &by(1), "sai")), Ok(()));
+    // Corrected by the head: the number stays, the gateway gets an EDIT.
+    assert_eq!(world.act(&code, |tx, at| work::correct(tx, at, &by(1), "sai")), Err(No::NotHead));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::correct(tx, at, &by(2), "sai")), Ok(()));
     world.issue(&code, "conclusion-illness=nhẹ");
     assert_eq!(world.case(&code).row.serial, 1);
     assert_eq!(world.deliver(&gateway, now + 1), 1);
     let last = gateway.taken().pop().expect("a message").1;
     assert_eq!((last.action, last.get("TINHTRANGBENH")), ("EDIT", "nhẹ"));
 
-    assert_eq!(world.act(&code, |tx, at| work::revoke(tx, at, &by(2), "Cấp nhầm")), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::revoke(tx, at, &by(2), "Cấp nhầm")), Ok(()));
     assert_eq!(world.deliver(&gateway, now + 2), 1);
     let last = gateway.taken().pop().expect("a message").1;
     assert_eq!((last.get("KETLUAN"), last.get("LYDO")), ("A0-2", "THU HỒI: Cấp nhầm"));
@@ -197,18 +230,86 @@ fn refusals(home: mach_test_engines::Home) {
         world.act(&second, move |tx, at| Ok(work::keep(tx, at, &by(3), after)?.map(|v| assert_eq!(v, 2)))),
         Ok(())
     );
-    // What the page keeps by itself never undoes what its doctor concluded meanwhile.
-    let (own, quiet) = (Posted { finish: true, ..eye(2) }, Posted { quiet: true, ..eye(2) });
+    // What the page keeps by itself never undoes what its doctor concluded, be it a step behind or not.
+    let (own, quiet, fresh) =
+        (Posted { finish: true, ..eye(2) }, Posted { quiet: true, ..eye(2) }, Posted { quiet: true, ..eye(3) });
+    assert_eq!(world.case(&second).parts.iter().filter(|p| p.done).count(), 0);
     assert_eq!(world.act(&second, move |tx, at| Ok(work::keep(tx, at, &by(3), own)?.map(|_| ()))), Ok(()));
     assert_eq!(world.act(&second, move |tx, at| Ok(work::keep(tx, at, &by(3), quiet)?.map(|_| ()))), Ok(()));
+    assert_eq!(world.act(&second, move |tx, at| Ok(work::keep(tx, at, &by(3), fresh)?.map(|_| ()))), Ok(()));
     assert!(world.case(&second).parts.iter().any(|p| p.link == "eye" && p.done));
     let late = eye(9);
     assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), late)?.map(|_| ()))), Err(No::State));
-    assert_eq!(world.act("AAAAAAAAAAAA", |tx, at| work::sign(tx, at, &by(1))), Err(No::Unknown));
-    assert_eq!(world.act(&second, |tx, at| work::revoke(tx, at, &by(1), "x")), Err(No::State));
+    assert_eq!(world.act_as_head("AAAAAAAAAAAA", |tx, at| work::sign(tx, at, &by(1))), Err(No::Unknown));
+    assert_eq!(world.act_as_head(&second, |tx, at| work::revoke(tx, at, &by(1), "x")), Err(No::State));
     assert_eq!(world.act(&second, work::cancel), Ok(()));
     assert!(world.case(&code).parts.iter().all(|p| p.link != "maternity"), "men are not asked");
     assert!(world.case(&code).parts.iter().any(|p| p.link == CONCLUSION));
+}
+
+/// What a part said earlier and says no more is no finding of the person any longer.
+fn old_findings(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let code = world.open("046085000009");
+    world.issue(&code, "eye-refraction-left=-2");
+    let of = |status: &str| world.observed(&code, "eye").iter().filter(|(_, s)| s == status).count();
+    let (before, conclusion) = (of("final"), world.observed(&code, CONCLUSION));
+    assert!(before > 5 && of("entered-in-error") == 0, "{before}");
+    assert_eq!(conclusion.iter().map(|(_, s)| s.as_str()).collect::<Vec<_>>(), ["final"]);
+    assert_eq!(world.act_as_head(&code, |tx, at| work::correct(tx, at, &by(2), "sai")), Ok(()));
+    assert_eq!(world.observed(&code, CONCLUSION)[0].1, "entered-in-error", "nothing is concluded now");
+    // Concluded anew without that one answer.
+    let answers = world.answers(&code, "eye-refraction-left=");
+    let version = world.case(&code).parts.iter().find(|p| p.link == "eye").expect("the part").version;
+    let eye = |finish, version| Posted { part: "eye".into(), answers: answers.clone(), version, finish, quiet: false };
+    let (whole, draft) = (eye(true, version), eye(false, version + 1));
+    assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), whole)?.map(|_| ()))), Ok(()));
+    assert_eq!((of("final"), of("entered-in-error")), (before - 1, 1));
+    // A draft says nothing yet.
+    assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), draft)?.map(|_| ()))), Ok(()));
+    assert_eq!((of("final"), of("entered-in-error")), (0, before));
+    world.issue(&code, "");
+    assert_eq!((of("final"), of("entered-in-error")), (before - 1, 1));
+    assert_eq!(world.observed(&code, CONCLUSION)[0].1, "final");
+}
+
+/// A conclusion is made whole or kept as a draft, never half.
+fn conclusions(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let code = world.open("046085000010");
+    let answers = world.answers(&code, "");
+    let kept =
+        move || Posted { part: CONCLUSION.into(), answers: answers.clone(), version: 0, finish: true, quiet: false };
+    let (first, second) = (kept(), Posted { version: 1, ..kept() });
+    let at = code.clone();
+    let no =
+        world.store.write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(1), first)).expect("written");
+    assert_eq!(no, Ok((1, Some(No::Incomplete))));
+    let part = |world: &World| world.case(&code).parts.iter().find(|p| p.link == CONCLUSION).expect("it").done;
+    assert!(!part(&world) && world.case(&code).row.state == State::Examining, "kept as a draft");
+    assert_eq!(world.observed(&code, CONCLUSION), []);
+    let case = world.case(&code);
+    for open in case.parts.iter().filter(|p| p.link != CONCLUSION) {
+        let posted = Posted { part: open.link.clone(), version: 0, ..kept() };
+        assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), posted)?.map(|_| ()))), Ok(()));
+    }
+    let at = code.clone();
+    let done =
+        world.store.write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(1), second)).expect("written");
+    assert_eq!(done, Ok((2, None)));
+    assert!(part(&world) && world.case(&code).row.state == State::Concluded);
+}
+
+#[test]
+fn findings_follow_corrections() {
+    old_findings(mach_test_engines::Home::folder());
+    old_findings(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn conclusions_are_whole() {
+    conclusions(mach_test_engines::Home::folder());
+    conclusions(mach_test_engines::Home::postgres());
 }
 
 fn another_facility_sees_nothing(home: mach_test_engines::Home) {
@@ -266,8 +367,61 @@ fn a_bad_gateway(home: mach_test_engines::Home) {
     // Never sent, then revoked: the gateway need not hear of it.
     let third = world.open("046085000007");
     world.issue(&third, "");
-    assert_eq!(world.act(&third, |tx, at| work::revoke(tx, at, &by(2), "x")), Ok(()));
+    assert_eq!(world.act_as_head(&third, |tx, at| work::revoke(tx, at, &by(2), "x")), Ok(()));
     assert_eq!(world.deliver(&gateway, now + 2), 0);
+}
+
+/// A gateway that does something while a message is with it.
+fn what_happens_meanwhile(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let gateway = Simulator::default();
+    let now = now_seconds() + 1;
+    // Taken, the answer lost, then corrected: the gateway has it, so it gets an EDIT.
+    let code = world.open("046085000021");
+    world.issue(&code, "");
+    gateway.fail([Fault::Lost]);
+    assert_eq!(world.deliver(&gateway, now), 1);
+    assert_eq!(world.act_as_head(&code, |tx, at| work::correct(tx, at, &by(2), "sai")), Ok(()));
+    world.issue(&code, "conclusion-illness=nhẹ");
+    assert_eq!(world.deliver(&gateway, now + 1), 1);
+    assert_eq!(world.case(&code).row.sending, Sending::Sent);
+    assert_eq!(gateway.taken().last().map(|(_, m)| m.action), Some("EDIT"));
+    // Revoked while a message is on its way: the receipt is kept, the revocation goes out too.
+    let code = world.open("046085000022");
+    world.issue(&code, "");
+    let row = world.case(&code).row;
+    let begun = {
+        let row = row.clone();
+        world.store.write(&world.doctor, move |tx| work::begin_sending(tx, &row, "ADD")).expect("written")
+    };
+    assert!(begun);
+    assert_eq!(world.act_as_head(&code, |tx, at| work::revoke(tx, at, &by(2), "Cấp nhầm")), Ok(()));
+    assert_eq!(world.case(&code).row.sending, Sending::Due, "the gateway may have it");
+    let receipt = Sent { receipt: "uuid".into(), said: String::new(), action: "ADD".into() };
+    let late = row.clone();
+    world.store.write(&world.doctor, move |tx| work::sent(tx, &late, receipt, Sending::Sent, None)).expect("written");
+    let case = world.case(&code);
+    assert_eq!((case.row.sending, case.sent.receipt.as_str()), (Sending::Due, "uuid"));
+    assert!(!world.store.write(&world.doctor, move |tx| work::begin_sending(tx, &row, "ADD")).expect("written"));
+    // One that cannot be read stands aside; those behind it go out.
+    let (bad, good) = (world.open("046085000023"), world.open("046085000024"));
+    world.issue(&bad, "");
+    let mut broken = world.case(&bad).row;
+    broken.form = "urn:nothing|1".into();
+    world.store.write(&world.doctor, move |tx| tx.keep_certificate(&broken)).expect("written");
+    world.issue(&good, "");
+    world.deliver(&Simulator::trusting(), now + 2);
+    assert_eq!(world.case(&good).row.sending, Sending::Sent);
+    let mut reader = world.store.read(&world.doctor).expect("a reader");
+    let row = certificates::by_code(&mut reader, &bad).expect("read").expect("there");
+    assert!(row.sending == Sending::Due && row.next.is_some_and(|n| n > now + 2), "{row:?}");
+    assert_eq!(certificates::next_due(&mut reader).expect("read"), row.next);
+}
+
+#[test]
+fn what_happens_while_a_message_is_on_its_way() {
+    what_happens_meanwhile(mach_test_engines::Home::folder());
+    what_happens_meanwhile(mach_test_engines::Home::postgres());
 }
 
 #[test]
@@ -321,6 +475,10 @@ fn a_facility_varies(home: mach_test_engines::Home) {
     assert!(retired.expect("written"));
     assert_eq!(current(&world.doctor), "2024.1");
     assert_eq!(world.case(&code).form.version, "2024.2");
+    // The console, which sends, reads it by that facility's form too.
+    world.issue(&code, "");
+    assert_eq!(world.deliver(&Simulator::default(), now_seconds() + 1), 1);
+    assert_eq!(world.case(&code).row.sending, Sending::Sent);
     let not_its_own = world
         .store
         .write(&world.stranger, |tx| library::set_status(tx, "urn:mach:forms:driver-health|2024.2", "active"));

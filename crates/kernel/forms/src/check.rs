@@ -66,7 +66,8 @@ impl Problem {
             What::Required => lang.t(msg::FORM_REQUIRED).to_owned(),
             What::Unreadable(kind) => lang
                 .t(match kind {
-                    Kind::Decimal | Kind::Integer | Kind::Quantity => msg::FORM_NO_NUMBER,
+                    Kind::Decimal | Kind::Integer => msg::FORM_NO_NUMBER,
+                    Kind::Quantity => msg::FORM_NO_QUANTITY,
                     Kind::Date | Kind::DateTime => msg::FORM_NO_DATE,
                     Kind::Time => msg::FORM_NO_TIME,
                     _ => msg::FORM_NO_CHOICE,

@@ -74,17 +74,12 @@ pub fn name_at(form: &Form, path: &[Step]) -> String {
     let (mut numbers, mut items, mut link) = (Vec::new(), &form.items, "");
     for (n, slot) in path {
         let Some(item) = items.get(*n) else { break };
-        if item.repeats && !(is_ticked(item)) {
+        if item.repeats && !item.is_ticked() {
             numbers.push(*slot);
         }
         (link, items) = (&item.link, &item.items);
     }
     name(link, &numbers)
-}
-
-/// Whether its answers are ticked in one list, and so share one name.
-pub(crate) fn is_ticked(item: &Item) -> bool {
-    item.repeats && matches!(item.kind, Kind::Choice | Kind::OpenChoice) && !item.choices.is_empty()
 }
 
 /// What a choice is called in a field.
@@ -129,7 +124,7 @@ impl Reading<'_> {
         if item.hidden || (item.read_only && item.kind.is_question()) || item.calculated.is_some() {
             return before.clone();
         }
-        if is_ticked(item) {
+        if item.is_ticked() {
             return Node { slots: self.ticked(item, before, numbers), ..before.clone() };
         }
         let count = if item.repeats { self.count(item, numbers, before.slots.len()) } else { 1 };
@@ -203,9 +198,13 @@ impl Reading<'_> {
             }),
             Kind::Decimal => Value::Decimal(number(text)?),
             Kind::Integer => Value::Integer(number(text)?.parse().ok()?),
+            // A number means nothing without its unit: 50 mg/L is no 50 mg/dL.
             Kind::Quantity => Value::Quantity {
                 value: number(text)?,
-                unit: item.units.iter().find(|u| u.code == unit).or(item.units.first()).cloned().unwrap_or_default(),
+                unit: match item.units.is_empty() && unit.is_empty() {
+                    true => Coding::default(),
+                    false => item.units.iter().find(|u| u.code == unit)?.clone(),
+                },
             },
             Kind::Date => Value::Date(date(text)?),
             Kind::DateTime => Value::DateTime(date_time(text)?),
@@ -269,6 +268,11 @@ fn attached(kind: &str, bytes: &[u8], title: String) -> Value {
     Value::Attachment(Attachment { content_type: kind.to_owned(), data, url: String::new(), title, size: bytes.len() })
 }
 
+/// Whether a text is base64 as a posted picture has it.
+pub fn is_base64(text: &str) -> bool {
+    STANDARD.decode(text).is_ok()
+}
+
 /// What bytes are, by how they begin: the kinds a form may hold.
 pub fn sniffed(bytes: &[u8]) -> Option<&'static str> {
     Some(match bytes {
@@ -283,7 +287,7 @@ pub fn sniffed(bytes: &[u8]) -> Option<&'static str> {
 /// Adds an answer, or takes one away.
 fn change(items: &[Item], nodes: &mut [Node], numbers: &mut Vec<usize>, add: &str, remove: &str) {
     for (item, node) in items.iter().zip(nodes) {
-        let ticked = is_ticked(item);
+        let ticked = item.is_ticked();
         if item.repeats && !ticked {
             if name(&item.link, numbers) == add && node.slots.len() < item.max_occurs {
                 node.slots.push(Slot::open(item));

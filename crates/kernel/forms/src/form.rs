@@ -227,6 +227,13 @@ pub struct Item {
     pub items: Vec<Item>,
 }
 
+impl Item {
+    /// Whether its answers are ticked in one list, and so share one name when they are posted.
+    pub fn is_ticked(&self) -> bool {
+        self.repeats && matches!(self.kind, Kind::Choice | Kind::OpenChoice) && !self.choices.is_empty()
+    }
+}
+
 /// A form.
 #[derive(Debug)]
 pub struct Form {

@@ -6,7 +6,7 @@
 use crate::answers::{Answers, Node, Slot};
 use crate::check::Problem;
 use crate::compute::is_picture;
-use crate::fields::{accepted, is_ticked, key, name};
+use crate::fields::{accepted, key, name};
 use crate::form::{Control, Form, Item, Kind};
 use crate::show;
 use crate::value::{Attachment, Value};
@@ -178,7 +178,7 @@ impl Page<'_> {
             let name = name(&item.link, numbers);
             return Html::template(&DisplayView { name: &name, text: item.text.in_lang(self.lang()) });
         }
-        if !item.repeats || is_ticked(item) {
+        if !item.repeats || item.is_ticked() {
             let Some(slot) = node.slots.first() else { return Html::EMPTY };
             return self.slot(item, node, slot, (numbers, None), depth);
         }
@@ -199,7 +199,7 @@ impl Page<'_> {
     fn kept(&self, item: &Item, node: &Node, numbers: &[usize]) -> Html {
         let mut parts = Vec::new();
         for (n, slot) in node.slots.iter().enumerate() {
-            let own = if item.repeats && !is_ticked(item) { [numbers, &[n]].concat() } else { numbers.to_vec() };
+            let own = if item.repeats && !item.is_ticked() { [numbers, &[n]].concat() } else { numbers.to_vec() };
             let name = name(&item.link, &own);
             let mut values = Vec::new();
             match (&slot.value, &slot.typed) {
@@ -385,7 +385,7 @@ impl Page<'_> {
     }
 
     fn choice(&self, item: &Item, node: &Node, slot: &Slot, field: (&str, String, bool)) -> (Html, bool) {
-        let is_chosen = |value: &Value| match is_ticked(item) {
+        let is_chosen = |value: &Value| match item.is_ticked() {
             true => node.values().any(|v| v.is_same(value)),
             false => slot.value.as_ref().is_some_and(|v| v.is_same(value)),
         };
@@ -401,7 +401,7 @@ impl Page<'_> {
         let own = node.values().find(|v| !item.choices.iter().any(|c| c.value.is_same(v))).map(show::plain);
         let other = (item.kind == Kind::OpenChoice).then(|| own.unwrap_or_default());
         let kind = match item.control {
-            _ if is_ticked(item) => "checkbox",
+            _ if item.is_ticked() => "checkbox",
             Control::Radio => "radio",
             Control::Select => "select",
             _ if options.len() <= BESIDE => "radio",

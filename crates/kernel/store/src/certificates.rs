@@ -58,6 +58,11 @@ impl State {
         Self::ALL.into_iter().find(|s| s.code() == code)
     }
 
+    /// Whether others than the facility may know of it: it was issued, also where it was taken back since.
+    pub fn is_public(self) -> bool {
+        matches!(self, Self::Issued | Self::Revoked)
+    }
+
     fn of(number: i64) -> Result<Self> {
         Self::ALL.into_iter().find(|s| *s as i64 == number).ok_or(crate::Error::Column(8))
     }
@@ -216,6 +221,38 @@ pub fn list(on: &mut dyn Query, filter: &Filter, before: Option<i64>, limit: usi
     }
     sql.push_str(&format!(" ORDER BY id DESC LIMIT {limit}{}", unless_one(scope)));
     sql::list(on, &sql, &args, row)
+}
+
+/// Issued and revoked certificates of a national number, the newest first: what others than the facility may know.
+pub fn issued(on: &mut dyn Query, national: &str, limit: usize) -> Result<Vec<Certificate>> {
+    let scope = on.scope();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM certificate WHERE national = ?1 AND state IN ({}, {}) AND {} ORDER BY id DESC LIMIT {limit}{}",
+        State::Issued as i64,
+        State::Revoked as i64,
+        within(scope),
+        unless_one(scope)
+    );
+    sql::list(on, &sql, &[national.into()], row)
+}
+
+/// The code of a certificate of this number and class that was opened at a facility from second `from` up to, not with,
+/// `to`, and was neither given up nor taken back.
+pub fn twin(
+    on: &mut dyn Query,
+    facility: i64,
+    national: &str,
+    class: &str,
+    (from, to): (i64, i64),
+) -> Result<Option<String>> {
+    let sql = format!(
+        "SELECT code FROM certificate WHERE national = ?1 AND facility = ?2 AND class = ?3 AND opened >= ?4 AND opened < ?5
+            AND state NOT IN ({}, {}) ORDER BY id DESC",
+        State::Revoked as i64,
+        State::Cancelled as i64
+    );
+    let args = [national.into(), facility.into(), class.into(), from.into(), to.into()];
+    sql::first(on, &sql, &args, |r| Ok(r.text(0)?.to_owned()))
 }
 
 /// How many there are in each state, as the reader may see them.

@@ -162,6 +162,36 @@ impl Filters {
     }
 }
 
+/// A `POST` of fields with its buttons; what is wrong with them stands above.
+#[derive(Template)]
+#[template(path = "components/field-form.html")]
+struct FieldForm {
+    action: String,
+    errors: Html,
+    hidden: Vec<(&'static str, String)>,
+    lead: String,
+    fields: Vec<Html>,
+    buttons: Html,
+}
+
+/// A form that posts to `action`: a sentence before its fields, hidden names and values, fields, buttons.
+pub fn field_form(
+    lang: Lang,
+    action: impl Into<String>,
+    (lead, hidden): (&str, Vec<(&'static str, String)>),
+    fields: &[Field],
+    buttons: impl IntoIterator<Item = Html>,
+) -> Html {
+    Html::template(&FieldForm {
+        action: action.into(),
+        errors: ErrorSummary::of(lang, fields).into(),
+        hidden,
+        lead: lead.to_owned(),
+        fields: fields.iter().map(|f| f.html(lang)).collect(),
+        buttons: Html::concat(buttons),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

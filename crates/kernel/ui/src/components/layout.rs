@@ -38,6 +38,11 @@ pub fn laid_out(layout: Layout, parts: impl IntoIterator<Item = Html>) -> Html {
     Html::trusted(format!("<div class=\"{} section\">{}</div>", layout.class(), Html::concat(parts)))
 }
 
+/// Parts below each other.
+pub fn stack(parts: impl IntoIterator<Item = Html>) -> Html {
+    laid_out(Layout::Stack, parts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
