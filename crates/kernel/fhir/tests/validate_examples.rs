@@ -9,7 +9,15 @@ use std::path::{Path, PathBuf};
 const WRONG: &[(&str, &[&str])] = &[
     ("bdl-7", &["Bundle-dataelements.json"]),
     ("has a fullUrl", &["Bundle-bundle-search-warning.json"]),
-    ("has no code", &["Bundle-ussg-fht.json", "Bundle-valuesets.json", "ValueSet-ucum-common.json"]),
+    (
+        "has no code",
+        &[
+            "Bundle-ussg-fht.json",
+            "Bundle-valuesets.json",
+            "ValueSet-nhin-purposeofuse.json",
+            "ValueSet-ucum-common.json",
+        ],
+    ),
     ("has no element `definition[x]`", &["Bundle-profiles-others.json", "StructureDefinition-picoelement.json"]),
     (
         "is missing",
@@ -30,6 +38,8 @@ const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     ("is no FHIRPath", &["SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json"]),
+    ("no absolute URL, which a canonical is", &["Library-library-fhir-helpers.json"]),
+    ("there is no contained resource", &["PlanDefinition-example-cardiology-os.json"]),
     ("is no id", &["SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.json"]),
     ("is no reference", &["ImplementationGuide-fhir.json", "ig-r4.json"]),
     (
@@ -107,7 +117,6 @@ const WRONG: &[(&str, &[&str])] = &[
             "TestScript-testscript-example.json",
         ],
     ),
-    ("que-7", &["Questionnaire-bb.json"]),
     (
         "rfc:3986",
         &[

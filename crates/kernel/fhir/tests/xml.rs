@@ -58,6 +58,9 @@ fn refuses_with_the_place() {
     check("\n<active value=\"yes\"/>", "no boolean", 3);
     check("<active value=\"true\"/><active value=\"true\"/>", "more than once", 2);
     check("<multipleBirthInteger value=\"1.5\"/>", "no number", 2);
+    check("<active value=\"true\" odd=\"a\"/>", "no attribute `odd`", 2);
+    check("<extension><url value=\"http://x\"/><valueCode value=\"a\"/></extension>", "is an attribute", 2);
+    check("<name><id value=\"a\"/><family value=\"b\"/></name>", "is an attribute", 2);
     check("<gender/>", "neither a value", 2);
     check("<gender code=\"x\"/>", "", 2);
     check("words", "text between", 1);

@@ -66,12 +66,18 @@ impl<'t> Run<'_, 't> {
                 }
                 None => {}
             }
+            if kind == "searchset" {
+                self.search_entry(entry, resource);
+            }
             self.path.truncate(self.path.len() - 2);
         }
         let first = list(bundle, "entry").next().and_then(|e| e.get("resource"));
         let name = first.and_then(|r| r.get_text("resourceType"));
         match (kind.as_str(), first, name.as_deref()) {
-            ("document", Some(composition), Some("Composition")) => self.document_bundle(bundle, composition),
+            ("document", Some(composition), Some("Composition")) => {
+                self.document_bundle(bundle, composition);
+                self.all_linked(bundle);
+            }
             ("message", Some(header), Some("MessageHeader")) => {
                 for focus in list(header, "focus") {
                     self.must_hold(bundle, focus, "MessageHeader.focus");
@@ -81,6 +87,18 @@ impl<'t> Run<'_, 't> {
                 self.error("invariant", format!("the first entry of a {kind} holds a resource"));
             }
             _ => {}
+        }
+    }
+
+    /// An entry of what a search found: a resource, an OperationOutcome where it is the outcome.
+    fn search_entry(&mut self, entry: Value<'t>, resource: Option<Value<'t>>) {
+        let Some(resource) = resource else {
+            return self.error("required", "an entry of a searchset holds a resource");
+        };
+        let mode = entry.get("search").and_then(|s| s.get_text("mode"));
+        let is_outcome = resource.get_text("resourceType").as_deref() == Some("OperationOutcome");
+        if mode.as_deref() == Some("outcome") && !is_outcome {
+            self.error("business-rule", "an entry of mode `outcome` is an OperationOutcome");
         }
     }
 

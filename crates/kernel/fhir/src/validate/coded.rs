@@ -8,6 +8,7 @@ use super::run::{Part, Run};
 use crate::definitions::Strength;
 use crate::path::Node;
 use crate::terminology::Membership;
+use crate::terminology::grammar::Grammar;
 use crate::tree::{Kind, Value};
 
 impl<'t> Run<'_, 't> {
@@ -67,8 +68,15 @@ impl<'t> Run<'_, 't> {
                 Membership::Out
             }
         };
-        // Mime types are of a grammar and of a registry nobody ships; `json` and `xml` stand for two of them (R4 §3.1.0.1.9).
+        // Media types are of a grammar and of a registry nobody ships.
         if binding.set.starts_with("http://hl7.org/fhir/ValueSet/mimetypes") {
+            // `json`, `xml` and `ttl` stand for three of them (R4 §3.1.0.1.9), where formats are told.
+            // Published parameters hold blanks and slashes: only the type itself is looked at.
+            let kind = first.split(';').next().unwrap_or_default().trim_end();
+            let is_known = Grammar::Mime.holds(kind) || matches!(first.as_str(), "json" | "xml" | "ttl");
+            if !is_known && binding.strength == Strength::Required {
+                self.error("code-invalid", format!("`{}` is no media type", shortened(first)));
+            }
             return;
         }
         let shown = shortened(first);

@@ -49,6 +49,9 @@ impl<'t> Run<'_, 't> {
                 Err(e @ (ProfileError::Type(_) | ProfileError::Empty)) => return self.error("value", e.to_string()),
                 Err(e) => return self.warn("not-supported", e.to_string()),
                 Ok(compiled) => {
+                    for flaw in compiled.flaws {
+                        self.error("value", flaw);
+                    }
                     for problem in compiled.unread {
                         self.warn("not-supported", problem);
                     }

@@ -17,6 +17,8 @@ enum How {
     Elsewhere,
     /// `extension.exists() != value.exists()`
     ExtensionOrValue,
+    /// `operator = 'exists' implies (answer is Boolean)`, which means FHIR's boolean
+    ExistsTakesBoolean,
 }
 
 /// Invariants that are checked elsewhere, with what they are about.
@@ -28,8 +30,10 @@ static HOW: LazyLock<Vec<How>> = LazyLock::new(|| {
         if ELSEWHERE.contains(&constraint.key) {
             return How::Elsewhere;
         }
-        if constraint.key == "ext-1" {
-            return How::ExtensionOrValue;
+        match constraint.key {
+            "ext-1" => return How::ExtensionOrValue,
+            "que-7" => return How::ExistsTakesBoolean,
+            _ => {}
         }
         match Expression::compile(constraint.expression, r4, definitions::TypeId::UNKNOWN, Mode::Lenient) {
             Ok(expression) => How::Path(expression),
@@ -53,6 +57,9 @@ impl<'t> Run<'_, 't> {
                     };
                     Ok(has("extension") != has("value"))
                 }
+                How::ExistsTakesBoolean => Ok(node.value.is_none_or(|v| {
+                    v.get_text("operator").as_deref() != Some("exists") || v.get("answerBoolean").is_some()
+                })),
                 How::Path(expression) => self.holds(node, expression),
             };
             self.judge(held, constraint.key, constraint.is_error, constraint.human);

@@ -1,5 +1,6 @@
 //! What an element means beside its shape: by its type, and at the ends of resources.
 
+use super::issue::Severity;
 use super::primitive::{self, Primitive};
 use super::profile::BindingRule;
 use super::run::{Part, Run, Scope};
@@ -73,6 +74,8 @@ impl<'t> Run<'_, 't> {
             "QuestionnaireResponse" => self.questionnaire_response(value),
             "SearchParameter" => self.search_parameter(value),
             "ValueSet" => self.listed_codes(value),
+            "CodeSystem" => self.code_system(value),
+            "ConceptMap" => self.concept_map(value),
             "StructureDefinition" => self.structure_definition(value),
             "Observation" => self.vital_signs(&node, value),
             _ => {}
@@ -187,6 +190,17 @@ impl<'t> Run<'_, 't> {
             Primitive::Uri | Primitive::Url | Primitive::Canonical => {
                 if let Some(id) = text.strip_prefix('#') {
                     self.local(id.to_owned().into());
+                    let is_there = self.scopes.last().is_none_or(|s| s.contained.contains_key(id));
+                    if primitive == Primitive::Canonical && !id.is_empty() && !is_there {
+                        let text = format!("there is no contained resource `{}`", primitive::shortened(id));
+                        self.error("not-found", text);
+                    }
+                } else if primitive == Primitive::Canonical && !is_absolute(&text) {
+                    // Published examples have `PlanDefinition/x`: a place on the same server.
+                    let is_place = crate::search::Target::read(&text).is_some();
+                    let severity = if is_place { Severity::Warning } else { Severity::Error };
+                    let shown = primitive::shortened(&text);
+                    self.say(severity, "value", format!("`{shown}` is no absolute URL, which a canonical is"));
                 }
             }
             _ => {}

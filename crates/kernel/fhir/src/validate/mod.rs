@@ -7,15 +7,18 @@
 
 mod apply;
 mod bundle;
+mod catalog;
 mod coded;
 mod definition;
 mod document;
+mod enabled;
 mod extension;
 mod fits;
 mod invariant;
 mod issue;
 mod knowledge;
 mod library;
+mod linked;
 mod meaning;
 mod primitive;
 mod profile;

@@ -1,6 +1,7 @@
 //! Questionnaires that agree with themselves, and answers that agree with their questionnaire where it is at hand.
 
 use super::apply::holds;
+use super::enabled::{Conditions, is_answered};
 use super::primitive::shortened;
 use super::run::{Part, Run};
 use crate::limits;
@@ -19,8 +20,10 @@ struct Question {
     text: String,
     is_required: bool,
     repeats: bool,
-    /// Whether it is asked only under conditions, which are not followed here.
-    is_conditional: bool,
+    /// When it is asked.
+    conditions: Conditions,
+    /// Most characters of an answer.
+    max_length: Option<usize>,
     options: Vec<Tree<'static>>,
     set: Option<String>,
     items: Vec<Question>,
@@ -41,7 +44,8 @@ impl Question {
             text: get("text"),
             is_required: is("required"),
             repeats: is("repeats"),
-            is_conditional: item.get("enableWhen").is_some(),
+            conditions: Conditions::read(item),
+            max_length: item.get("maxLength").and_then(|n| n.number()?.parse().ok()),
             options: list(item, "answerOption").filter_map(option).collect(),
             set: item.get_text("answerValueSet").map(|s| s.into_owned()),
             items: inner.into_iter().flatten().map(|i| Self::read(i, depth + 1)).collect(),
@@ -134,14 +138,15 @@ impl<'t> Run<'_, 't> {
         };
         let status = response.get_text("status");
         let is_done = matches!(status.as_deref(), Some("completed" | "amended"));
-        self.answers(&items, response, is_done, 0);
+        self.answers(&items, response, is_done, &mut Vec::new());
     }
 
-    /// The items of `holder` against those of the questionnaire at the same level.
-    fn answers(&mut self, questions: &[Question], holder: Value<'t>, is_done: bool, depth: usize) {
-        if depth > limits::TREE_DEPTH {
+    /// The items of `holder` against those of the questionnaire at the same level; `around` is what the holder is in.
+    fn answers(&mut self, questions: &[Question], holder: Value<'t>, is_done: bool, around: &mut Vec<Value<'t>>) {
+        if around.len() > 2 * limits::TREE_DEPTH {
             return;
         }
+        around.push(holder);
         let mut last = 0;
         let mut seen = HashSet::new();
         for (n, item) in list(holder, "item").enumerate() {
@@ -159,19 +164,29 @@ impl<'t> Run<'_, 't> {
                     if !seen.insert(at) && !may_repeat {
                         self.error("structure", format!("the item `{}` stands twice", shortened(&id)));
                     }
-                    self.answer(question, item, is_done, depth);
+                    if self.is_enabled(&question.conditions, around) == Some(false) {
+                        if is_answered(item) {
+                            let text =
+                                format!("the item `{}` is answered, and by its conditions not asked", question.id);
+                            self.error("business-rule", text);
+                        }
+                    } else {
+                        self.answer(question, item, is_done, around);
+                    }
                 }
             }
             self.path.truncate(self.path.len() - 2);
         }
         for question in questions.iter().enumerate().filter(|(n, _)| !seen.contains(n)).map(|(_, q)| q) {
-            if is_done && question.is_required && !question.is_conditional {
+            if is_done && question.is_required && self.is_enabled(&question.conditions, around) == Some(true) {
                 self.error("required", format!("the item `{}` is required and not answered", question.id));
             }
         }
+        around.pop();
     }
 
-    fn answer(&mut self, question: &Question, item: Value<'t>, is_done: bool, depth: usize) {
+    /// An item that is asked, or may be.
+    fn answer(&mut self, question: &Question, item: Value<'t>, is_done: bool, around: &mut Vec<Value<'t>>) {
         if let Some(text) = item.get_text("text")
             && text != question.text
         {
@@ -182,23 +197,26 @@ impl<'t> Run<'_, 't> {
             if !answers.is_empty() {
                 self.error("structure", format!("an item of type `{}` has no answer", question.kind));
             }
-            return self.answers(&question.items, item, is_done, depth + 1);
+            return self.answers(&question.items, item, is_done, around);
         }
         if item.get("item").is_some() {
             self.error("structure", "items below a question stand within its answer");
         }
-        if answers.is_empty() && is_done && question.is_required && !question.is_conditional {
+        let is_asked = |run: &mut Self| run.is_enabled(&question.conditions, around) == Some(true);
+        if answers.is_empty() && is_done && question.is_required && is_asked(self) {
             self.error("required", format!("the item `{}` is required and not answered", question.id));
         }
         if answers.len() > 1 && !question.repeats {
             self.error("structure", format!("the item `{}` takes one answer", question.id));
         }
+        around.push(item);
         for (n, answer) in answers.into_iter().enumerate() {
             self.path.extend([Part::Name("answer"), Part::Item(n)]);
             self.one_answer(question, answer);
-            self.answers(&question.items, answer, is_done, depth + 1);
+            self.answers(&question.items, answer, is_done, around);
             self.path.truncate(self.path.len() - 2);
         }
+        around.pop();
     }
 
     fn one_answer(&mut self, question: &Question, answer: Value<'t>) {
@@ -206,6 +224,11 @@ impl<'t> Run<'_, 't> {
         let wanted = members_of(&question.kind);
         if !wanted.is_empty() && !wanted.contains(&name) {
             return self.error("structure", format!("an answer of type `{}` is `{}`", question.kind, wanted[0]));
+        }
+        if let (Some(most), Some(text)) = (question.max_length, value.text())
+            && text.chars().count() > most
+        {
+            self.error("value", format!("an answer to `{}` has at most {most} characters", question.id));
         }
         let text_of_open = question.kind == "open-choice" && name == "valueString";
         if !question.options.is_empty() && !text_of_open && !question.options.iter().any(|o| is_option(o.root(), value))

@@ -179,12 +179,23 @@ fn element(start: &BytesStart<'_>, is_xhtml: bool, depth: usize, ended: bool) ->
     for attribute in start.attributes() {
         let Ok(attribute) = attribute else { return Some(format!("an attribute of `{name}` is malformed")) };
         let key = attribute.key.into_inner();
+        if matches!(key, "href" | "src" | "cite" | "longdesc") && is_script(&attribute.value) {
+            return Some(format!("the attribute `{key}` of `{name}` is a script"));
+        }
         if key == "xmlns" || key.starts_with("xmlns:") || ATTRIBUTES.contains(&key) || own.contains(&key) {
             continue;
         }
         return Some(format!("the attribute `{key}` of `{name}` is not allowed in a narrative"));
     }
     None
+}
+
+/// Whether a link runs a script: blanks and control characters within it are passed over, as browsers do.
+fn is_script(value: &str) -> bool {
+    let Ok(value) = quick_xml::escape::unescape(value) else { return true };
+    let link: String = value.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    let link = link.to_ascii_lowercase();
+    ["javascript:", "vbscript:", "data:text/html"].iter().any(|scheme| link.starts_with(scheme))
 }
 
 /// Numbers, the five of XML, and names as HTML has them: which of the 253 are known is the reader's matter.
@@ -222,6 +233,8 @@ mod tests {
             div("  "),
             div("<script>a</script>"),
             div("<p onclick=\"x\">a</p>"),
+            div("<a href=\"javascript:x()\">a</a>"),
+            div("<a href=\" Java&#x73;cript:x()\">a</a>"),
             div("<p>a"),
             div("<b>a</i>"),
             div("<form>a</form>"),

@@ -217,6 +217,13 @@ impl<'a> Reader<'a> {
             let Some((definition, kind)) = self.definitions.json_member(id, name) else {
                 return self.fail_at(element.children[n].offset, format!("`{}` has no element `{name}`", element.name));
             };
+            // Ids of elements and URLs of extensions are attributes.
+            let is_attribute = name == "id" && self.definitions.get(id).kind != TypeKind::Resource
+                || name == "url" && id == self.definitions.known().extension;
+            if is_attribute {
+                let at = element.children[n].offset;
+                return self.fail_at(at, format!("`{name}` of `{}` is an attribute", element.name));
+            }
             let is_list = definition.is_list();
             let same: Vec<&Element> = element.children.iter().filter(|c| c.name == name).collect();
             for (at, child) in element.children.iter().enumerate() {
@@ -276,6 +283,12 @@ impl<'a> Reader<'a> {
         let Member { name, kind, is_list } = *member;
         let has_value = |e: &Element| e.attribute("value").is_some() || e.xhtml.is_some();
         let has_extra = |e: &Element| e.attribute("id").is_some() || !e.children.is_empty();
+        for element in all {
+            let odd = element.attributes.iter().find(|(n, _)| n != "id" && n != "value");
+            if let Some((odd, _)) = odd {
+                return self.fail_at(element.offset, format!("`{name}` has no attribute `{odd}`"));
+            }
+        }
         if let Some(empty) = all.iter().find(|e| !has_value(e) && !has_extra(e)) {
             return self.fail_at(empty.offset, format!("`{name}` has neither a value nor extensions"));
         }

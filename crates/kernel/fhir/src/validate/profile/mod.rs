@@ -33,6 +33,8 @@ pub struct Profile {
     pub is_modifier: bool,
     /// What of the definition could not be followed: said once per use.
     pub unread: Vec<String>,
+    /// What is wrong with the definition itself and keeps nobody from following it.
+    pub flaws: Vec<String>,
 }
 
 /// Where an extension may stand.

@@ -71,6 +71,7 @@ pub fn compile(
         context_invariants: Vec::new(),
         is_modifier: snapshot.is_none() && base.is_some_and(|b| b.is_modifier),
         unread: Vec::new(),
+        flaws: Vec::new(),
     };
     for text in list(definition, "contextInvariant").filter_map(Value::text) {
         match Expression::compile(&text, definitions, TypeId::UNKNOWN, Mode::Lenient) {
@@ -193,6 +194,7 @@ impl Reader<'_> {
         let is_root = segments.len() == 1;
         let known = Known { definitions: self.definitions, base, kind, is_root, is_slice, is_simple };
         fill(rules, element, &known, &mut self.profile.unread).map_err(problem)?;
+        self.profile.flaws.extend(flaws(element, &known).into_iter().map(|flaw| format!("`{path}`: {flaw}")));
         if segments.len() == 1 && element.get("isModifier").and_then(Value::boolean) == Some(true) {
             self.profile.is_modifier = true;
         }
@@ -301,6 +303,33 @@ fn fill(rules: &mut Rules, element: Value<'_>, known: &Known<'_>, unread: &mut V
     Ok(())
 }
 
+/// Fixed values and patterns that are of none of the element's types, and types that only a text can be narrowed to.
+fn flaws(element: Value<'_>, known: &Known<'_>) -> Vec<String> {
+    let Some(base) = known.base.filter(|b| !b.types.is_empty()) else { return Vec::new() };
+    let definitions = known.definitions;
+    let mut out = Vec::new();
+    for (name, _) in element.members() {
+        let suffix = name.strip_prefix("fixed").or_else(|| name.strip_prefix("pattern")).filter(|rest| is_type(rest));
+        let Some(suffix) = suffix else { continue };
+        let mut letters = suffix.chars();
+        let small = letters.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(letters).collect::<String>();
+        let Some(kind) = definitions.find(suffix).or_else(|| definitions.find(&small)) else { continue };
+        if !base.types.iter().any(|t| definitions.is_a(kind, t.id)) {
+            out.push(format!("`{name}` is of none of the element's types"));
+        }
+    }
+    // What is written as a text of FHIRPath is a text.
+    let is_text = |id: TypeId| {
+        let name = definitions.get(id).name;
+        !matches!(name, "boolean" | "integer" | "decimal" | "unsignedInt" | "positiveInt")
+    };
+    let codes = list(element, "type").filter_map(|t| t.get_text("code"));
+    if codes.into_iter().any(|code| code == "string") && !base.types.iter().any(|t| is_text(t.id)) {
+        out.push("the type `string` is none of the base's".into());
+    }
+    out
+}
+
 /// `fixedCode`, and not a member that only starts alike.
 fn is_type(rest: &str) -> bool {
     rest.starts_with(|c: char| c.is_ascii_uppercase())
@@ -358,7 +387,7 @@ fn types(element: Value<'_>, known: &Known<'_>, unread: &mut Vec<String>) -> Fil
         base.types.iter().any(|t| {
             known.definitions.is_a(rule.kind, t.id)
                 || known.definitions.is_a(t.id, rule.kind)
-                || (is_primitive(t.id) && is_primitive(rule.kind))
+                || (is_primitive(t.id) && rule.kind == known.definitions.known().string)
         })
     };
     if let Some(rule) = out.iter().find(|r| !base.types.is_empty() && !fits(r)) {
