@@ -4,18 +4,18 @@ use crate::caller::Caller;
 use crate::moment;
 use crate::refusal::{Refusal, note};
 use crate::render;
-use crate::search::{Anywhere, Search, Total};
+use crate::search::{Anywhere, Include, Search, Total};
 use crate::state::State;
 use crate::token::PageToken;
 use mach_access::Scope;
 use mach_base::{limits, text::fold, time::now_seconds};
 use mach_fhir::json::quote;
 use mach_fhir::{ResourceType, Tree};
-use mach_store::resources::{self, Resource};
-use mach_store::search::{self, Ask, Hit};
+use mach_store::resources::{self, Reference, Resource};
+use mach_store::search::{self, Ask, Hit, Includes, Target};
 use mach_store::sql::Query;
 use mach_store::{Reader, Store};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Instant;
 
@@ -58,31 +58,27 @@ pub fn answer(reader: &mut dyn Query, scope: Scope, search: &Search) -> Result<P
     };
     let ask = Ask { asked: search.asked.clone(), scope, seq };
     let after = search.page.as_ref().map(|t| &t.after);
-    let mut hits = if search.words.is_empty() {
-        match search.count {
-            0 => Vec::new(),
-            count => search::page(reader, &ask, &search.sorts, after, count + 1)?,
-        }
-    } else {
+    if !search.words.is_empty() {
         return with_words(reader, &ask, search, (seq, began));
+    }
+    let (mut hits, told) = match (search.count, &search.page, search.total) {
+        (0, ..) => (Vec::new(), None),
+        (count, None, Total::Usual) => {
+            search::first_page(reader, &ask, &search.sorts, count + 1, limits::FHIR_COUNTED)?
+        }
+        (count, ..) => (search::page(reader, &ask, &search.sorts, after, count + 1)?, None),
     };
     let more = search.count > 0 && hits.len() > search.count;
     hits.truncate(search.count);
-    let total = match &search.page {
-        Some(token) => token.total,
-        None => total(reader, &ask, search, (hits.len(), more))?,
+    let total = match (&search.page, search.total) {
+        (Some(token), _) => token.total,
+        (None, Total::None) => None,
+        _ if search.count > 0 && !more => Some(i64::try_from(hits.len()).unwrap_or(i64::MAX)),
+        (None, Total::Accurate) => Some(search::count(reader, &ask, usize::MAX >> 1)?),
+        (None, Total::Usual) => told,
     };
     let next = hits.last().filter(|_| more).map(|last| PageToken { seq, began, total, after: last.clone() });
     finish(reader, &ask, search, hits, total, next)
-}
-
-fn total(on: &mut dyn Query, ask: &Ask, search: &Search, (hits, more): (usize, bool)) -> Result<Option<i64>, Refusal> {
-    Ok(match search.total {
-        Total::None => None,
-        _ if search.count > 0 && !more => Some(i64::try_from(hits).unwrap_or(i64::MAX)),
-        Total::Accurate => Some(search::count(on, ask, usize::MAX >> 1)?),
-        Total::Usual => search::count_of_few(on, ask, limits::FHIR_COUNTED)?,
-    })
 }
 
 /// Matches whose texts hold the words, found by looking through the bodies, some at a time. The total is told where all
@@ -172,62 +168,84 @@ fn finish(
     next: Option<PageToken>,
 ) -> Result<Page, Refusal> {
     let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
-    let matches = resources::of_rids(on, &rids)?;
-    let (included, cut) =
-        if search.includes.is_empty() { (Vec::new(), false) } else { include(on, ask, search, &matches)? };
+    if search.includes.is_empty() {
+        let matches = resources::of_rids(on, &rids)?;
+        return Ok(Page { total, matches, included: Vec::new(), cut: false, next });
+    }
+    let found = resources::with_references(on, &rids)?;
+    let (included, cut) = include(on, ask, search, found.iter().map(Source::of).collect())?;
+    let matches = found.into_iter().map(|(resource, _)| resource).collect();
     Ok(Page { total, matches, included, cut, next })
 }
 
-/// Everything that comes along, round by round.
+/// A resource whose references may be followed, and that others may refer to.
+struct Source {
+    rid: i64,
+    kind: ResourceType,
+    facility: i64,
+    references: Vec<Reference>,
+}
+
+impl Source {
+    fn of((resource, references): &(Resource, Vec<Reference>)) -> Self {
+        let facility = resource.facility.unwrap_or(0);
+        Self { rid: resource.rid, kind: resource.kind, facility, references: references.clone() }
+    }
+
+    /// What it refers to as `what` asks.
+    fn targets<'a>(&'a self, what: Includes<'a>) -> impl Iterator<Item = Target<'a>> {
+        let asked = self.references.iter().filter(move |_| self.kind == what.source);
+        let asked = asked.filter(move |(param, target, _)| {
+            what.params.contains(param) && what.target.is_none_or(|wanted| wanted == *target)
+        });
+        asked.map(|(_, target, id)| (self.facility, *target, id.as_str()))
+    }
+}
+
+/// Everything that comes along, round by round, and whether some of it was left out.
 fn include(
     on: &mut dyn Query,
     ask: &Ask,
     search: &Search,
-    matches: &[Resource],
+    mut newest: Vec<Source>,
 ) -> Result<(Vec<Resource>, bool), Refusal> {
-    let mut known: HashSet<i64> = matches.iter().map(|m| m.rid).collect();
-    let mut found: Vec<i64> = Vec::new();
-    let mut newest: HashMap<ResourceType, Vec<i64>> = HashMap::new();
-    for one in matches {
-        newest.entry(one.kind).or_default().push(one.rid);
-    }
+    let mut known: HashSet<i64> = newest.iter().map(|m| m.rid).collect();
+    let mut found: Vec<Resource> = Vec::new();
     for round in 0..limits::FHIR_INCLUDE_DEPTH {
+        let steps: Vec<&Include> = search.includes.iter().filter(|i| round == 0 || i.iterate).collect();
+        let room = (limits::FHIR_INCLUDED + 1).saturating_sub(found.len());
         let mut next: Vec<i64> = Vec::new();
-        for include in search.includes.iter().filter(|i| round == 0 || i.iterate) {
-            for what in include.steps() {
-                let from: Vec<i64> = if include.back {
-                    newest.values().flatten().copied().collect()
-                } else {
-                    newest.get(&what.source).cloned().unwrap_or_default()
-                };
-                for chunk in from.chunks(TOGETHER) {
-                    let room = (limits::FHIR_INCLUDED + 1).saturating_sub(found.len());
-                    let got = match include.back {
-                        true => search::revincluded(on, ask, chunk, what, room)?,
-                        false => search::included(on, ask, chunk, what, room)?,
-                    };
-                    let full = got.len() >= room;
-                    for rid in got.into_iter().filter(|rid| known.insert(*rid)) {
-                        next.push(rid);
-                        found.push(rid);
-                    }
-                    // Of a full answer some may have been known: what it left out is not.
-                    if full || found.len() > limits::FHIR_INCLUDED {
-                        found.truncate(limits::FHIR_INCLUDED);
-                        return Ok((resources::of_rids(on, &found)?, true));
-                    }
+        let forward = steps.iter().filter(|i| !i.back).flat_map(|i| i.steps());
+        let targets: Vec<Target<'_>> =
+            forward.flat_map(|what| newest.iter().flat_map(move |source| source.targets(what))).collect();
+        let got = search::included(on, ask, &targets)?;
+        next.extend(got.into_iter().filter(|rid| known.insert(*rid)));
+        let mut full = next.len() >= room;
+        let rids: Vec<i64> = newest.iter().map(|source| source.rid).collect();
+        for what in steps.iter().filter(|i| i.back).flat_map(|i| i.steps()) {
+            for chunk in rids.chunks(TOGETHER) {
+                if full {
+                    break;
                 }
+                let got = search::revincluded(on, ask, chunk, what, room)?;
+                // Of a full answer some may have been known: what it left out is not.
+                full = got.len() >= room;
+                next.extend(got.into_iter().filter(|rid| known.insert(*rid)));
+                full |= next.len() >= room;
             }
         }
-        if next.is_empty() {
+        next.truncate(limits::FHIR_INCLUDED.saturating_sub(found.len()));
+        let got = resources::with_references(on, &next)?;
+        newest = got.iter().map(Source::of).collect();
+        found.extend(got.into_iter().map(|(resource, _)| resource));
+        if full {
+            return Ok((found, true));
+        }
+        if newest.is_empty() || steps.is_empty() {
             break;
         }
-        newest = HashMap::new();
-        for one in resources::of_rids(on, &next)? {
-            newest.entry(one.kind).or_default().push(one.rid);
-        }
     }
-    Ok((resources::of_rids(on, &found)?, false))
+    Ok((found, false))
 }
 
 /// The searchset Bundle of a page.

@@ -173,6 +173,11 @@ impl Bodies {
         self.plain.get(begin..end)
     }
 
+    /// The same as text.
+    pub(crate) fn text(&self, slot: usize) -> Option<&str> {
+        std::str::from_utf8(self.get(slot)?).ok()
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.ends.len()).filter_map(|slot| self.get(slot))
@@ -192,13 +197,50 @@ impl Bodies {
     }
 }
 
+/// Packs asked for in one statement.
+const TOGETHER: usize = 32;
+
+/// Hands each of a facility's packs on, in any order, one at a time. `packs` names each once.
+pub(crate) fn read_each(
+    on: &mut dyn Query,
+    facility: i64,
+    packs: &[i64],
+    then: &mut dyn FnMut(i64, &Bodies) -> Result<()>,
+) -> Result<()> {
+    for some in packs.chunks(TOGETHER) {
+        if let [pack] = some {
+            then(*pack, &read(on, facility, *pack)?)?;
+            continue;
+        }
+        let (marks, mut args) = sql::padded(some, 2);
+        args.insert(0, facility.into());
+        let sql = format!("SELECT id, body FROM pack WHERE facility = ?1 AND id IN ({marks})");
+        let mut left: Vec<i64> = some.to_vec();
+        on.each(&sql, &args, &mut |r| {
+            let pack = r.int(0)?;
+            left.retain(|p| *p != pack);
+            let bodies = opened((facility, pack), r.blob(1)?).ok_or(Error::Damaged(pack))?;
+            then(pack, &bodies)
+        })?;
+        if let Some(missing) = left.first() {
+            return Err(Error::Damaged(*missing));
+        }
+    }
+    Ok(())
+}
+
 /// All bodies of a facility's pack.
 pub fn read(on: &mut dyn Query, facility: i64, pack: i64) -> Result<Bodies> {
     let damaged = || Error::Damaged(pack);
     let sql = "SELECT body FROM pack WHERE id = ?1 AND facility = ?2";
     // Unpacked from where the engine holds it.
-    let plain = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(unpacked(r.blob(0)?)))?;
-    plain.flatten().and_then(Bodies::read).ok_or_else(damaged)
+    let bodies = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(opened((facility, pack), r.blob(0)?)))?;
+    bodies.flatten().ok_or_else(damaged)
+}
+
+/// The bodies of the block in the row of this facility and pack; `None` where it is damaged.
+pub(crate) fn opened(_row: (i64, i64), block: &[u8]) -> Option<Bodies> {
+    unpacked(block).and_then(Bodies::read)
 }
 
 fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
@@ -218,6 +260,14 @@ fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
         };
         decompressor.decompress(packed, length).ok()
     })
+}
+
+/// The text at `place` of the block in its row.
+pub(crate) fn body_in(block: &[u8], place: Place) -> Result<String> {
+    let bodies = opened((place.facility, place.pack), block);
+    let slot = usize::try_from(place.slot).ok();
+    let body = bodies.as_ref().zip(slot).and_then(|(bodies, slot)| bodies.text(slot));
+    body.map(str::to_owned).ok_or(Error::Damaged(place.pack))
 }
 
 /// The body at `place`.

@@ -7,6 +7,7 @@
 //! An id is unique within its type and facility (0: the province's own), so that one facility's choice of ids tells another
 //! nothing.
 
+mod bodies;
 pub(crate) mod label;
 mod read;
 mod sight;
@@ -19,10 +20,10 @@ use mach_access::Scope;
 use mach_fhir::{IndexValue, ResourceType};
 
 pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, id_key, system_hash, token_hash};
+pub use bodies::{Reference, of_rids, with_references};
 pub use read::{
     Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
-    of_patient, of_rids, owner, patient_of, pending, pending_rows, pending_types, person_of, version, with_prefix,
-    with_token,
+    of_patient, owner, patient_of, pending, pending_rows, pending_types, person_of, version, with_prefix, with_token,
 };
 pub(crate) use sight::{claim_of, hidden_claims, in_record, visible};
 pub use sight::{is_vip, may_open, opened_by};
@@ -176,9 +177,20 @@ pub(crate) fn as_of(alias: &str, seq: &str) -> String {
     format!("{alias}.seq <= {seq} AND ({alias}.until = 0 OR {alias}.until > {seq})")
 }
 
-const COLUMNS: &str = "rid, type, id, version, at, date, facility, patient, deleted, pack, slot";
+/// What [`header`] reads, of a row `r` of `resource`.
+const COLUMNS: &str =
+    "r.rid, r.type, r.id, r.version, r.at, r.date, r.facility, r.patient, r.deleted, r.pack, r.slot, r.vpack, r.vslot";
+/// How many those are.
+const WIDTH: usize = 13;
 
-fn header(r: &dyn Row) -> Result<(Resource, Place)> {
+/// Where a version's body lies, and the values it is found by.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    body: Place,
+    values: Place,
+}
+
+fn header(r: &dyn Row) -> Result<(Resource, Parts)> {
     let kind = u16::try_from(r.int(1)?).ok().and_then(ResourceType::from_number).ok_or(Error::Column(1))?;
     let resource = Resource {
         rid: r.int(0)?,
@@ -192,5 +204,11 @@ fn header(r: &dyn Row) -> Result<(Resource, Place)> {
         deleted: r.int(8)? != 0,
         body: String::new(),
     };
-    Ok((resource, Place { facility: r.int(6)?, pack: r.int(9)?, slot: r.int(10)? }))
+    let body = Place { facility: r.int(6)?, pack: r.int(9)?, slot: r.int(10)? };
+    // Beside the body, until they were made anew.
+    let values = match r.int(11)? {
+        0 => Place { slot: body.slot + 1, ..body },
+        pack => Place { pack, slot: r.int(12)?, ..body },
+    };
+    Ok((resource, Parts { body, values }))
 }

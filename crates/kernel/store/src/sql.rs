@@ -81,7 +81,11 @@ pub trait Row {
     /// Text or `NULL`.
     fn opt_text(&self, column: usize) -> Result<Option<&str>>;
     /// Bytes.
-    fn blob(&self, column: usize) -> Result<&[u8]>;
+    fn blob(&self, column: usize) -> Result<&[u8]> {
+        self.opt_blob(column)?.ok_or(Error::Column(column))
+    }
+    /// Bytes or `NULL`.
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>>;
     /// An integer or a text as text, bytes in hexadecimal, `NULL` as an empty text; `None` past the last column.
     fn shown(&self, column: usize) -> Result<Option<String>>;
 }
@@ -124,6 +128,15 @@ pub trait Execute: Query {
     }
     /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
+}
+
+/// Numbers for an `IN (…)`, and their marks from `?first` on: in lists of few lengths, so that statements stay few and are
+/// planned once. The last number stands there more than once.
+pub(crate) fn padded(numbers: &[i64], first: usize) -> (String, Vec<Arg<'static>>) {
+    let length = numbers.len().next_power_of_two();
+    let marks: Vec<String> = (first..first + length).map(|n| format!("?{n}")).collect();
+    let args = numbers.iter().chain(numbers.last().into_iter().cycle()).take(length).map(|n| Arg::Int(*n)).collect();
+    (marks.join(", "), args)
 }
 
 /// The rows of `sql` as a list.

@@ -335,9 +335,10 @@ impl Row for SqliteRow<'_> {
         }
     }
 
-    fn blob(&self, column: usize) -> Result<&[u8]> {
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>> {
         match self.value(column)? {
-            ValueRef::Blob(b) => Ok(b),
+            ValueRef::Blob(b) => Ok(Some(b)),
+            ValueRef::Null => Ok(None),
             _ => Err(Error::Column(column)),
         }
     }

@@ -75,10 +75,11 @@ impl Row for PgRow<'_> {
         }
     }
 
-    fn blob(&self, column: usize) -> Result<&[u8]> {
+    fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>> {
         match self.cell(column)? {
-            Some((oid::BYTEA, bytes)) => Ok(bytes),
-            _ => Err(Error::Column(column)),
+            None => Ok(None),
+            Some((oid::BYTEA, bytes)) => Ok(Some(bytes)),
+            Some(_) => Err(Error::Column(column)),
         }
     }
 

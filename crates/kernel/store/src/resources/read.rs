@@ -1,10 +1,12 @@
 //! Reading resources: by id, by person, by number, by time.
 
+use super::bodies::{of_rids_in, with_bodies};
 use super::{
-    COLUMNS, Resource, claim_of, header, hidden_claims, id_key, in_record, system_hash, token_hash, visible, within,
+    COLUMNS, Resource, WIDTH, claim_of, header, hidden_claims, id_key, in_record, system_hash, token_hash, visible,
+    within,
 };
 use crate::distribution::{every, unless_one};
-use crate::pack::{self, Place};
+use crate::pack;
 use crate::sql::{self, Arg, Query};
 use crate::{Error, Result};
 use mach_access::Scope;
@@ -15,31 +17,6 @@ fn number(kind: ResourceType) -> Arg<'static> {
     Arg::Int(i64::from(kind.number()))
 }
 
-/// A pack, by the place of its first body, and its bodies.
-type Unpacked = (Place, pack::Bodies);
-
-fn with_bodies(on: &mut dyn Query, rows: Vec<(Resource, Place)>) -> Result<Vec<Resource>> {
-    let mut unpacked: Option<Unpacked> = None;
-    let mut out = Vec::with_capacity(rows.len());
-    for (mut resource, place) in rows {
-        if resource.deleted {
-            out.push(resource);
-            continue;
-        }
-        let whole = Place { slot: 0, ..place };
-        if unpacked.as_ref().is_none_or(|(open, _)| *open != whole) {
-            unpacked = Some((whole, pack::read(on, place.facility, place.pack)?));
-        }
-        let damaged = || Error::Damaged(place.pack);
-        let bodies = &unpacked.as_ref().ok_or_else(damaged)?.1;
-        let slot = usize::try_from(place.slot).map_err(|_| damaged())?;
-        let bytes = bodies.get(slot).ok_or_else(damaged)?;
-        resource.body = String::from_utf8(bytes.to_vec()).map_err(|_| damaged())?;
-        out.push(resource);
-    }
-    Ok(out)
-}
-
 /// The current version of a resource, whoever it belongs to; `None` where it never was or was deleted. The province's own
 /// comes before a facility's of the same id.
 pub fn get(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<Resource>> {
@@ -48,27 +25,42 @@ pub fn get(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Option<Re
 
 /// The current version as `scope` may see it, also where it is a deletion.
 pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -> Result<Option<Resource>> {
+    // With its body at once: one question where the engine is another process. They are one or two, put in order here.
     let sql = format!(
-        "SELECT {COLUMNS} FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY {}, rid{}",
+        "SELECT {COLUMNS}, p.body FROM resource r LEFT JOIN pack p ON p.id = r.pack AND p.facility = r.facility
+            WHERE r.type = ?1 AND r.key = ?2 AND r.id = ?3 AND r.until = 0 AND {}{}",
         visible("r", scope),
-        // A facility's own comes before the province's of the same id.
-        if scope == Scope::All { "facility" } else { "facility DESC" },
         unless_one(scope)
     );
-    let mut rows = sql::list(on, &sql, &[number(kind), id_key(id).into(), id.into()], header)?;
-    rows.truncate(1);
-    Ok(with_bodies(on, rows)?.pop())
+    let mut best: Option<((i64, i64), Resource)> = None;
+    on.each(&sql, &[number(kind), id_key(id).into(), id.into()], &mut |r| {
+        let (mut resource, parts) = header(r)?;
+        // A facility's own comes before the province's of the same id.
+        let own = if scope == Scope::All { parts.body.facility } else { -parts.body.facility };
+        let rank = (own, resource.rid);
+        if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+            if !resource.deleted {
+                let block = r.opt_blob(WIDTH)?.ok_or(Error::Damaged(parts.body.pack))?;
+                resource.body = pack::body_in(block, parts.body)?;
+            }
+            best = Some((rank, resource));
+        }
+        Ok(())
+    })?;
+    Ok(best.map(|(_, resource)| resource))
 }
 
 /// The person that the Patient with this id stands for, as `scope` may see it.
 pub fn person_of(on: &mut dyn Query, scope: Scope, id: &str) -> Result<Option<i64>> {
     let sql = format!(
-        "SELECT patient FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {} ORDER BY facility{}",
+        "SELECT facility, patient FROM resource r WHERE type = ?1 AND key = ?2 AND id = ?3 AND until = 0 AND {}{}",
         visible("r", scope),
         unless_one(scope)
     );
-    let found = sql::first(on, &sql, &[number(ResourceType::PATIENT), id_key(id).into(), id.into()], |r| r.opt_int(0));
-    Ok(found?.flatten())
+    let args = [number(ResourceType::PATIENT), id_key(id).into(), id.into()];
+    let found = sql::list(on, &sql, &args, |r| Ok((r.int(0)?, r.opt_int(1)?)))?;
+    // The province's own before a facility's.
+    Ok(found.into_iter().min_by_key(|(facility, _)| *facility).and_then(|(_, person)| person))
 }
 
 /// The id of a person's Patient; the province's own before those of facilities.
@@ -114,29 +106,6 @@ pub fn version(
     let rows = sql::list(on, &sql, &[rid.into()], header)?;
     let found = with_bodies(on, rows)?.pop();
     Ok(found.filter(|r| r.version == version))
-}
-
-/// The resource versions with these numbers, in their order: those that a search or a list of versions told the asker.
-pub fn of_rids(on: &mut dyn Query, rids: &[i64]) -> Result<Vec<Resource>> {
-    let scope = on.scope();
-    of_rids_in(on, scope, rids)
-}
-
-fn of_rids_in(on: &mut dyn Query, scope: Scope, rids: &[i64]) -> Result<Vec<Resource>> {
-    let mut rows = Vec::with_capacity(rids.len());
-    let sql = format!("SELECT {COLUMNS} FROM resource r WHERE r.rid = ?1{}{}", within("r", scope), unless_one(scope));
-    for rid in rids {
-        rows.push(sql::first(on, &sql, &[(*rid).into()], header)?.ok_or(Error::Missing("a resource version"))?);
-    }
-    // Packs are opened once each: bodies are fetched in their order, then put back into the asked one.
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by_key(|i| (rows[*i].1.facility, rows[*i].1.pack, rows[*i].1.slot));
-    let sorted: Vec<(Resource, Place)> = order.iter().map(|i| rows[*i].clone()).collect();
-    let mut out: Vec<Option<Resource>> = vec![None; rows.len()];
-    for (i, resource) in order.into_iter().zip(with_bodies(on, sorted)?) {
-        out[i] = Some(resource);
-    }
-    Ok(out.into_iter().flatten().collect())
 }
 
 /// The person a resource belongs to, deleted or not, as far as the asker may see it in a record; `None` where there is none
@@ -345,7 +314,7 @@ pub fn pending_types(on: &mut dyn Query, kinds: &[ResourceType]) -> Result<Vec<R
 /// The next resources that a search cannot find yet, at most `limit`.
 pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM resource WHERE indexed = 0 AND until = 0 AND deleted = 0 ORDER BY type, rid LIMIT {limit}{}",
+        "SELECT {COLUMNS} FROM resource r WHERE indexed = 0 AND until = 0 AND deleted = 0 ORDER BY type, rid LIMIT {limit}{}",
         every!("not indexed")
     );
     let rows = sql::list(on, &sql, &[], header)?;

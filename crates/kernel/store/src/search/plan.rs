@@ -21,17 +21,17 @@ pub(super) struct Lead {
 }
 
 /// The clauses that must all hold, one list.
-pub(super) fn flatten(clause: &Clause, into: &mut Vec<Clause>) {
+pub(super) fn flat<'a>(clause: &'a Clause, into: &mut Vec<&'a Clause>) {
     match clause {
-        Clause::All(of) => of.iter().for_each(|c| flatten(c, into)),
-        other => into.push(other.clone()),
+        Clause::All(of) => of.iter().for_each(|c| flat(c, into)),
+        other => into.push(other),
     }
 }
 
 /// The clause that lists fewest; `None` where none lists.
 pub(super) fn lead(
     on: &mut dyn Query,
-    clauses: &[Clause],
+    clauses: &[&Clause],
     kind: ResourceType,
     scope: Scope,
     seq: i64,
@@ -53,25 +53,43 @@ pub(super) fn lead(
     Ok(best.map(|(lead, ..)| lead))
 }
 
-/// The clause that a link must lead to, and the type it is about.
-fn within(clause: &Clause) -> Option<(&Clause, ResourceType)> {
-    match clause {
-        Clause::Chain { target, clause, .. } => Some((clause, *target)),
-        Clause::Referred { source, clause, .. } => Some((clause, *source)),
-        _ => None,
-    }
-}
-
 /// How many rows a clause lists, counted to `PROBED`; `None` where it does not list.
 fn rows_of(on: &mut dyn Query, clause: &Clause, kind: ResourceType, asked: (Scope, i64)) -> Result<Option<i64>> {
-    if let Some((inner, of)) = within(clause)
-        && let Some(PROBED..) = rows_of(on, inner, of, asked)?
-    {
-        return Ok(Some(PROBED));
+    match clause {
+        // Hardly a resource refers to several by one parameter: whoever refers is counted, and no link followed for that.
+        Clause::Referred { source, clause, .. } => return rows_of(on, clause, *source, asked),
+        Clause::Chain { target, clause, .. } => {
+            if let Some(PROBED..) = rows_of(on, clause, *target, asked)? {
+                return Ok(Some(PROBED));
+            }
+        }
+        _ => {}
     }
     let mut builder = Builder::new(asked.0, asked.1);
     let Some(listing) = builder.listing(clause, kind) else { return Ok(None) };
     let spread = builder.spread();
     let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {PROBED}) p{spread}");
     sql::int(on, &sql, &builder.given(&sql)).map(Some)
+}
+
+/// Whether index rows of a version and its facility answer a clause, without the version's own row.
+pub(super) fn is_told_by_indexes(clause: &Clause) -> bool {
+    match clause {
+        Clause::All(of) | Clause::Any(of) => of.iter().all(is_told_by_indexes),
+        Clause::Not(of) => is_told_by_indexes(of),
+        Clause::Id(_) | Clause::LastUpdated(_) | Clause::Type(_) | Clause::Chain { .. } | Clause::Referred { .. } => {
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Whether what `Builder::listing` lists of a clause is all that it means, so that it need not be tested again.
+pub(super) fn lists_exactly(clause: &Clause) -> bool {
+    match clause {
+        Clause::All(of) => matches!(of.as_slice(), [one] if lists_exactly(one)),
+        Clause::Any(of) => of.iter().all(lists_exactly),
+        Clause::Id(_) | Clause::Chain { .. } | Clause::Referred { .. } => false,
+        _ => true,
+    }
 }

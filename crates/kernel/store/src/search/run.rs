@@ -1,6 +1,7 @@
 //! Answering: pages, counts, what is included.
 
-use super::plan::{self, Lead};
+use super::compartment::Compartment;
+use super::plan::{self, Lead, lists_exactly};
 use super::sort::{self, Key, Order, Sort};
 use super::sql::{Builder, FENCE};
 use super::value::{CANONICAL, Value, folded};
@@ -8,7 +9,7 @@ use super::walk::{walk_by_date, walked};
 use super::{Ask, Clause, codec};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
-use crate::resources::within;
+use crate::resources::{id_key, within};
 use crate::sql::{self, Query, Row};
 use crate::{Error, Result};
 use mach_access::Scope;
@@ -39,19 +40,59 @@ pub fn snapshot(on: &mut dyn Query) -> Result<i64> {
 /// # Errors
 /// [`Error::Refused`] where a sort by codes or references takes longer than `FHIR_PATIENCE`.
 pub fn page(on: &mut dyn Query, ask: &Ask, sorts: &[Sort], after: Option<&Hit>, limit: usize) -> Result<Vec<Hit>> {
+    Ok(answer(on, ask, sorts, Wanted { after, limit, counted: None })?.0)
+}
+
+/// The first hits, at most `limit`, and how many there are in all where that is known by looking at few rows: where the clause
+/// that leads lists few, or nothing leads and at most `counted` of the type match.
+///
+/// # Errors
+/// Those of [`page`].
+pub fn first_page(
+    on: &mut dyn Query,
+    ask: &Ask,
+    sorts: &[Sort],
+    limit: usize,
+    counted: usize,
+) -> Result<(Vec<Hit>, Option<i64>)> {
+    answer(on, ask, sorts, Wanted { after: None, limit, counted: Some(counted) })
+}
+
+/// Which hits are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// Those after this one.
+    pub(super) after: Option<&'a Hit>,
+    /// At most so many.
+    pub(super) limit: usize,
+    /// And how many there are in all, where few rows tell it and it is not more than this.
+    pub(super) counted: Option<usize>,
+}
+
+/// Hits, and how many there are in all where that was wanted and is known.
+type Found = (Vec<Hit>, Option<i64>);
+
+fn answer(on: &mut dyn Query, ask: &Ask, sorts: &[Sort], wanted: Wanted<'_>) -> Result<Found> {
     let in_memory = sorts.iter().any(|s| s.in_memory());
-    let mut hits = Vec::new();
-    for one in present(on, ask)? {
-        hits.extend(match in_memory {
-            true => keyed_in_memory(on, ask, one, sorts, after, limit)?,
-            false => of_type(on, ask, one, sorts, after, limit)?,
-        });
+    let types = present(on, ask)?;
+    if let (Some(compartment), true) = (Compartment::of(&types), sorts.is_empty() && types.len() > 1) {
+        return compartment.page(on, ask, wanted);
+    }
+    let (mut hits, mut total) = (Vec::new(), Some(0));
+    for one in types {
+        let (found, matched) = match in_memory {
+            true => keyed_in_memory(on, ask, one, sorts, wanted)?,
+            false => of_type(on, ask, one, sorts, wanted)?,
+        };
+        hits.extend(found);
+        total = total.zip(matched).map(|(total, matched)| total + matched);
     }
     if ask.asked.len() > 1 {
         hits.sort_by(|a, b| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid)));
     }
-    hits.truncate(limit);
-    Ok(hits)
+    hits.truncate(wanted.limit);
+    let told = |n: &i64| usize::try_from(*n).is_ok_and(|n| wanted.counted.is_some_and(|most| n <= most));
+    Ok((hits, total.filter(told)))
 }
 
 /// One type and what must hold of it.
@@ -115,12 +156,14 @@ pub(super) struct From {
     pub(super) in_order: bool,
     /// Whether they come in the order of a date.
     pub(super) walks: bool,
+    /// Whether a clause leads.
+    pub(super) led: bool,
 }
 
 fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk: Option<Sort>) -> Result<From> {
     let (kind, clause) = one;
     let mut clauses = Vec::new();
-    plan::flatten(clause, &mut clauses);
+    plan::flat(clause, &mut clauses);
     let lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
     if let (Some(Sort { order: Order::Date(param), descending, .. }), true) =
@@ -128,7 +171,8 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     {
         let rest = rest(builder, &clauses, None, kind, "x");
         let many = lead.is_some();
-        return Ok(From { many, ..walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there)) });
+        let walk = walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there));
+        return Ok(From { many, led: many, ..walk });
     }
     let Some(Lead { at, many }) = lead else {
         let rest = rest(builder, &clauses, None, kind, "r");
@@ -140,26 +184,25 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
             many: false,
             in_order: true,
             walks: false,
+            led: false,
         });
     };
-    if let Some(rows) = builder.rows(&clauses[at], kind).filter(|rows| rows.in_order) {
+    if let Some(rows) = builder.rows(clauses[at], kind).filter(|rows| rows.in_order) {
         let rest = rest(builder, &clauses, Some(at), kind, "x");
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
         let condition = format!("{}{rest} AND r.rid = x.rid AND r.facility = x.facility AND {there}", rows.condition);
-        return Ok(From { from, condition, rid: "x.rid", many, in_order: true, walks: false });
+        return Ok(From { from, condition, rid: "x.rid", many, in_order: true, walks: false, led: true });
     }
-    let listing = builder.listing(&clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
-    // A list may hold more than the clause means (a part of an `All` leads for the whole), so the clause is tested too
-    // unless it is one table's.
-    let whole = matches!(&clauses[at], Clause::Date { .. } | Clause::Text { .. } | Clause::Quantity { .. });
-    let rest = rest(builder, &clauses, whole.then_some(at), kind, "x");
+    let listing = builder.listing(clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
+    // A list may hold more than the clause means (a part of an `All` leads for the whole): then the clause is tested too.
+    let rest = rest(builder, &clauses, lists_exactly(clauses[at]).then_some(at), kind, "x");
     let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
     let condition = format!("r.rid = x.rid AND r.facility = x.facility{rest} AND {there}");
-    Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false })
+    Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false, led: true })
 }
 
 /// The other clauses, each asked of the leading row `x` where that can tell.
-fn rest(builder: &mut Builder, clauses: &[Clause], but: Option<usize>, kind: ResourceType, x: &str) -> String {
+fn rest(builder: &mut Builder, clauses: &[&Clause], but: Option<usize>, kind: ResourceType, x: &str) -> String {
     let others = clauses.iter().enumerate().filter(|(i, _)| Some(*i) != but);
     others.map(|(_, c)| format!(" AND {}", builder.narrowed(c, kind, x, "r"))).collect()
 }
@@ -169,51 +212,88 @@ pub(super) fn of_type(
     ask: &Ask,
     one: One<'_>,
     sorts: &[Sort],
-    after: Option<&Hit>,
-    limit: usize,
-) -> Result<Vec<Hit>> {
+    wanted: Wanted<'_>,
+) -> Result<Found> {
+    let Wanted { after, limit, counted } = wanted;
     let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
     let mut builder = Builder::new(ask.scope, ask.seq);
     let mut from = from(on, &mut builder, ask, one, walk)?;
     if sorts.is_empty() && from.many && !from.in_order && limit <= TRIED {
         let found = tried(on, ask, one, after, limit)?;
         if found.len() == limit {
-            return Ok(found);
+            return Ok((found, None));
         }
     }
-    if sorts.is_empty() {
-        let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
-        let sql = format!(
-            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {limit}{}",
-            from.from,
-            from.condition,
-            builder.spread(),
-            rid = from.rid,
-        );
-        return sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }));
-    }
     if from.walks {
+        let led = from.led;
         if let Some(hits) = walked(on, ask, one, sorts[0], (builder, from), (after, limit))? {
-            return Ok(hits);
+            let total = if led { None } else { counted_to(on, ask, one, &hits, wanted)? };
+            return Ok((hits, total));
         }
         builder = Builder::new(ask.scope, ask.seq);
         from = self::from(on, &mut builder, ask, one, None)?;
     }
-    let keys: String =
-        sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
-    let mut condition = String::new();
-    if let Some(after) = after {
-        condition = format!("WHERE {} ", sort::after(&mut builder.args, sorts, &after.keys, after.rid));
+    // What few rows tell is listed whole: the page and the total are one question.
+    let whole = counted.filter(|_| from.led && !from.many);
+    let most = whole.map_or(limit, |n| limit.max(n + 1));
+    let sql = if sorts.is_empty() {
+        let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
+        format!(
+            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {most}{}",
+            from.from,
+            from.condition,
+            builder.spread(),
+            rid = from.rid,
+        )
+    } else {
+        let keys: String =
+            sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
+        let mut condition = String::new();
+        if let Some(after) = after {
+            condition = format!("WHERE {} ", sort::after(&mut builder.args, sorts, &after.keys, after.rid));
+        }
+        format!(
+            "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {most}{}",
+            from.rid,
+            from.from,
+            from.condition,
+            sort::order_by(sorts),
+            builder.spread()
+        )
+    };
+    let mut hits = sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))?;
+    let total = match whole {
+        Some(most) => Some(hits.len()).filter(|n| *n <= most).and_then(|n| i64::try_from(n).ok()),
+        None if from.led => None,
+        None => counted_to(on, ask, one, &hits, wanted)?,
+    };
+    hits.truncate(limit);
+    Ok((hits, total))
+}
+
+/// How many resources match where nothing leads, counted a little past the number that is told.
+fn counted_to(
+    on: &mut dyn Query,
+    ask: &Ask,
+    one: One<'_>,
+    hits: &[Hit],
+    Wanted { limit, counted, .. }: Wanted<'_>,
+) -> Result<Option<i64>> {
+    let Some(most) = counted else { return Ok(None) };
+    if hits.len() < limit {
+        return Ok(i64::try_from(hits.len()).ok());
     }
+    let (kind, clause) = one;
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let holds = builder.condition(clause, kind, "r");
     let sql = format!(
-        "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {limit}{}",
-        from.rid,
-        from.from,
-        from.condition,
-        sort::order_by(sorts),
+        "SELECT count(*) FROM (SELECT r.rid FROM resource r WHERE r.type = {} AND {} AND {holds} LIMIT {}) n{}",
+        kind.number(),
+        builder.there("r"),
+        most + 1,
         builder.spread()
     );
-    sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))
+    sql::int(on, &sql, &builder.given(&sql)).map(Some)
 }
 
 fn hit(r: &dyn Row, sorts: &[Sort]) -> Result<Hit> {
@@ -234,16 +314,17 @@ fn keyed_in_memory(
     ask: &Ask,
     one: One<'_>,
     sorts: &[Sort],
-    after: Option<&Hit>,
-    limit: usize,
-) -> Result<Vec<Hit>> {
+    Wanted { after, limit, counted }: Wanted<'_>,
+) -> Result<Found> {
+    let mut total = 0;
     let began = Instant::now();
     let order = |a: &Hit, b: &Hit| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid));
     let mut best: Vec<Hit> = Vec::new();
     let mut last: Option<Hit> = None;
     let mut open = None;
     loop {
-        let hits = of_type(on, ask, one, &[], last.as_ref(), STREAMED)?;
+        let hits = of_type(on, ask, one, &[], Wanted { after: last.as_ref(), limit: STREAMED, counted: None })?.0;
+        total += hits.len();
         for hit in &hits {
             let (id, values) = values_of(on, ask.scope, hit.rid, &mut open)?;
             let keys = sorts.iter().map(|s| key_of(&values, (hit.rid, &id), *s)).collect();
@@ -269,7 +350,7 @@ fn keyed_in_memory(
     }
     best.sort_by(order);
     best.truncate(limit);
-    Ok(best)
+    Ok((best, counted.and_then(|_| i64::try_from(total).ok())))
 }
 
 /// The key of a version as `Sort::expression` says it in SQL.
@@ -338,29 +419,6 @@ fn values_of(on: &mut dyn Query, scope: Scope, rid: i64, open: &mut OpenPack) ->
     Ok((id, values))
 }
 
-/// How many resources match, where that is known by looking at few rows: where the clause that leads lists few, or nothing
-/// leads and at most `limit` of the type match.
-pub fn count_of_few(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<Option<i64>> {
-    let mut total = 0;
-    for one in present(on, ask)? {
-        let mut builder = Builder::new(ask.scope, ask.seq);
-        let from = from(on, &mut builder, ask, one, None)?;
-        if from.many {
-            return Ok(None);
-        }
-        let sql = format!(
-            "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {}) n{}",
-            from.rid,
-            from.from,
-            from.condition,
-            limit + 1,
-            builder.spread()
-        );
-        total += sql::int(on, &sql, &builder.given(&sql))?;
-    }
-    Ok(Some(total).filter(|n| usize::try_from(*n).is_ok_and(|n| n <= limit)))
-}
-
 /// How many resources match, counted to at most `limit`.
 pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
     let mut total = 0;
@@ -379,78 +437,10 @@ pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
     Ok(total.min(i64::try_from(limit).unwrap_or(i64::MAX)))
 }
 
-/// What a page brings along.
-#[derive(Clone, Copy, Debug)]
-pub struct Includes<'a> {
-    /// The type that refers.
-    pub source: ResourceType,
-    /// By which of its parameters.
-    pub params: &'a [Param],
-    /// Only targets (sources, for `revincluded`) of this type.
-    pub target: Option<ResourceType>,
-}
-
-/// Versions that resources `rids` refer to; at most `limit`.
-pub fn included(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
-    let mut builder = Builder::new(ask.scope, ask.seq);
-    let list = list(&mut builder, rids);
-    let target = what.target.map_or(String::new(), |t| format!(" AND x.target = {}", t.number()));
-    let sql = format!(
-        "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param IN ({})
-            AND x.type = {} AND x.rid IN ({}){} AND m.rid = x.rid AND m.facility = x.facility AND t.type = x.target
-            AND t.key = x.key{target} AND {} AND {} LIMIT {limit}{}",
-        numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
-        what.source.number(),
-        list,
-        builder.within("x"),
-        builder.reachable("m", "t"),
-        builder.there("t"),
-        builder.spread()
-    );
-    in_order(on, &sql, &builder)
-}
-
-/// Versions of `what.source` that refer to resources `rids`; at most `limit`.
-pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
-    let mut builder = Builder::new(ask.scope, ask.seq);
-    let list = list(&mut builder, rids);
-    let sql = format!(
-        "SELECT DISTINCT s.rid FROM resource m CROSS JOIN index_reference x CROSS JOIN resource s WHERE m.rid IN ({}){}
-            AND x.param IN ({}) AND x.type = {} AND x.target = m.type AND x.key = m.key AND s.rid = x.rid
-            AND s.facility = x.facility AND {} AND {} LIMIT {limit}{}",
-        list,
-        builder.within("m"),
-        numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
-        what.source.number(),
-        builder.reachable("s", "m"),
-        builder.there("s"),
-        builder.spread()
-    );
-    in_order(on, &sql, &builder)
-}
-
-/// Versions that a statement tells, in order. It is put here and not there: an engine asked for an order may read a table in
-/// it rather than seek the few rows.
-fn in_order(on: &mut dyn Query, sql: &str, builder: &Builder) -> Result<Vec<i64>> {
-    let mut rids = sql::list(on, sql, &builder.given(sql), |r| r.int(0))?;
-    rids.sort_unstable();
-    Ok(rids)
-}
-
-/// Versions as arguments, in lists of few lengths: statements stay few and are planned once.
-fn list(builder: &mut Builder, rids: &[i64]) -> String {
-    let padded = rids.iter().chain(rids.last().into_iter().cycle()).take(rids.len().next_power_of_two());
-    padded.map(|rid| builder.args.int(*rid)).collect::<Vec<_>>().join(", ")
-}
-
-fn numbers(rids: &[i64]) -> String {
-    rids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
-}
-
 /// Numbers of the versions of `kind` with these ids in the asked state.
 pub fn rids_of(on: &mut dyn Query, ask: &Ask, kind: ResourceType, id: &str) -> Result<Vec<i64>> {
     let mut builder = Builder::new(ask.scope, ask.seq);
-    let (key, text) = (builder.args.int(crate::resources::id_key(id)), builder.args.text(id.to_owned()));
+    let (key, text) = (builder.args.int(id_key(id)), builder.args.text(id.to_owned()));
     let sql = format!(
         "SELECT r.rid FROM resource r WHERE r.type = {} AND r.key = {key} AND r.id = {text} AND {}
             ORDER BY r.facility DESC{}",

@@ -1,5 +1,6 @@
 //! Clauses as SQL. Numbers and hashes stand in the statement's arguments, texts too: no text of a caller is ever SQL.
 
+use super::plan::{is_told_by_indexes, lists_exactly};
 use super::value::{CANONICAL, SECOND, SHOWN, UNIT_TEXT, folded};
 use super::{Clause, Compare, Range, Table, TextTest};
 use crate::distribution::unless_one;
@@ -60,18 +61,6 @@ pub(super) struct Rows {
 
 /// Keeps PostgreSQL from making a join of a test: it is asked of each row, by the key that leads to it, on both engines.
 pub(super) const FENCE: &str = " LIMIT 1 OFFSET 0";
-
-/// Whether index rows of a version and its facility answer a clause, without the version's own row.
-fn is_told_by_indexes(clause: &Clause) -> bool {
-    match clause {
-        Clause::All(of) | Clause::Any(of) => of.iter().all(is_told_by_indexes),
-        Clause::Not(of) => is_told_by_indexes(of),
-        Clause::Id(_) | Clause::LastUpdated(_) | Clause::Type(_) | Clause::Chain { .. } | Clause::Referred { .. } => {
-            false
-        }
-        _ => true,
-    }
-}
 
 /// Periods longer than this stand in an index of their own; written out in its DDL.
 const LONG_SECONDS: i64 = 86_400;
@@ -469,7 +458,10 @@ impl Builder {
             Clause::Chain { param, target, clause } => {
                 let inner = self.listing(clause, *target)?;
                 let (t, q) = (self.alias(), self.alias());
-                let rest = self.condition(clause, *target, &t);
+                let rest = match lists_exactly(clause) {
+                    true => "1 = 1".to_owned(),
+                    false => self.condition(clause, *target, &t),
+                };
                 let there = self.there(&t);
                 Some(format!(
                     "SELECT x.rid, x.facility FROM (SELECT DISTINCT * FROM ({inner}) {q}) {q}d CROSS JOIN resource {t}
@@ -484,7 +476,10 @@ impl Builder {
             Clause::Referred { source, param, clause } => {
                 let inner = self.listing(clause, *source)?;
                 let (s, q, y) = (self.alias(), self.alias(), self.alias());
-                let rest = self.narrowed(clause, *source, &format!("{q}d"), &s);
+                let rest = match lists_exactly(clause) {
+                    true => "1 = 1".to_owned(),
+                    false => self.narrowed(clause, *source, &format!("{q}d"), &s),
+                };
                 let there = self.there(&s);
                 let of = kind.number();
                 Some(format!(

@@ -1,6 +1,6 @@
 //! Pages in the order of a date, straight from its index.
 
-use super::run::{From, Hit, One, of_type};
+use super::run::{From, Hit, One, Wanted, of_type};
 use super::sort::{Key, Order, Sort};
 use super::sql::{Builder, FENCE};
 use super::{Ask, Clause, Table};
@@ -25,6 +25,7 @@ pub(super) fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, 
         many: true,
         in_order: false,
         walks: true,
+        led: true,
     }
 }
 
@@ -85,7 +86,14 @@ pub(super) fn walked(
         let without = Clause::Not(Box::new(Clause::Has { param, tables: &[Table::Date] }));
         let clause = Clause::All(vec![clause.clone(), without]);
         let after = after.filter(|a| a.keys == [Key::None]).map(|a| Hit { rid: a.rid, keys: Vec::new() });
-        let more = of_type(on, ask, (kind, &clause), &[], after.as_ref(), limit - hits.len())?;
+        let more = of_type(
+            on,
+            ask,
+            (kind, &clause),
+            &[],
+            Wanted { after: after.as_ref(), limit: limit - hits.len(), counted: None },
+        )?
+        .0;
         hits.extend(more.into_iter().map(|h| Hit { rid: h.rid, keys: vec![Key::None] }));
     }
     Ok(Some(hits))
