@@ -270,6 +270,7 @@ impl Asked {
         // Where it is asked only if nothing there can make it wait or work long: a reader, the queue of looks, another shape.
         let plain = self.query.is_empty() && self.caller.format == Format::Json;
         let at_once = if plain && self.state.has_room() { store.try_read(&asks) } else { None };
+        let one = version.is_none() && kind != ResourceType::SUBSCRIPTION;
         let work = move |mut reader: Reader| {
             let shape = render::Shape::asked(&self.pairs()?)?;
             let scope = reader.scope();
@@ -298,6 +299,8 @@ impl Asked {
         };
         match at_once {
             Some(reader) => work(reader),
+            // One statement reads it, but where another version is asked for.
+            None if one => blocking(move || work(store.read_one(&asks)?)).await,
             None => blocking(move || work(store.read(&asks)?)).await,
         }
     }

@@ -237,7 +237,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         {
             return Ok(planned(StatusCode::OK, found));
         }
-        self.save(kind, ready, facility_of(self.scope), StatusCode::CREATED)
+        self.save(kind, ready, facility_of(self.scope), (StatusCode::CREATED, true))
     }
 
     fn update(
@@ -278,7 +278,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         };
         let facility = now.as_ref().map_or(facility_of(self.scope), |n| n.facility.unwrap_or(0));
         let status = if live.is_some() { StatusCode::OK } else { StatusCode::CREATED };
-        self.save(kind, ready, facility, status)
+        self.save(kind, ready, facility, (status, false))
     }
 
     fn patch(
@@ -306,7 +306,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             return Err(Refusal::unprocessable("business-rule", "a patch must not change the id"));
         }
         let ready = ready(kind, &patched.text, &now.id, self.base)?;
-        self.save(kind, ready, now.facility.unwrap_or(0), StatusCode::OK)
+        self.save(kind, ready, now.facility.unwrap_or(0), (StatusCode::OK, false))
     }
 
     fn delete(&mut self, kind: ResourceType, target: &Target, if_match: Option<i64>) -> Result<Planned, Refusal> {
@@ -344,6 +344,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
                 patient: now.patient,
                 date: now.date,
                 facility: now.facility.unwrap_or(0),
+                fresh: false,
                 index: Index::default(),
             });
         }
@@ -367,11 +368,12 @@ impl<'t, 'x> Deciding<'t, 'x> {
         kind: ResourceType,
         ready: Ready,
         facility: i64,
-        status: StatusCode,
+        (status, fresh): (StatusCode, bool),
     ) -> Result<Planned, Refusal> {
         let patient = match &ready.extract.patient {
             Some(id) => self.person(id)?,
-            None if kind == ResourceType::PATIENT => self.person(&ready.id)?,
+            // Of a new id nobody is known yet.
+            None if kind == ResourceType::PATIENT && !fresh => self.person(&ready.id)?,
             None => None,
         };
         if kind == ResourceType::SUBSCRIPTION {
@@ -386,6 +388,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             patient,
             date: ready.extract.date,
             facility,
+            fresh,
             index: ready.index,
         };
         Ok(Planned { done, save: Some(save), more: Vec::new() })

@@ -102,7 +102,8 @@ impl House {
         blocking(move || store.read(&decision).map_err(E::from).and_then(|mut reader| work(&mut reader))).await
     }
 
-    /// Runs `work`, which looks at a few rows by their keys, where it is asked if a reader is at hand; else as [`Self::read`].
+    /// Runs `work`, which looks at a few rows by their keys that need not be of one state, where it is asked if a reader is at
+    /// hand; else off the async threads.
     pub async fn glance<T, E>(
         &self,
         decision: Decision,
@@ -114,7 +115,11 @@ impl House {
     {
         match self.inner.store.try_read(&decision) {
             Some(mut reader) => work(&mut reader).map_err(|e| e.into().0),
-            None => self.read(decision, work).await,
+            None => {
+                let store = self.inner.store.clone();
+                blocking(move || store.read_one(&decision).map_err(E::from).and_then(|mut reader| work(&mut reader)))
+                    .await
+            }
         }
     }
 

@@ -74,7 +74,7 @@ impl Store {
         self.inner.writer.between_commits(decision.clone(), move |engine| {
             let opened = || {
                 let mut reader = place.reader()?;
-                reader.begin_reading()?;
+                reader.begin_reading(false)?;
                 // The state is fixed by the first look.
                 reader.has_table("meta")?;
                 Ok(reader)

@@ -126,11 +126,14 @@ impl Engine {
         }
     }
 
-    /// Opens a reader's state. PostgreSQL does so with the first statement.
-    pub(crate) fn begin_reading(&mut self) -> Result<()> {
+    /// Opens a reader's state. PostgreSQL does so with the first statement; where it is `alone`, for that statement.
+    pub(crate) fn begin_reading(&mut self, alone: bool) -> Result<()> {
         match self {
             Self::Sqlite(c) => c.often("BEGIN"),
-            Self::Postgres(_) => Ok(()),
+            Self::Postgres(c) => {
+                c.by_itself(alone);
+                Ok(())
+            }
         }
     }
 

@@ -155,6 +155,15 @@ impl Store {
 
     /// A reader on the state as it is now. Waits while all reader connections are in use.
     pub fn read(&self, decision: &Decision) -> Result<Reader> {
+        self.reader(decision, false)
+    }
+
+    /// A reader for one statement, or for several that need not see the same state: on PostgreSQL it costs no transaction.
+    pub fn read_one(&self, decision: &Decision) -> Result<Reader> {
+        self.reader(decision, true)
+    }
+
+    fn reader(&self, decision: &Decision, alone: bool) -> Result<Reader> {
         let mut out = lock(&self.inner.out);
         while *out >= READERS {
             out = self.inner.returned.wait(out).unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -162,7 +171,7 @@ impl Store {
         *out += 1;
         drop(out);
         let reused = lock(&self.inner.idle).pop();
-        self.begin_reading(decision, reused.map_or_else(|| self.inner.place.reader(), Ok))
+        self.begin_reading(decision, reused.map_or_else(|| self.inner.place.reader(), Ok), alone)
     }
 
     /// A reader that waits for nobody: where one is open and idle, and what it reads lies in this process. For a look of some
@@ -175,11 +184,11 @@ impl Store {
         let idle = lock(&self.inner.idle).pop()?;
         *out += 1;
         drop(out);
-        self.begin_reading(decision, Ok(idle)).ok()
+        self.begin_reading(decision, Ok(idle), false).ok()
     }
 
-    fn begin_reading(&self, decision: &Decision, opened: Result<Engine>) -> Result<Reader> {
-        match opened.and_then(|mut c| c.begin_reading().map(|()| c)) {
+    fn begin_reading(&self, decision: &Decision, opened: Result<Engine>, alone: bool) -> Result<Reader> {
+        match opened.and_then(|mut c| c.begin_reading(alone).map(|()| c)) {
             Ok(connection) => {
                 Ok(Reader { connection: Some(connection), decision: decision.clone(), inner: Arc::clone(&self.inner) })
             }

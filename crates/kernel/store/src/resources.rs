@@ -35,6 +35,61 @@ pub(crate) const LABELS: &[&str] = &[
     "CREATE INDEX resource_label ON resource(patient) WHERE label <> 0 AND until = 0",
 ];
 
+const INDEX_TEXT: &str =
+    "CREATE TABLE index_text(rid INTEGER NOT NULL, exact INTEGER NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL,
+        type SMALLINT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY(rid, param, type, facility, exact, folded)) {clustered}";
+const INDEX_TEXT_VALUE: &str = "CREATE INDEX index_text_value ON index_text(param, type, folded, rid)";
+const INDEX_DATE: &str =
+    "CREATE TABLE index_date(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, facility INT NOT NULL,
+        param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(rid, param, type, facility, low, high)) {clustered}";
+const INDEX_DATE_VALUE: &str = "CREATE INDEX index_date_value ON index_date(param, type, low, rid)";
+/// Written so that open ends do not overflow; a search repeats it word for word.
+const INDEX_DATE_LONG: &str = "CREATE INDEX index_date_long ON index_date(param, type, high) WHERE low < high - 86400";
+const INDEX_QUANTITY: &str =
+    "CREATE TABLE index_quantity(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, system INT NOT NULL,
+        unit INT NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL, type SMALLINT NOT NULL,
+        PRIMARY KEY(rid, param, type, facility, low, high, system, unit)) {clustered}";
+const INDEX_QUANTITY_VALUE: &str = "CREATE INDEX index_quantity_value ON index_quantity(param, type, low, rid)";
+const INDEX_REFERENCE: &str =
+    "CREATE TABLE index_reference(key INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL, target SMALLINT NOT NULL,
+        param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(rid, param, type, facility, target, key)) {clustered}";
+const INDEX_REFERENCE_TARGET: &str =
+    "CREATE INDEX index_reference_target ON index_reference(param, type, target, key, rid)";
+
+/// What an older store has by parameter first, it gets by version first.
+pub(crate) const BY_VERSION: &[&str] = &[
+    "ALTER TABLE index_text RENAME TO index_text_old",
+    "DROP INDEX index_text_value",
+    INDEX_TEXT,
+    "INSERT INTO index_text(rid, exact, facility, param, type, folded) SELECT rid, exact, facility, param, type, folded
+        FROM index_text_old ORDER BY rid",
+    "DROP TABLE index_text_old",
+    INDEX_TEXT_VALUE,
+    "ALTER TABLE index_date RENAME TO index_date_old",
+    "DROP INDEX index_date_value",
+    "DROP INDEX index_date_long",
+    INDEX_DATE,
+    "INSERT INTO index_date(rid, low, high, facility, param, type) SELECT rid, low, high, facility, param, type
+        FROM index_date_old ORDER BY rid",
+    "DROP TABLE index_date_old",
+    INDEX_DATE_VALUE,
+    INDEX_DATE_LONG,
+    "ALTER TABLE index_quantity RENAME TO index_quantity_old",
+    "DROP INDEX index_quantity_value",
+    INDEX_QUANTITY,
+    "INSERT INTO index_quantity(rid, low, high, system, unit, facility, param, type) SELECT rid, low, high, system, unit,
+        facility, param, type FROM index_quantity_old ORDER BY rid",
+    "DROP TABLE index_quantity_old",
+    INDEX_QUANTITY_VALUE,
+    "ALTER TABLE index_reference RENAME TO index_reference_old",
+    "DROP INDEX index_reference_target",
+    INDEX_REFERENCE,
+    "INSERT INTO index_reference(key, rid, facility, target, param, type) SELECT key, rid, facility, target, param, type
+        FROM index_reference_old ORDER BY rid",
+    "DROP TABLE index_reference_old",
+    INDEX_REFERENCE_TARGET,
+];
+
 /// Tables of resources and their search index.
 pub const DDL: &[&str] = &[
     "CREATE TABLE pack(id INTEGER PRIMARY KEY, facility INT NOT NULL, body BLOB NOT NULL {key id})",
@@ -59,21 +114,17 @@ pub const DDL: &[&str] = &[
     "CREATE TABLE index_token(hash INTEGER NOT NULL, rid INTEGER NOT NULL, system INT NOT NULL, facility INT NOT NULL,
         param SMALLINT NOT NULL, type SMALLINT NOT NULL,
         PRIMARY KEY(param, type, hash, rid, system, facility)) {clustered}",
-    "CREATE TABLE index_text(rid INTEGER NOT NULL, exact INTEGER NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL,
-        type SMALLINT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY(param, type, rid, folded, exact, facility)) {clustered}",
-    "CREATE INDEX index_text_value ON index_text(param, type, folded, rid)",
-    "CREATE TABLE index_date(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, facility INT NOT NULL,
-        param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, low, high, facility)) {clustered}",
-    "CREATE INDEX index_date_value ON index_date(param, type, low, rid)",
-    // Written so that open ends do not overflow; a search repeats it word for word.
-    "CREATE INDEX index_date_long ON index_date(param, type, high) WHERE low < high - 86400",
-    "CREATE TABLE index_quantity(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, system INT NOT NULL,
-        unit INT NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL, type SMALLINT NOT NULL,
-        PRIMARY KEY(param, type, rid, low, high, system, unit, facility)) {clustered}",
-    "CREATE INDEX index_quantity_value ON index_quantity(param, type, low, rid)",
-    "CREATE TABLE index_reference(key INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL, target SMALLINT NOT NULL,
-        param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, target, key, facility)) {clustered}",
-    "CREATE INDEX index_reference_target ON index_reference(param, type, target, key, rid)",
+    // What is found by a range or a beginning stands by its version first: what is written together lies together, at the end.
+    // Everything that a test of one version names comes next, so that no planner takes the other index for it.
+    INDEX_TEXT,
+    INDEX_TEXT_VALUE,
+    INDEX_DATE,
+    INDEX_DATE_VALUE,
+    INDEX_DATE_LONG,
+    INDEX_QUANTITY,
+    INDEX_QUANTITY_VALUE,
+    INDEX_REFERENCE,
+    INDEX_REFERENCE_TARGET,
     "CREATE TABLE index_pair(hash INTEGER NOT NULL, rid INTEGER NOT NULL, n INTEGER NOT NULL, low INTEGER NOT NULL,
         high INTEGER NOT NULL, system INT NOT NULL, second INT NOT NULL, unit INT NOT NULL, facility INT NOT NULL,
         param SMALLINT NOT NULL, type SMALLINT NOT NULL, folded TEXT NOT NULL,

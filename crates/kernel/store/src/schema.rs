@@ -28,6 +28,7 @@ const STEPS: &[&[&str]] = &[
     accounts::CARE,
     certificates::DDL,
     citizens::DDL,
+    resources::BY_VERSION,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -234,6 +235,78 @@ mod tests {
         // An older program leaves it alone.
         assert!(matches!(bring_to(&mut engine, &[ONE]), Err(Error::Newer { found: 3, known: 2 })));
         engine.each("SELECT text FROM later", &[], &mut |_| Ok(())).unwrap();
+    }
+
+    /// Tables of the index as they were before `resources::BY_VERSION`.
+    const BY_PARAMETER: &[&str] = &[
+        "DROP TABLE index_text",
+        "DROP TABLE index_date",
+        "DROP TABLE index_quantity",
+        "DROP TABLE index_reference",
+        "CREATE TABLE index_text(rid INTEGER NOT NULL, exact INTEGER NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL,
+            type SMALLINT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY(param, type, rid, folded, exact, facility)) {clustered}",
+        "CREATE INDEX index_text_value ON index_text(param, type, folded, rid)",
+        "CREATE TABLE index_date(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, facility INT NOT NULL,
+            param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, low, high, facility)) {clustered}",
+        "CREATE INDEX index_date_value ON index_date(param, type, low, rid)",
+        "CREATE INDEX index_date_long ON index_date(param, type, high) WHERE low < high - 86400",
+        "CREATE TABLE index_quantity(rid INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL, system INT NOT NULL,
+            unit INT NOT NULL, facility INT NOT NULL, param SMALLINT NOT NULL, type SMALLINT NOT NULL,
+            PRIMARY KEY(param, type, rid, low, high, system, unit, facility)) {clustered}",
+        "CREATE INDEX index_quantity_value ON index_quantity(param, type, low, rid)",
+        "CREATE TABLE index_reference(key INTEGER NOT NULL, rid INTEGER NOT NULL, facility INT NOT NULL, target SMALLINT NOT NULL,
+            param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(param, type, rid, target, key, facility)) {clustered}",
+        "CREATE INDEX index_reference_target ON index_reference(param, type, target, key, rid)",
+        "INSERT INTO index_text(rid, exact, facility, param, type, folded) VALUES (9, 2, 3, 4, 5, 'an'), (8, 2, 3, 4, 5, 'an')",
+        "INSERT INTO index_date(rid, low, high, facility, param, type) VALUES (9, 1, 2, 3, 4, 5), (8, 1, 200000, 3, 4, 5)",
+        "INSERT INTO index_quantity(rid, low, high, system, unit, facility, param, type) VALUES (9, 1, 2, 3, 4, 5, 6, 7)",
+        "INSERT INTO index_reference(key, rid, facility, target, param, type) VALUES (1, 9, 2, 3, 4, 5), (1, 8, 2, 3, 4, 5)",
+    ];
+
+    fn an_index_by_parameter_becomes_one_by_version(place: &Place) {
+        let mut engine = place.writer().unwrap();
+        let before = STEPS.iter().take_while(|step| **step != resources::BY_VERSION).count();
+        let steps = &STEPS[..=before];
+        bring_to(&mut engine, steps).unwrap();
+        let names = ["index_text", "index_date", "index_quantity", "index_reference"];
+        let tables = |engine: &mut Engine| {
+            engine.tables().unwrap().into_iter().filter(|t| t.name.starts_with("index_")).collect::<Vec<_>>()
+        };
+        let rows = |engine: &mut Engine| {
+            names.map(|name| {
+                let select = format!("SELECT * FROM {name} ORDER BY rid");
+                sql::list(engine, &select, &[], |r| {
+                    (0..).map_while(|n| r.shown(n).transpose()).collect::<Result<Vec<_>>>()
+                })
+                .unwrap()
+            })
+        };
+        let new = tables(&mut engine);
+        engine.begin().unwrap();
+        BY_PARAMETER.iter().for_each(|statement| engine.define(statement).unwrap());
+        let version = before as i64 + 1;
+        engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()]).unwrap();
+        let old = rows(&mut engine);
+        engine.settle().unwrap();
+        engine.commit().unwrap();
+        bring_to(&mut engine, steps).unwrap();
+        assert_eq!(tables(&mut engine), new);
+        assert_eq!(rows(&mut engine), old);
+        assert_eq!(old.each_ref().map(Vec::len), [2, 2, 1, 2]);
+    }
+
+    #[test]
+    fn an_index_by_parameter_becomes_one_by_version_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        an_index_by_parameter_becomes_one_by_version(&Place::File(folder.path().join("mach.db")));
+    }
+
+    #[test]
+    fn an_index_by_parameter_becomes_one_by_version_on_postgresql() {
+        let Some(server) = mach_test_engines::Server::shared() else { return };
+        an_index_by_parameter_becomes_one_by_version(&Place::Server(Arc::new(
+            Target::parse(&server.database()).unwrap(),
+        )));
     }
 
     #[test]

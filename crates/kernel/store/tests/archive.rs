@@ -23,6 +23,7 @@ fn change(store: &Store, n: i64) {
         patient: None,
         date: None,
         facility: 0,
+        fresh: false,
         index: Index::default(),
     };
     let noise = |seed: i64| -> String {

@@ -47,6 +47,7 @@ fn save(store: &Store, id: &str, body: Option<&str>) {
         patient: Some(7),
         date: Some(100),
         facility: 1,
+        fresh: false,
         index: Index::default(),
     };
     store.write(&console(), move |tx| tx.save(&mut [save])).unwrap();

@@ -49,6 +49,7 @@ fn write(store: &Store, of: &Subscription, state: State, said: &str, base: &str)
             patient: now.patient,
             date: found.date,
             facility: now.facility.unwrap_or(0),
+            fresh: false,
             index: Index::of(ResourceType::SUBSCRIPTION, &found.values),
         };
         let current = subscriptions::one(tx, id)?.is_some_and(|s| s.rid == was);

@@ -198,6 +198,7 @@ async fn a_facility_gets_nothing_of_another_of_any_type() {
                     patient: None,
                     date: None,
                     facility: b,
+                    fresh: false,
                     index: Index::default(),
                 })
                 .collect();
@@ -265,6 +266,7 @@ async fn a_grant_opens_and_ends_and_a_consent_is_read() {
                 patient: Some(7),
                 date: None,
                 facility: b,
+                fresh: false,
                 index: Index::default(),
             };
             tx.save(&mut [

@@ -2,7 +2,7 @@
 
 use super::row::{PgRow, cells, oid};
 use super::target::Target;
-use super::text::{Keys, translate};
+use super::text::{Keys, Translated, translate};
 use super::wire::{Failure, Wire, failure, text, unexpected};
 use crate::sql::{Arg, Row};
 use crate::{Error, Result};
@@ -86,7 +86,26 @@ impl Link {
         if self.waiting.len() >= QUEUED {
             self.answer(None)?;
         }
-        let at = self.statement(sql, keys);
+        let at = self.statement(sql, |sql| translate(sql, keys));
+        self.send_bound(at, args)?;
+        Ok(self.statements[at].moves_key.as_deref())
+    }
+
+    /// The same of a statement in the server's own spelling, of which an argument that is `NULL` is a number.
+    pub(super) fn queue_own(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        self.settle_owed()?;
+        if self.waiting.len() >= QUEUED {
+            self.answer(None)?;
+        }
+        let at = self.statement(sql, |sql| Translated {
+            text: sql.to_owned(),
+            null_tested: (0..args.len()).collect(),
+            moves_key: None,
+        });
+        self.send_bound(at, args)
+    }
+
+    fn send_bound(&mut self, at: usize, args: &[Arg<'_>]) -> Result<()> {
         if self.statements[at].state == State::Absent || !fits(&self.statements[at].declared, args) {
             self.parse(at, args);
         }
@@ -95,10 +114,10 @@ impl Link {
         if self.wire.out.len() >= QUEUED_BYTES {
             self.wire.send()?;
         }
-        Ok(self.statements[at].moves_key.as_deref())
+        Ok(())
     }
 
-    fn statement(&mut self, sql: &str, keys: &Keys) -> usize {
+    fn statement(&mut self, sql: &str, spelled: impl FnOnce(&str) -> Translated) -> usize {
         if let Some(at) = self.by_text.get(sql) {
             return *at;
         }
@@ -108,7 +127,7 @@ impl Link {
             }
             self.by_text.clear();
         }
-        let translated = translate(sql, keys);
+        let translated = spelled(sql);
         self.statements.push(Statement {
             name: 0,
             declared: Vec::new(),
@@ -276,24 +295,30 @@ impl Link {
         self.settle_owed()?;
         self.wire.frame(Some(b'Q'), |out| text(out, sql));
         self.wire.send()?;
-        self.until_ready(|_, _| Ok(()))
+        self.until_ready()
     }
 
-    /// Gives `rows`, in the binary format of `COPY`, to `sql` (a `COPY … FROM STDIN`).
-    pub(super) fn copy_in(&mut self, sql: &str, rows: &[u8]) -> Result<()> {
-        self.wire.frame(Some(b'Q'), |out| text(out, sql));
+    /// Gives rows, in the binary format of `COPY`, to each of these (`COPY … FROM STDIN`), without waiting in between: where
+    /// one fails, the server passes over what was sent for it and for the others.
+    pub(super) fn copy_in(&mut self, copies: &[(String, Vec<u8>)]) -> Result<()> {
+        self.settle_owed()?;
+        for (sql, rows) in copies {
+            self.wire.frame(Some(b'Q'), |out| text(out, sql));
+            self.wire.frame(Some(b'd'), |out| out.extend(rows));
+            self.wire.frame(Some(b'c'), |_| {});
+        }
         self.wire.send()?;
-        self.until_ready(|wire, tag| {
-            if tag == b'G' {
-                wire.frame(Some(b'd'), |out| out.extend(rows));
-                wire.frame(Some(b'c'), |_| {});
-                wire.send()?;
+        let mut outcome = Ok(());
+        for _ in copies {
+            match self.until_ready() {
+                Err(lost @ Error::Lost(_)) => return Err(lost),
+                told => outcome = outcome.and(told),
             }
-            Ok(())
-        })
+        }
+        outcome
     }
 
-    fn until_ready(&mut self, mut told: impl FnMut(&mut Wire, u8) -> Result<()>) -> Result<()> {
+    fn until_ready(&mut self) -> Result<()> {
         let mut refused: Option<Failure> = None;
         loop {
             let (tag, body) = self.wire.message()?;
@@ -306,7 +331,7 @@ impl Link {
                     }
                     refused = refused.or(Some(said));
                 }
-                _ => told(&mut self.wire, tag)?,
+                _ => {}
             }
         }
     }

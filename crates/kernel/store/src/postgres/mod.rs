@@ -5,6 +5,7 @@
 //! highest one and one more, counted here while no other process has written. Readers see one state from their first
 //! statement to their last (REPEATABLE READ).
 
+mod held;
 mod link;
 mod row;
 mod target;
@@ -51,7 +52,7 @@ const WRITER: &[(&str, &str)] = &{
     all[PLANS.len() + 1] = ("synchronous_commit", "on");
     all
 };
-/// From so many rows on they go as one block: a block costs two round trips, a row a tenth of one.
+/// From so many rows on they go as one block.
 const COPIED: usize = 24;
 const COMMIT_LOG: &str = "commit_log";
 
@@ -69,6 +70,10 @@ pub(crate) struct Pg {
     /// Rows written since this connection's begin, about; the tables are looked at when they reach `weighed`.
     written: usize,
     weighed: usize,
+    /// Rows of the commit under way that were not sent yet.
+    held: held::Held,
+    /// Of a reader: every statement sees a state of its own.
+    by_itself: bool,
     /// When the last change was made, as the last transaction here found it.
     pub(crate) latest: i64,
 }
@@ -90,8 +95,22 @@ impl Pg {
 
     fn connect(target: Arc<Target>, writer: bool) -> Result<Self> {
         let link = Some(Link::connect(&target, if writer { WRITER } else { READER })?);
-        let (keys, counted, highest) = Default::default();
-        Ok(Self { target, writer, link, open: false, keys, counted, highest, written: 0, weighed: WEIGHED, latest: 0 })
+        let (keys, counted, highest, held) = Default::default();
+        let (open, by_itself, written, latest) = (false, false, 0, 0);
+        Ok(Self {
+            target,
+            writer,
+            link,
+            open,
+            keys,
+            counted,
+            highest,
+            written,
+            weighed: WEIGHED,
+            held,
+            by_itself,
+            latest,
+        })
     }
 
     /// Learns which tables have one integer as their key; to be called when the tables are there.
@@ -186,10 +205,12 @@ impl Pg {
 
     /// Makes the transaction durable.
     pub(crate) fn commit(&mut self) -> Result<()> {
+        self.send_held(None)?;
         let done = self.on(|link, keys| {
             link.queue("COMMIT", &[], keys)?;
             link.answer(None)
         })?;
+        self.held.clear();
         self.open = false;
         // A transaction that had failed answers `ROLLBACK` and no error.
         if !done.committed {
@@ -220,6 +241,7 @@ impl Pg {
     pub(crate) fn rollback(&mut self) -> Result<()> {
         self.open = false;
         self.highest.clear();
+        self.held.clear();
         if self.link.as_ref().is_none_or(Link::is_torn) {
             return Ok(());
         }
@@ -234,17 +256,19 @@ impl Pg {
 
     /// A piece within the transaction begins.
     pub(crate) fn savepoint(&mut self) -> Result<()> {
-        self.push("SAVEPOINT work", &[])
+        self.held.begin_piece();
+        self.on(|link, keys| link.queue("SAVEPOINT work", &[], keys).map(drop))
     }
 
     /// The piece stays.
     pub(crate) fn release(&mut self) -> Result<()> {
-        self.push("RELEASE SAVEPOINT work", &[])
+        self.on(|link, keys| link.queue("RELEASE SAVEPOINT work", &[], keys).map(drop))
     }
 
     /// The piece goes back, the transaction stays.
     pub(crate) fn undo(&mut self) -> Result<()> {
         self.highest.clear();
+        self.held.undo_piece();
         self.on(|link, keys| {
             // What the piece handed in and was not run yet may fail: it goes back in any case.
             let _ = link.answer(None);
@@ -277,7 +301,33 @@ impl Pg {
         let mut all = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
         all.extend(rows);
         all.extend((-1_i16).to_be_bytes());
-        self.on(|link, _| link.copy_in(&sql, &all))
+        self.settle()?;
+        self.on(|link, _| link.copy_in(&[(sql, all)]))
+    }
+
+    /// Sends the held rows that `sql` may look at or change; all where it is `None`.
+    fn send_held(&mut self, sql: Option<&str>) -> Result<()> {
+        let Self { held, link, .. } = self;
+        let link = link.as_mut().filter(|l| !l.is_torn());
+        let link = link.ok_or_else(|| Error::Lost("in the middle of a transaction".to_owned()))?;
+        let sent = held.send(sql, |sql, args| link.queue_own(sql, args)).and_then(|sending| {
+            if sending.copies.is_empty() {
+                return Ok(());
+            }
+            if link.is_waiting() {
+                link.answer(None)?;
+            }
+            link.copy_in(&sending.copies)
+        });
+        if matches!(sent, Err(Error::Lost(_))) || link.is_torn() {
+            self.link = None;
+        }
+        sent
+    }
+
+    /// From now on every statement of a reader sees a state of its own: without a transaction around it.
+    pub(crate) fn by_itself(&mut self, alone: bool) {
+        self.by_itself = alone;
     }
 
     /// Ends a reader's transaction; false where the connection is not worth keeping.
@@ -290,6 +340,7 @@ impl Pg {
 
     fn ask(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
         let mut moved = None;
+        self.send_held(Some(sql))?;
         self.on(|link, keys| {
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             link.answer(Some(row)).map(drop)
@@ -316,8 +367,11 @@ impl Query for Pg {
             if handed {
                 return Err(Error::Lost("in the middle of an answer".to_owned()));
             }
+            let alone = pg.by_itself;
             pg.on(|link, keys| {
-                link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
+                if !alone {
+                    link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
+                }
                 link.queue(sql, args, keys)?;
                 link.answer(Some(&mut |r| {
                     handed = true;
@@ -326,7 +380,7 @@ impl Query for Pg {
             })
             .map(drop)
         });
-        self.open = self.link.is_some();
+        self.open = self.link.is_some() && !self.by_itself;
         outcome
     }
 }
@@ -338,6 +392,7 @@ impl Execute for Pg {
 
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         let mut moved = None;
+        self.send_held(Some(sql))?;
         let done = self.on(|link, keys| {
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             link.answer(None)
@@ -349,6 +404,7 @@ impl Execute for Pg {
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
         self.written += 1;
         let mut moved = None;
+        self.send_held(Some(sql))?;
         self.on(|link, keys| {
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             Ok(())
@@ -360,17 +416,10 @@ impl Execute for Pg {
     fn add(&mut self, into: &Into, values: &[Arg<'_>]) -> Result<()> {
         let rows = values.chunks(into.columns.len());
         self.written += rows.len();
-        if rows.len() < COPIED {
+        if !self.held.take(into.insert, None, Some(into.columns), values.iter().copied())? {
             return rows.into_iter().try_for_each(|row| self.push(into.insert, row));
         }
-        let mut bytes = Vec::with_capacity(values.len() * 12);
-        for row in rows {
-            bytes.extend((row.len() as i16).to_be_bytes());
-            row.iter().zip(into.columns).try_for_each(|(value, (_, width))| cell(&mut bytes, value, *width))?;
-        }
-        let columns: Vec<&str> = into.columns.iter().map(|(name, _)| *name).collect();
-        self.settle()?;
-        self.copy_in(into.table, &columns.join(", "), &bytes)
+        if self.held.is_much() { self.send_held(None) } else { Ok(()) }
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
@@ -383,9 +432,14 @@ impl Execute for Pg {
             Some(key) => key + 1,
             None => crate::sql::int(self, &counted.highest, &[])? + 1,
         };
-        let mut args = args.to_vec();
-        args.push(key.into());
-        self.on(|link, keys| link.queue(&counted.text, &args, keys).map(drop))?;
+        self.written += 1;
+        let key_column = self.keys.get(&counted.table).map(String::as_str);
+        let row = std::iter::once(Arg::Int(key)).chain(args.iter().copied());
+        if !self.held.take(sql, key_column, None, row)? {
+            let mut args = args.to_vec();
+            args.push(key.into());
+            self.on(|link, keys| link.queue(&counted.text, &args, keys).map(drop))?;
+        }
         self.highest.insert(counted.table, key);
         Ok(key)
     }

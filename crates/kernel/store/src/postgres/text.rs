@@ -54,6 +54,58 @@ pub(super) fn counted(sql: &str, keys: &Keys, args: usize) -> Option<Counted> {
     })
 }
 
+/// An `INSERT` of one row whose values are its arguments in their order: many rows of it go as one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) table: String,
+    columns: String,
+    width: usize,
+}
+
+impl Rows {
+    /// `None` where `sql` is another statement. `key` is a column more, whose value stands first.
+    pub(super) fn of(sql: &str, key: Option<&str>) -> Option<Self> {
+        let (table, rest) = sql.trim().strip_prefix("INSERT INTO ")?.split_once('(')?;
+        let (columns, rest) = rest.split_once(')')?;
+        let values = rest.trim().strip_prefix("VALUES (")?.strip_suffix(')')?;
+        let width = columns.split(',').count();
+        let in_order = values.split(',').enumerate().all(|(n, value)| value.trim() == format!("?{}", n + 1));
+        if !in_order || values.split(',').count() != width {
+            return None;
+        }
+        let (columns, width) = match key {
+            Some(key) => (format!("{key}, {columns}"), width + 1),
+            None => (columns.to_owned(), width),
+        };
+        Some(Self { table: table.trim().to_owned(), columns, width })
+    }
+
+    /// Arguments of one row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The statement that adds so many rows.
+    pub(super) fn insert(&self, rows: usize) -> String {
+        let row = |r: usize| {
+            let marks: Vec<String> = (1..=self.width).map(|n| format!("${}", r * self.width + n)).collect();
+            format!("({})", marks.join(", "))
+        };
+        let rows: Vec<String> = (0..rows).map(row).collect();
+        format!("INSERT INTO {}({}) VALUES {}", self.table, self.columns, rows.join(", "))
+    }
+}
+
+/// Whether a statement names a table: as a word of its own that is nobody's column.
+pub(super) fn names(sql: &str, table: &str) -> bool {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    sql.match_indices(table).any(|(at, _)| {
+        let before = sql[..at].chars().next_back();
+        let after = sql[at + table.len()..].chars().next();
+        before.is_none_or(|c| !is_of_word(c) && c != '.') && after.is_none_or(|c| !is_of_word(c))
+    })
+}
+
 /// `?1` as `$1`, outside quotes.
 fn numbered(sql: &str) -> String {
     let mut quoted = false;
@@ -183,6 +235,37 @@ mod tests {
         assert_eq!(own.text, "INSERT INTO claim(id, link, a)\n VALUES ($3, $1, $2)");
         assert_eq!(counted("INSERT INTO fact(a) VALUES (?1)", &keys(), 1), None);
         assert_eq!(counted("INSERT INTO claim(id) VALUES (?1)", &keys(), 1), None);
+    }
+
+    #[test]
+    fn rows_of_one_statement_are_added_together() {
+        let rows = Rows::of("INSERT INTO fact(a, b)\n VALUES (?1, ?2)", None).unwrap();
+        assert_eq!((rows.width(), rows.table.as_str()), (2, "fact"));
+        assert_eq!(rows.insert(2), "INSERT INTO fact(a, b) VALUES ($1, $2), ($3, $4)");
+        let keyed = Rows::of("INSERT INTO claim(link) VALUES (?1)", Some("id")).unwrap();
+        assert_eq!(keyed.insert(1), "INSERT INTO claim(id, link) VALUES ($1, $2)");
+        for other in [
+            "INSERT INTO fact(a, b) VALUES (?2, ?1)",
+            "INSERT INTO fact(a, b) VALUES (?1, 3)",
+            "INSERT INTO fact(a) VALUES (?1) ON CONFLICT DO NOTHING",
+            "INSERT INTO fact(a) SELECT ?1",
+            "DELETE FROM fact",
+        ] {
+            assert_eq!(Rows::of(other, None), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_named_by_its_word_alone() {
+        for (sql, named) in [
+            ("SELECT body FROM pack WHERE id = ?1", true),
+            ("SELECT r.pack FROM resource r", false),
+            ("SELECT p.body FROM resource r LEFT JOIN pack p ON p.id = r.pack", true),
+            ("SELECT vpack, packs FROM resource", false),
+            ("DELETE FROM pack", true),
+        ] {
+            assert_eq!(names(sql, "pack"), named, "{sql}");
+        }
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub struct Save {
     pub date: Option<i64>,
     /// The facility whose fact it is; 0 is the province.
     pub facility: i64,
+    /// Its id was made for it by this server: nothing of that id can be there, so that nobody looks. Where something is, the
+    /// write fails.
+    pub fresh: bool,
     /// What it is found by, completely.
     pub index: Index,
 }
@@ -246,7 +249,7 @@ impl Tx<'_> {
     /// The current versions of these identities, with their ids.
     fn currents(&mut self, saves: &[Save]) -> Result<HashMap<Identity, (String, Current)>> {
         let mut keys: BTreeMap<(u16, i64), Vec<i64>> = BTreeMap::new();
-        for save in saves {
+        for save in saves.iter().filter(|save| !save.fresh) {
             keys.entry((save.kind.number(), save.facility)).or_default().push(id_key(&save.id));
         }
         let mut found = HashMap::new();
@@ -335,6 +338,7 @@ impl Tx<'_> {
             patient: None,
             date: None,
             facility: old.facility.unwrap_or(0),
+            fresh: false,
             index: Index::default(),
         }])?;
         Ok(true)

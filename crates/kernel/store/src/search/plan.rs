@@ -89,7 +89,8 @@ pub(super) fn lists_exactly(clause: &Clause) -> bool {
     match clause {
         Clause::All(of) => matches!(of.as_slice(), [one] if lists_exactly(one)),
         Clause::Any(of) => of.iter().all(lists_exactly),
-        Clause::Id(_) | Clause::Chain { .. } | Clause::Referred { .. } => false,
+        Clause::Chain { clause, .. } | Clause::Referred { clause, .. } => lists_exactly(clause),
+        Clause::Id(_) => false,
         _ => true,
     }
 }

@@ -214,11 +214,16 @@ impl Rows {
             rows.sort_unstable();
             rows.dedup();
         }
+        /// By their version first.
+        fn by_version<T: Ord>(rows: &mut Vec<T>, rid: impl Fn(&T) -> i64) {
+            rows.sort_unstable_by(|a, b| rid(a).cmp(&rid(b)).then_with(|| a.cmp(b)));
+            rows.dedup();
+        }
         once(&mut self.tokens);
-        once(&mut self.dates);
-        once(&mut self.quantities);
-        once(&mut self.references);
-        once(&mut self.texts);
+        by_version(&mut self.dates, |row| row[2]);
+        by_version(&mut self.quantities, |row| row[2]);
+        by_version(&mut self.references, |row| row[2]);
+        by_version(&mut self.texts, |(row, _)| row[2]);
         once(&mut self.pairs);
         // A pair's key does not tell its columns: they follow from what it says.
         self.pairs.dedup_by_key(|(row, _)| [row[0], row[1], row[2], row[3], row[4], row[5]]);

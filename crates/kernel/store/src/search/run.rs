@@ -196,7 +196,8 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let listing = builder.listing(clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
     // A list may hold more than the clause means (a part of an `All` leads for the whole): then the clause is tested too.
     let rest = rest(builder, &clauses, lists_exactly(clauses[at]).then_some(at), kind, "x");
-    let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q ORDER BY q.rid) x CROSS JOIN resource r");
+    let order = if many { " ORDER BY q.rid" } else { "" };
+    let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q{order}) x CROSS JOIN resource r");
     let condition = format!("r.rid = x.rid AND r.facility = x.facility{rest} AND {there}");
     Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false, led: true })
 }
@@ -214,7 +215,7 @@ pub(super) fn of_type(
     sorts: &[Sort],
     wanted: Wanted<'_>,
 ) -> Result<Found> {
-    let Wanted { after, limit, counted } = wanted;
+    let Wanted { after, limit, .. } = wanted;
     let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
     let mut builder = Builder::new(ask.scope, ask.seq);
     let mut from = from(on, &mut builder, ask, one, walk)?;
@@ -233,27 +234,27 @@ pub(super) fn of_type(
         builder = Builder::new(ask.scope, ask.seq);
         from = self::from(on, &mut builder, ask, one, None)?;
     }
-    // What few rows tell is listed whole: the page and the total are one question.
-    let whole = counted.filter(|_| from.led && !from.many);
-    let most = whole.map_or(limit, |n| limit.max(n + 1));
+    let keys: String =
+        sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
+    if from.led && !from.many {
+        return listed(on, &builder, from, &keys, sorts, wanted);
+    }
     let sql = if sorts.is_empty() {
         let from_key = after.map_or(String::new(), |a| format!(" AND {} > {}", from.rid, builder.args.int(a.rid)));
         format!(
-            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {most}{}",
+            "SELECT DISTINCT {rid} AS rid FROM {} WHERE {}{from_key} ORDER BY {rid} LIMIT {limit}{}",
             from.from,
             from.condition,
             builder.spread(),
             rid = from.rid,
         )
     } else {
-        let keys: String =
-            sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
         let mut condition = String::new();
         if let Some(after) = after {
             condition = format!("WHERE {} ", sort::after(&mut builder.args, sorts, &after.keys, after.rid));
         }
         format!(
-            "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {most}{}",
+            "SELECT * FROM (SELECT DISTINCT {} AS rid{keys} FROM {} WHERE {}) h {condition}ORDER BY {} LIMIT {limit}{}",
             from.rid,
             from.from,
             from.condition,
@@ -261,12 +262,31 @@ pub(super) fn of_type(
             builder.spread()
         )
     };
+    let hits = sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))?;
+    let total = if from.led { None } else { counted_to(on, ask, one, &hits, wanted)? };
+    Ok((hits, total))
+}
+
+/// Hits where few rows tell all of them: one question for the page and the total. They are put in order here: an engine asked
+/// for an order may read a whole table in it.
+fn listed(
+    on: &mut dyn Query,
+    builder: &Builder,
+    from: From,
+    keys: &str,
+    sorts: &[Sort],
+    Wanted { after, limit, .. }: Wanted<'_>,
+) -> Result<Found> {
+    let sql =
+        format!("SELECT {} AS rid{keys} FROM {} WHERE {}{}", from.rid, from.from, from.condition, builder.spread());
     let mut hits = sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))?;
-    let total = match whole {
-        Some(most) => Some(hits.len()).filter(|n| *n <= most).and_then(|n| i64::try_from(n).ok()),
-        None if from.led => None,
-        None => counted_to(on, ask, one, &hits, wanted)?,
-    };
+    let order = |a: &Hit, b: &Hit| sort::compare(sorts, (&a.keys, a.rid), (&b.keys, b.rid));
+    hits.sort_unstable_by(order);
+    hits.dedup_by_key(|hit| hit.rid);
+    let total = i64::try_from(hits.len()).ok();
+    if let Some(after) = after {
+        hits.retain(|hit| order(hit, after).is_gt());
+    }
     hits.truncate(limit);
     Ok((hits, total))
 }

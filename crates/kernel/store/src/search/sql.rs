@@ -437,7 +437,7 @@ impl Builder {
     }
 
     /// `clause`, about resources of `kind`, as a statement that lists the numbers of versions, in any state and of any
-    /// facility, perhaps one more than once; `None` where it does not list.
+    /// facility, perhaps one more than once and perhaps others besides (`plan::lists_exactly`); `None` where it does not list.
     pub(super) fn listing(&mut self, clause: &Clause, kind: ResourceType) -> Option<String> {
         match clause {
             Clause::Any(of) if !of.is_empty() => {
@@ -466,10 +466,11 @@ impl Builder {
                 Some(format!(
                     "SELECT x.rid, x.facility FROM (SELECT DISTINCT * FROM ({inner}) {q}) {q}d CROSS JOIN resource {t}
                         CROSS JOIN index_reference x WHERE {t}.rid = {q}d.rid AND {t}.facility = {q}d.facility AND {there}
-                        AND {rest} AND x.param = {} AND x.type = {} AND x.target = {} AND x.key = {t}.key{}",
+                        AND {rest} AND x.param = {} AND x.type = {} AND x.target = {} AND x.key = {t}.key AND {}{}",
                     param.0,
                     kind.number(),
                     target.number(),
+                    self.reachable("x", &t),
                     self.within("x")
                 ))
             }
@@ -487,9 +488,10 @@ impl Builder {
                         CROSS JOIN index_reference {y} CROSS JOIN resource x WHERE {s}.rid = {q}d.rid
                         AND {s}.facility = {q}d.facility AND {there} AND {rest} AND {y}.param = {} AND {y}.type = {}
                         AND {y}.rid = {s}.rid AND {y}.facility = {s}.facility AND {y}.target = {of} AND x.type = {of}
-                        AND x.key = {y}.key AND {}{}",
+                        AND x.key = {y}.key AND {} AND {}{}",
                     param.0,
                     source.number(),
+                    self.reachable(&s, "x"),
                     self.then("x"),
                     self.within("x")
                 ))
