@@ -101,6 +101,8 @@ fn load(store: &Store, data: &Path, options: &Options) -> Result<Vec<Account>, S
     import_all(store, &out)?;
     let accounts = make_accounts(store)?;
     if let Some(facility) = accounts.iter().find_map(|a| a.facility.as_deref()) {
+        let desk = mach_certificates::desk::Desk::upon(data, "");
+        mach_certificates::demo_keys::make(store, &desk, facility).map_err(|e| e.to_string())?;
         mach_certificates::demo::fill(store, facility).map_err(|e| e.to_string())?;
     }
     let text = serde_json::to_string_pretty(&accounts).map_err(|e| e.to_string())?;

@@ -176,10 +176,15 @@ async fn only_reading(request: Request, next: Next) -> Response {
 /// The whole application; `data` is the folder of its files.
 pub fn application(house: House, data: &Path) -> axum::Router {
     let fhir = mach_fhir_api::Interface::upon(house.store(), data);
-    routes(house, &fhir, data)
+    routes(house, &fhir, data, Arc::new(mach_certificates::desk::Desk::upon(data, "http://localhost")))
 }
 
-fn routes(house: House, fhir: &mach_fhir_api::Interface, data: &Path) -> axum::Router {
+fn routes(
+    house: House,
+    fhir: &mach_fhir_api::Interface,
+    data: &Path,
+    desk: Arc<mach_certificates::desk::Desk>,
+) -> axum::Router {
     // The demonstration's telephones are nobody's: what would be sent lies in a file.
     let gateway: Arc<dyn mach_access_pages::sms::Gateway> = match house.demo() {
         true => Arc::new(mach_access_pages::sms::Simulator::upon(data.join("sms-simulated.tsv"))),
@@ -196,7 +201,7 @@ fn routes(house: House, fhir: &mach_fhir_api::Interface, data: &Path) -> axum::R
         .merge(mach_access_pages::router(gateway))
         .merge(mach_verify::router(data))
         .merge(mach_forms_desk::router())
-        .merge(mach_certificates::router())
+        .merge(mach_certificates::router(desk))
         .merge(crate::log::routes::router())
         .with_state(house)
         .layer(axum::middleware::from_fn(only_reading));
@@ -247,11 +252,14 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let indexing = fhir.index();
         // A simulator's receipts are worth nothing: only a demonstration sends to it.
         let gateway = mach_certificates::gateway::Simulator::trusting();
-        let sending = house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway));
+        let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base));
+        let sending =
+            house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
+        let signing = mach_certificates::signing::start(house.store(), Arc::clone(&desk));
         if let Some(tls) = &tls {
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
-        let shared = listen::Shared::new(routes(house, &fhir, data), limits, tls);
+        let shared = listen::Shared::new(routes(house, &fhir, data, desk), limits, tls);
         let sending_over = async {
             if let Some((plain, shared)) = over {
                 listen::serve(plain, shared, stopped()).await;
@@ -260,6 +268,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         tokio::join!(listen::serve(listener, shared, stopped()), sending_over);
         delivery.stop().await;
         indexing.abort();
+        signing.abort();
         if let Some(sending) = sending {
             sending.abort();
         }

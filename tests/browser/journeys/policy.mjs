@@ -49,6 +49,7 @@ const TABLE = {
   // Open: anybody checks the paper in their hand; nothing of the record is asked.
   "GET /verify": ["/verify", 200],
   "POST /verify": ["/verify", 400],
+  "GET /verify/papers.tsv": ["/verify/papers.tsv", 200],
 
   // Open: it holds commitments, and nothing of anybody.
   "GET /log/checkpoint": ["/log/checkpoint", 200],
@@ -107,6 +108,11 @@ const TABLE = {
   "GET /admin/forms/file": ["/admin/forms/file?form=x", ...PAGE(403, 403, 403, 303)],
   "POST /admin/forms/status": ["/admin/forms/status", ...PAGE(403, 403, 403, 303)],
 
+  "GET /admin/signatures": ["/admin/signatures", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/signatures/policy": ["/admin/signatures/policy", ...PAGE(403, 403, 403, 303)],
+  "GET /admin/signatures/signer": ["/admin/signatures/signer", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/signatures/signer": ["/admin/signatures/signer", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/signatures/end": ["/admin/signatures/end", ...PAGE(403, 403, 403, 303)],
   "GET /certificates": ["/certificates", ...PAGE(200, 200, 200)],
   "GET /certificates/new": ["/certificates/new", ...PAGE(403, 403, 200)],
   "POST /certificates/new": ["/certificates/new", ...PAGE(403, 403, 400)],
@@ -122,6 +128,10 @@ const TABLE = {
   "GET /certificates/statistics": ["/certificates/statistics", ...PAGE(200, 200, 200)],
   "GET /certificates/statistics.csv": ["/certificates/statistics.csv", ...PAGE(200, 200, 200)],
   // Open: by the code on a paper, and no more than the paper says.
+  "GET /certificates/sign": ["/certificates/sign", ...PAGE(403, 403, 200)],
+  "POST /certificates/sign": ["/certificates/sign", ...PAGE(403, 403, 400)],
+  "POST /certificates/delegate": ["/certificates/delegate", ...PAGE(403, 403, 403)],
+  "POST /certificates/delegate/end": ["/certificates/delegate/end", ...PAGE(403, 403, 403)],
   "GET /certificates/check": ["/certificates/check?code=AAAAAAAAAAAA", 200],
   "POST /api/certificates": ["/api/certificates", ...API(403, 403, 422)],
   "GET /api/certificates/look-up": ["/api/certificates/look-up?code=A&purpose=thanh%20tra", ...API(200, 403, 403)],
@@ -177,6 +187,12 @@ const BODIES = {
   "POST /certificates/case/AAAAAAAAAAAA/part/eye": ["multipart/form-data; boundary=x", '--x\r\ncontent-disposition: form-data; name="other"\r\n\r\n\r\n--x--\r\n'],
   "POST /certificates/case/AAAAAAAAAAAA/correct": ["application/x-www-form-urlencoded", "x=1"],
   "POST /certificates/import": ["multipart/form-data; boundary=x", '--x\r\ncontent-disposition: form-data; name="other"\r\n\r\n\r\n--x--\r\n'],
+  "POST /certificates/sign": ["application/x-www-form-urlencoded", "x=1"],
+  "POST /certificates/delegate": ["application/x-www-form-urlencoded", "x=1"],
+  "POST /certificates/delegate/end": ["application/x-www-form-urlencoded", "id=1"],
+  "POST /admin/signatures/policy": ["application/x-www-form-urlencoded", "x=1"],
+  "POST /admin/signatures/signer": ["application/x-www-form-urlencoded", "x=1"],
+  "POST /admin/signatures/end": ["application/x-www-form-urlencoded", "id=1&facility=46001"],
   "POST /certificates/new": ["application/x-www-form-urlencoded", "do=receive"],
   "POST /api/certificates": ["application/json", "{}"],
   "POST /admin/recoveries/1": ["application/x-www-form-urlencoded", "verdict=allow"],

@@ -17,7 +17,7 @@ const KERNEL: [(&str, &[&str]); 15] = [
     ("mach-people", &["mach-base", "mach-access", "mach-fhir", "mach-store"]),
     ("mach-cube", &["mach-base", "mach-access", "mach-terms", "mach-places", "mach-store"]),
     ("mach-ui", &["mach-base"]),
-    ("mach-house", &["mach-base", "mach-access", "mach-store", "mach-terms", "mach-ui"]),
+    ("mach-house", &["mach-base", "mach-access", "mach-sign", "mach-store", "mach-terms", "mach-ui"]),
     ("mach-forms", &["mach-base", "mach-access", "mach-fhir", "mach-store", "mach-ui"]),
 ];
 

@@ -207,6 +207,52 @@ pub fn provenance(c: &Certificate, mark: &str, activity: &str, at: i64, by: &By,
     out
 }
 
+/// A digital signature upon the paper: which Binary with which hash, for what, when and whose.
+pub fn signature(
+    c: &Certificate,
+    id: &str,
+    (paper, hash): (&str, &str),
+    act: mach_store::signing::Act,
+    (at, by): (i64, &By),
+) -> String {
+    // ASTM E1762-95: author's signature; verification signature.
+    let kind = match act {
+        mach_store::signing::Act::Conclude => "1.2.840.10065.1.12.1.1",
+        _ => "1.2.840.10065.1.12.1.5",
+    };
+    let mut out = String::new();
+    Writer::object(&mut out, |w| {
+        w.text("resourceType", "Provenance").text("id", id);
+        w.list("target", |list| {
+            for target in [format!("Binary/{paper}"), format!("Composition/{}", self::id(&c.code))] {
+                list.item(|w| {
+                    w.text("reference", &target);
+                });
+            }
+        });
+        w.text("recorded", &instant(at));
+        w.nested("activity", |w| {
+            w.text("text", &format!("digital signature, {}, urn:sha-256:{hash}", act.code()));
+        });
+        w.list("agent", |list| {
+            list.item(|w| reference(w, "who", &by.reference(), &by.name));
+        });
+        w.list("signature", |list| {
+            list.item(|w| {
+                w.list("type", |list| {
+                    list.item(|w| {
+                        w.text("system", "urn:iso-astm:E1762-95:2013").text("code", kind);
+                    });
+                });
+                w.text("when", &instant(at));
+                reference(w, "who", &by.reference(), &by.name);
+                w.text("targetFormat", "application/pdf").text("sigFormat", "application/pdf");
+            });
+        });
+    });
+    out
+}
+
 /// A picture or file of the examination.
 pub fn binary(id: &str, content_type: &str, data: &str, person: i64) -> String {
     let mut out = String::new();

@@ -8,6 +8,7 @@ use mach_fhir::{ResourceType, Tree};
 use mach_forms::{About, Answers, Coding, Context, Form, Kind, Value, library};
 use mach_store::certificates::{self, Certificate};
 use mach_store::resources::{self, Resource};
+use mach_store::signing::{self, Act, Flight};
 use mach_store::sql::Query;
 use mach_store::{Error, Result, schema};
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub struct Case {
     pub sent: Sent,
     /// Signatures, as the Composition has them.
     pub attesters: Vec<bodies::Attester>,
+    /// The digital signatures of its conclusion, under way or done: the doctor's, the head's.
+    pub flights: Vec<Flight>,
     /// Other recent cases of this person: at this facility, for the province at any.
     pub others: Vec<(Certificate, String)>,
 }
@@ -116,9 +119,19 @@ impl Case {
         Day::from_ymd(y + 1, m, d).or_else(|| Day::from_ymd(y + 1, m, 28))
     }
 
+    /// Whether it was issued before, and so has been in somebody's hands.
+    pub fn was_issued(&self) -> bool {
+        self.row.due.is_some()
+    }
+
     /// Its number on the paper; empty: none yet.
     pub fn number(&self) -> String {
         bodies::number(&self.row, &self.facility)
+    }
+
+    /// The digital signature for an act, where one was asked for since the conclusion.
+    pub fn flight(&self, act: Act) -> Option<&Flight> {
+        self.flights.iter().find(|f| f.act == act)
     }
 
     /// Others of this person with another result.
@@ -185,7 +198,13 @@ pub fn load(on: &mut dyn Query, code: &str) -> Result<Option<Case>> {
     let sent = sent.map(|t| sent_of(&t.body)).unwrap_or_default();
     let composition = resources::current(on, scope, ResourceType::COMPOSITION, &bodies::id(code))?;
     let attesters = composition.map(|c| attesters(&c.body)).unwrap_or_default();
-    Ok(Some(Case { row, facility, form, answers, parts, patient, sent, attesters, others }))
+    let mut flights = Vec::new();
+    for act in [Act::Conclude, Act::Countersign] {
+        // Those of an earlier conclusion are history.
+        let flight = signing::flight_of(on, row.facility, code, act)?;
+        flights.extend(flight.filter(|f| row.concluded.is_some_and(|at| f.began >= at)));
+    }
+    Ok(Some(Case { row, facility, form, answers, parts, patient, sent, attesters, flights, others }))
 }
 
 /// Observations of a person looked at for values at the start.

@@ -1,13 +1,14 @@
 //! The queue to the gateway: what is due is sent, one after another; what fails is tried again, later each time.
 
-use crate::bodies::Sent;
+use crate::bodies::{self, Sent};
 use crate::case;
-use crate::gateway::{Answer, Simulator, message, understood};
-use crate::work;
+use crate::desk::{Desk, Keys};
+use crate::gateway::{Answer, Message, Simulator, message, understood};
+use crate::{signing, work};
 use mach_access::{Act, Actor, Decision, decide};
 use mach_base::time::now_seconds;
 use mach_store::certificates::{self, Certificate, Sending, State};
-use mach_store::{Result, Store};
+use mach_store::{Error, Result, Store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -30,7 +31,7 @@ pub fn next_try(now: i64, tried: i64) -> i64 {
 ///
 /// # Errors
 /// Of the store, where not even the queue can be read.
-pub fn once(store: &Store, gateway: &Simulator, now: i64) -> Result<usize> {
+pub fn once(store: &Store, gateway: &Simulator, keys: &dyn Keys, now: i64) -> Result<usize> {
     let decision = decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
     let due = {
         let mut reader = store.read(&decision)?;
@@ -38,7 +39,7 @@ pub fn once(store: &Store, gateway: &Simulator, now: i64) -> Result<usize> {
     };
     for row in &due {
         // One that cannot be sent stands aside, so that those behind it go out within their hours.
-        if let Err(e) = one(store, &decision, gateway, row, now) {
+        if let Err(e) = one(store, &decision, (gateway, keys), row, now) {
             tracing::error!("driver certificate {} could not be sent: {e}", row.code);
             let (row, next) = (row.clone(), next_try(now, row.tried));
             store.write(&decision, move |tx| work::put_off(tx, &row, next))?;
@@ -47,7 +48,13 @@ pub fn once(store: &Store, gateway: &Simulator, now: i64) -> Result<usize> {
     Ok(due.len())
 }
 
-fn one(store: &Store, decision: &Decision, gateway: &Simulator, row: &Certificate, now: i64) -> Result<()> {
+fn one(
+    store: &Store,
+    decision: &Decision,
+    (gateway, keys): (&Simulator, &dyn Keys),
+    row: &Certificate,
+    now: i64,
+) -> Result<()> {
     let Some(case) = case::load(&mut store.read(decision)?, &row.code)? else { return Ok(()) };
     // The reason of a revocation stands in the certificate itself.
     let why = if row.state == State::Revoked { reason(store, decision, row)? } else { String::new() };
@@ -56,20 +63,47 @@ fn one(store: &Store, decision: &Decision, gateway: &Simulator, row: &Certificat
     let tried_before = !case.sent.action.is_empty();
     let known = !case.sent.receipt.is_empty() || (row.state == State::Revoked && tried_before);
     let first = if known { "EDIT" } else { "ADD" };
-    let copy = row.clone();
-    if !store.write(decision, move |tx| work::begin_sending(tx, &copy, first))? {
+    let sealing = signing::seal_of(&mut store.read(decision)?, keys, &case, now);
+    let (chain, key) = match sealing {
+        Ok(seal) => seal,
+        Err(why) => {
+            let said = Sent { said: why, ..case.sent.clone() };
+            let (row, next) = (case.row, next_try(now, row.tried));
+            return store.write(decision, move |tx| work::sent(tx, &row, said, Sending::Due, Some(next)));
+        }
+    };
+    let sealed = |action| -> Result<Message> {
+        let mut message = message(&case, action, &why, &facility);
+        let id = match case.sent.receipt.is_empty() {
+            true => bodies::id(&case.row.code),
+            false => case.sent.receipt.clone(),
+        };
+        let xml = message.xml(&id, &bodies::shown(now), &case.row.head);
+        message.seal(&xml, &chain, &key).map_err(|e| Error::Refused(e.to_string()))?;
+        Ok(message)
+    };
+    let message = sealed(first)?;
+    let (copy, digest) = (row.clone(), mach_sign::hex(&mach_sign::sha256(message.signed.as_bytes())));
+    let goes = store.write(decision, move |tx| {
+        let goes = work::begin_sending(tx, &copy, first)?;
+        if goes {
+            tx.log_event("signature", &format!("{} seal: {digest}", copy.code))?;
+        }
+        Ok(goes)
+    })?;
+    if !goes {
         return Ok(());
     }
-    let post = |action| {
-        let (status, body) = gateway.post(&message(&case, action, &why, &facility));
+    let post = |message: &Message| {
+        let (status, body) = gateway.post(message);
         understood(status, &body)
     };
     let mut action = first;
-    let mut answer = post(action);
+    let mut answer = post(&message);
     if action == "ADD" && tried_before && matches!(answer, Answer::Refused(_)) {
         // It is there, as it was before it was corrected.
         let refused = answer;
-        (action, answer) = ("EDIT", post("EDIT"));
+        (action, answer) = ("EDIT", post(&sealed("EDIT")?));
         if matches!(answer, Answer::Refused(_)) {
             (action, answer) = ("ADD", refused);
         }
@@ -102,7 +136,7 @@ fn next_due(store: &Store) -> Result<Option<i64>> {
 }
 
 /// Sends what is due for as long as the program runs.
-pub fn start(store: &Store, gateway: Simulator) -> tokio::task::JoinHandle<()> {
+pub fn start(store: &Store, gateway: Simulator, desk: Arc<Desk>) -> tokio::task::JoinHandle<()> {
     let wake = Arc::new(Notify::new());
     let woken = Arc::clone(&wake);
     store.on_commit(move || {
@@ -112,8 +146,8 @@ pub fn start(store: &Store, gateway: Simulator) -> tokio::task::JoinHandle<()> {
     let store = store.clone();
     tokio::spawn(async move {
         loop {
-            let (at, gateway) = (store.clone(), gateway.clone());
-            let tried = tokio::task::spawn_blocking(move || once(&at, &gateway, now_seconds())).await;
+            let (at, gateway, desk) = (store.clone(), gateway.clone(), Arc::clone(&desk));
+            let tried = tokio::task::spawn_blocking(move || once(&at, &gateway, desk.as_ref(), now_seconds())).await;
             match tried {
                 Ok(Ok(TOGETHER..)) => continue,
                 Ok(Ok(_)) => {}

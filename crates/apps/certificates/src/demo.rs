@@ -45,7 +45,7 @@ const HEALTHY: &str = "purpose=new height=165 weight=60 mental-acute=none mental
 /// # Errors
 /// Of the store.
 pub fn fill(store: &Store, facility: &str) -> Result<()> {
-    let decision = decide(&Actor::console(), Act::Certify).map_err(|e| Error::Refused(e.to_string()))?;
+    let decision = decide(&Actor::console(), Act::Countersign).map_err(|e| Error::Refused(e.to_string()))?;
     let code = facility.to_owned();
     store.write(&decision, move |tx| {
         if !mach_store::certificates::states(tx)?.is_empty() {

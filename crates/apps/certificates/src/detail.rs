@@ -1,10 +1,13 @@
 //! One case: how far it is, what the standard says, who signed, where it was sent, and what can be done now.
 
+use crate::batch;
 use crate::bodies;
 use crate::case::{CLASH_DAYS, CONCLUSION, Case};
+use crate::desk::Desk;
 use crate::part::standard;
 use crate::view::{by, line, link, meta, muted, points, refusal, result_word, seen, sending_chip, state_chip};
 use crate::work;
+use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +19,7 @@ use mach_fhir::{ResourceType, Tree};
 use mach_house::{Failure, House, Session};
 use mach_store::certificates::{Sending, State as Stands};
 use mach_store::resources;
+use mach_store::signing::{Act as Signs, Flight};
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, PostForm, Row, Table,
     Tone, chip, field_form, laid_out, stack,
@@ -23,6 +27,7 @@ use mach_ui::components::{
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};
 use serde::Deserialize;
+use std::sync::Arc;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -91,7 +96,29 @@ fn facts(lang: Lang, case: &Case) -> Html {
     Card::new(lang.t(msg::GKSK_STATE), Html::concat([list.into(), said])).note(state_chip(lang, case.row.state)).into()
 }
 
-fn signatures(lang: Lang, case: &Case) -> Option<Html> {
+/// The digital signatures: done, under way, stopped.
+fn digital(session: &Session, case: &Case) -> Vec<Html> {
+    let lang = session.lang;
+    let one = |f: &Flight| {
+        let role = if f.act == Signs::Conclude { msg::GKSK_DOCTOR } else { msg::GKSK_HEAD };
+        let name = format!("{}: {}", lang.t(role), f.name);
+        let (text, stopped) = match (f.ended, f.next) {
+            (Some(at), _) => {
+                (lang.fmt(msg::GKSK_SIGNED_DIGITALLY, &[("name", &name), ("when", &bodies::shown(at))]), false)
+            }
+            (None, Some(_)) => (lang.fmt(msg::GKSK_SIGNING, &[("name", &name), ("why", &f.said)]), false),
+            (None, None) => (lang.fmt(msg::GKSK_SIGNING_STOPPED, &[("name", &name), ("why", &f.said)]), true),
+        };
+        let action = format!("/certificates/case/{}/resume", case.row.code);
+        let again = (stopped && f.account == session.actor.account)
+            .then(|| PostForm::new(lang, action, Button::submit(lang.t(msg::GKSK_SIGN_AGAIN))).into());
+        Html::concat([Some(line(&text)), again].into_iter().flatten())
+    };
+    case.flights.iter().map(one).collect()
+}
+
+fn signatures(session: &Session, case: &Case) -> Option<Html> {
+    let lang = session.lang;
     if case.attesters.is_empty() {
         return None;
     }
@@ -100,7 +127,9 @@ fn signatures(lang: Lang, case: &Case) -> Option<Html> {
         let who = lang.fmt(msg::GKSK_SIGNATURE_LINE, &[("name", &by.name), ("when", &bodies::shown(*when))]);
         format!("{}: {who}", lang.t(role))
     });
-    let body = Html::concat([points(lines.collect()), muted(lang.t(msg::GKSK_SIGNATURE_NOTE))]);
+    let note = if case.flights.is_empty() { msg::GKSK_SIGNATURE_NOTE } else { msg::GKSK_SIGNATURE_BOTH };
+    let digital = digital(session, case);
+    let body = Html::concat([points(lines.collect())].into_iter().chain(digital).chain([muted(lang.t(note))]));
     Some(Card::new(lang.t(msg::GKSK_SIGNATURES), body).into())
 }
 
@@ -127,9 +156,13 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
         return out;
     }
     let head = decide(&session.actor, Act::Countersign).is_ok();
-    if case.row.state == Stands::Concluded {
+    let signing = case.flight(Signs::Countersign).is_some();
+    if case.row.state == Stands::Concluded && !signing {
         let own = case.attesters.iter().any(|(m, _, b)| *m == "professional" && b.account == session.actor.account);
-        let body = if !head {
+        let waits = case.flight(Signs::Conclude).is_some_and(|f| f.ended.is_none());
+        let body = if waits {
+            line(lang.t(msg::GKSK_UNSIGNED))
+        } else if !head {
             line(lang.t(msg::GKSK_CONCLUDED))
         } else if own {
             line(lang.t(msg::GKSK_SIGN_SAME))
@@ -148,7 +181,7 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
     if case.row.state == Stands::Issued && head {
         out.push(with_reason(lang, case, ("revoke", msg::GKSK_REVOKE, msg::GKSK_REVOKE_LEAD), None));
     }
-    if case.row.state == Stands::Examining && case.row.serial == 0 {
+    if case.row.state == Stands::Examining && !case.was_issued() {
         let cancel = PostForm::new(lang, address("cancel"), Button::submit(lang.t(msg::GKSK_CANCEL)));
         out.push(cancel.sure(lang.t(msg::ARE_YOU_SURE)).into());
     }
@@ -168,7 +201,8 @@ pub(crate) async fn page(
         "part" => Some(msg::GKSK_PART_FINISHED),
         "draft" => Some(msg::FORM_KEPT),
         "concluded" => Some(msg::GKSK_CONCLUDED),
-        "sign" => Some(msg::GKSK_SIGNED),
+        "sign" if case.row.state == Stands::Issued => Some(msg::GKSK_SIGNED),
+        "sign" | "resume" => Some(msg::GKSK_SIGNING_BEGUN),
         "revoke" => Some(msg::GKSK_REVOKED),
         "correct" => Some(msg::GKSK_CORRECTED),
         "cancel" => Some(msg::GKSK_CANCELLED),
@@ -191,7 +225,7 @@ pub(crate) async fn page(
     }
     let head = PageHead::new(case.form.title.in_lang(lang)).lead(case.form.source.clone()).actions(actions);
     let left = [Some(parts(lang, &case, may)), Some(standard(lang, &case, &case.answers))];
-    let right = [Some(facts(lang, &case)), signatures(lang, &case)];
+    let right = [Some(facts(lang, &case)), signatures(&session, &case)];
     let right = right.into_iter().flatten().chain(acts(&session, &case, may));
     let columns = laid_out(Layout::Main, [stack(left.into_iter().flatten()), stack(right)]);
     let notice = done.map(|text| Notice::new(lang, Tone::Good, lang.t(text)).into());
@@ -211,6 +245,7 @@ pub(crate) struct Reasons {
 /// `POST /certificates/case/{code}/{act}`.
 pub(crate) async fn act(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Path((code, act)): Path<(String, String)>,
     Form(reasons): Form<Reasons>,
@@ -218,16 +253,19 @@ pub(crate) async fn act(
     // Whether a correction is the head's depends on where the case stands, which the transaction sees.
     let is_head = decide(&session.actor, Act::Countersign).is_ok();
     let needs = match act.as_str() {
-        "sign" | "revoke" => Act::Countersign,
-        "correct" if is_head => Act::Countersign,
+        "revoke" => Act::Countersign,
+        "sign" | "correct" if is_head => Act::Countersign,
         _ => Act::Certify,
     };
     let decision = house.decide(&session, needs).await?;
+    if matches!(act.as_str(), "sign" | "revoke") {
+        session.is_proven()?;
+    }
     let (lang, by, code) = (session.lang, by(&session), code.to_uppercase());
     let why = match act.as_str() {
         "revoke" => reasons.revoke,
         "correct" => reasons.correct,
-        "sign" | "cancel" | "send" => String::new(),
+        "sign" | "resume" | "cancel" | "send" => String::new(),
         _ => return Err(Problem::NotFound),
     };
     let why: String = why.trim().chars().take(1_000).collect();
@@ -237,14 +275,36 @@ pub(crate) async fn act(
     let (at, doing) = (code.clone(), act.clone());
     let done = house.write(decision, move |tx| match doing.as_str() {
         "sign" => work::sign(tx, &at, &by),
+        "resume" => work::resume(tx, &at, &by),
         "revoke" => work::revoke(tx, &at, &by, &why),
         "correct" => work::correct(tx, &at, &by, &why),
         "cancel" => work::cancel(tx, &at),
         _ => work::send_again(tx, &at),
     });
     match done.await? {
-        Ok(()) => Ok(Redirect::to(&format!("/certificates/case/{code}?done={act}"))),
+        Ok(()) => {
+            after(&house, &desk, &code, &act).await?;
+            Ok(Redirect::to(&format!("/certificates/case/{code}?done={act}")))
+        }
         Err(no) => Err(refusal(lang, no)),
+    }
+}
+
+/// What follows an act at once, beside the transaction.
+async fn after(house: &House, desk: &Arc<Desk>, code: &str, act: &str) -> Result<(), Problem> {
+    match act {
+        "sign" => batch::now_of(house, desk, code.to_owned(), Signs::Countersign).await,
+        "resume" => {
+            batch::now_of(house, desk, code.to_owned(), Signs::Conclude).await?;
+            batch::now_of(house, desk, code.to_owned(), Signs::Countersign).await
+        }
+        // Whoever verifies without asking the house is told by the list.
+        "revoke" | "correct" => {
+            let (store, desk) = (house.store().clone(), Arc::clone(desk));
+            let published = tokio::task::spawn_blocking(move || crate::signing::publish(&store, &desk)).await;
+            published.map_err(Problem::internal)?.map_err(Problem::internal)
+        }
+        _ => Ok(()),
     }
 }
 

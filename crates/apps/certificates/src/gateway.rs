@@ -9,6 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mach_base::Minute;
 use mach_forms::Value;
+use mach_sign::certificate::Certificate;
+use mach_sign::key::Signer;
+use mach_sign::xml::{Method, Options, Reference};
 use mach_store::certificates::State;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +23,8 @@ pub struct Message {
     pub action: &'static str,
     /// Names and values.
     pub fields: Vec<(&'static str, String)>,
+    /// The XML of the same, signed (XMLDSig), in base64: `SIGNDATA`. Empty until it is sealed.
+    pub signed: String,
 }
 
 /// What the gateway says.
@@ -81,7 +86,7 @@ pub fn message(case: &Case, action: &'static str, reason: &str, facility_name: &
         ("TINHTRANGBENH", answer("conclusion-illness")),
         ("STATE", action.to_owned()),
     ];
-    Message { action, fields }
+    Message { action, fields, signed: String::new() }
 }
 
 impl Message {
@@ -90,8 +95,23 @@ impl Message {
         self.fields.iter().find(|(n, _)| *n == name).map_or("", |(_, v)| v)
     }
 
-    /// The XML that is signed: `<root>` in the order of the gateway's documentation. It is not signed yet: the element of the
-    /// signature is left to `kernel/sign`.
+    /// Signs the XML of the message and puts it into `SIGNDATA`: an enveloped signature over the whole, as documented.
+    ///
+    /// # Errors
+    /// What the key says.
+    pub fn seal(&mut self, xml: &str, chain: &[Certificate], key: &dyn Signer) -> mach_sign::Result<()> {
+        let options = Options {
+            chain,
+            scheme: key.scheme(),
+            reference: Reference::Whole,
+            into: None,
+            method: Method::inclusive(),
+        };
+        self.signed = STANDARD.encode(mach_sign::xml::sign(xml, &options, key)?);
+        Ok(())
+    }
+
+    /// The XML that is signed: `<root>` in the order of the gateway's documentation.
     pub fn xml(&self, uuid: &str, created: &str, by: &str) -> String {
         let order: [(&str, &str); 29] = [
             ("UUID", uuid),
@@ -132,13 +152,13 @@ impl Message {
         out
     }
 
-    /// The JSON that is posted, with the XML in base64.
-    pub fn json(&self, xml: &str) -> String {
+    /// The JSON that is posted, with the signed XML in base64.
+    pub fn json(&self) -> String {
         let mut object = serde_json::Map::new();
         for (name, value) in &self.fields {
             object.insert((*name).to_owned(), value.clone().into());
         }
-        object.insert("SIGNDATA".to_owned(), STANDARD.encode(xml).into());
+        object.insert("SIGNDATA".to_owned(), self.signed.clone().into());
         serde_json::Value::Object(object).to_string()
     }
 }
@@ -158,6 +178,22 @@ pub fn understood(status: u16, body: &str) -> Answer {
         "1" if !text("UUID").is_empty() => Answer::Taken(text("UUID")),
         "0" => Answer::Refused(text("MSG_TEXT")),
         _ => Answer::Failed(format!("{status}: MSG_STATE missing")),
+    }
+}
+
+/// Whether the message is signed, as far as can be told without knowing whom the gateway trusts: one signature over the whole
+/// XML, of this message, by the certificate that comes with it.
+fn sealed(message: &Message) -> Result<(), String> {
+    let bytes = STANDARD.decode(&message.signed).map_err(|e| e.to_string())?;
+    let xml = String::from_utf8(bytes).map_err(|e| e.to_string())?;
+    let found = mach_sign::xml::verify(&xml, &mach_sign::trust::Trust::default(), mach_sign::time::now())
+        .map_err(|e| e.to_string())?;
+    let [signature] = found.as_slice() else { return Err("một chữ ký".to_owned()) };
+    signature.integrity.as_ref().map_err(ToString::to_string)?;
+    let number = format!("<SO>{}</SO>", mach_ui::escape(message.get("SO")));
+    match signature.is_whole() && xml.contains(&number) {
+        true => Ok(()),
+        false => Err("không phải của giấy này".to_owned()),
     }
 }
 
@@ -221,6 +257,10 @@ impl Simulator {
             return (200, body.to_string());
         }
         let number = message.get("SO").to_owned();
+        if let Err(why) = sealed(message) {
+            let body = serde_json::json!({"MSG_STATE": "0", "MSG_TEXT": format!("SIGNDATA: {why}")});
+            return (200, body.to_string());
+        }
         let there = known.taken.iter().any(|(n, _)| *n == number);
         let believed = known.trusting && message.action == "EDIT";
         if there != (message.action == "EDIT") && !believed && !(there && known.taken.iter().any(|(_, m)| m == message))
@@ -240,11 +280,33 @@ impl Simulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mach_sign::authority::{Authority, Profile, Request};
+    use mach_sign::key::SoftKey;
+    use mach_sign::name::Name;
 
     fn sample(action: &'static str, number: &str) -> Message {
         let value = |n: &str| if n == "SO" { number.to_owned() } else { "x<&\"".to_owned() };
         let fields = WANTED.iter().map(|n| (*n, value(n))).collect();
-        Message { action, fields }
+        let mut message = Message { action, fields, signed: String::new() };
+        resealed(&mut message);
+        message
+    }
+
+    fn resealed(message: &mut Message) {
+        let key = SoftKey::generate().expect("a key");
+        let subject = Name::of(&[(mach_sign::oid::COMMON_NAME, "Con dấu")]);
+        let now = mach_sign::time::now();
+        let request = Request {
+            subject,
+            profile: Profile::Document,
+            not_before: now - 60,
+            not_after: now + 60,
+            ocsp: None,
+            crl: None,
+        };
+        let seal = Authority::root(key, &request).expect("a certificate");
+        let xml = message.xml("u", "c", "b");
+        message.seal(&xml, &[seal.certificate().clone()], seal.key()).expect("sealed");
     }
 
     #[test]
@@ -275,6 +337,9 @@ mod tests {
         assert!(matches!(post(&add), Answer::Refused(_)));
         assert!(matches!(post(&add), Answer::Failed(_)), "taken, and the answer lost");
         assert!(matches!(post(&add), Answer::Taken(_)), "the same again is no other certificate");
+        let mut unsealed = sample("ADD", "9");
+        unsealed.signed = add.signed.clone();
+        assert!(matches!(post(&unsealed), Answer::Refused(why) if why.contains("SIGNDATA")), "signed, but another");
         let mut other = add.clone();
         other.fields.push(("LYDO", "khác".into()));
         assert!(matches!(post(&other), Answer::Refused(_)));
@@ -287,8 +352,10 @@ mod tests {
     fn xml_and_json_carry_the_fields_escaped() {
         let xml = sample("ADD", "1").xml("u", "c", "b");
         assert!(xml.starts_with("<root><UUID>u</UUID>") && xml.contains("<HOTEN>x&lt;&amp;"), "{xml}");
-        let json: serde_json::Value = serde_json::from_str(&sample("ADD", "1").json(&xml)).expect("JSON");
+        let json: serde_json::Value = serde_json::from_str(&sample("ADD", "1").json()).expect("JSON");
         assert_eq!(json["HOTEN"], "x<&\"");
-        assert_eq!(STANDARD.decode(json["SIGNDATA"].as_str().expect("text")).expect("base64"), xml.as_bytes());
+        let signed = STANDARD.decode(json["SIGNDATA"].as_str().expect("text")).expect("base64");
+        let signed = String::from_utf8(signed).expect("text");
+        assert!(signed.starts_with(xml.trim_end_matches("</root>")) && signed.contains("<Signature "), "{signed}");
     }
 }

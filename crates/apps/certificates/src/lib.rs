@@ -6,7 +6,10 @@
 //! | `GET`, `POST /certificates/new` | certify | reception: the card's QR code, the class |
 //! | `GET /certificates/case/{code}` | read certificates | one case: parts, the standard, signatures, sending |
 //! | `GET`, `POST /certificates/case/{code}/part/{part}` | certify | a part of the examination; drafts keep themselves |
-//! | `POST /certificates/case/{code}/{act}` | certify | `sign`, `revoke`, `correct`, `cancel`, `send` |
+//! | `POST /certificates/case/{code}/{act}` | certify | `sign`, `resume`, `revoke`, `correct`, `cancel`, `send` |
+//! | `GET`, `POST /certificates/sign` | certify | what waits for the head, signed together |
+//! | `POST /certificates/delegate`, `…/end` | countersign | who signs in the head's place |
+//! | `GET /admin/signatures`, `POST …/policy`, `…/signer`, `…/end` | administer | the rules of signing, who signs with what |
 //! | `GET /certificates/case/{code}/paper` | read certificates | the paper |
 //! | `GET /certificates/case/{code}/certificate.pdf` | read certificates | the same as PDF/A in the form of the circular |
 //! | `GET /certificates/files/{id}` | read certificates | a picture of an examination |
@@ -18,13 +21,17 @@
 //! | `GET /api/certificates/openapi.json` | anybody | the interface |
 //! | `GET /api/certificates/look-up` | look up certificates | an agency asks, with its purpose |
 
+mod admin;
 pub mod api;
+mod batch;
 pub mod bodies;
 pub mod card;
 pub mod case;
 mod check;
 pub mod deliver;
 pub mod demo;
+pub mod demo_keys;
+pub mod desk;
 mod detail;
 pub mod gateway;
 mod import;
@@ -36,6 +43,8 @@ mod pdf;
 mod reception;
 pub mod rules;
 mod sending;
+mod signed;
+pub mod signing;
 mod statistics;
 mod take;
 mod view;
@@ -44,10 +53,12 @@ pub mod work;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use desk::Desk;
 use mach_house::House;
+use std::sync::Arc;
 
-/// The routes of this crate; see the table above.
-pub fn router() -> Router<House> {
+/// The routes of this crate; see the table above. `desk` has the keys that are at hand.
+pub fn router(desk: Arc<Desk>) -> Router<House> {
     Router::new()
         .route("/certificates", get(list::page))
         .route("/certificates/new", get(reception::page).post(reception::receive))
@@ -57,6 +68,13 @@ pub fn router() -> Router<House> {
         .route("/certificates/case/{code}/certificate.pdf", get(pdf::page))
         .route("/certificates/case/{code}/{act}", post(detail::act))
         .route("/certificates/files/{id}", get(detail::file))
+        .route("/certificates/sign", get(batch::page).post(batch::sign))
+        .route("/certificates/delegate", post(batch::delegate))
+        .route("/certificates/delegate/end", post(batch::end))
+        .route("/admin/signatures", get(admin::page))
+        .route("/admin/signatures/policy", post(admin::policy))
+        .route("/admin/signatures/signer", get(admin::ask).post(admin::signer))
+        .route("/admin/signatures/end", post(admin::end))
         .route("/certificates/import", get(import::page).post(import::take))
         .route("/certificates/statistics", get(statistics::page))
         .route("/certificates/statistics.csv", get(statistics::export))
@@ -65,5 +83,6 @@ pub fn router() -> Router<House> {
         .route("/api/certificates/look-up", get(api::look_up))
         .route("/api/certificates/openapi.json", get(api::openapi))
         .route("/api/certificates/{code}", get(api::one))
+        .layer(axum::Extension(desk))
         .layer(DefaultBodyLimit::max(mach_forms::http::POSTED_BYTES))
 }

@@ -126,8 +126,9 @@ pub(crate) async fn page(
     let new = may_certify
         .then(|| Html::from(Button::link(lang.t(msg::GKSK_NEW), "/certificates/new").icon(Icon::Person).as_primary()));
     let statistics = link(lang.t(msg::GKSK_STATISTICS), "/certificates/statistics", Icon::Indicators);
-    let head =
-        PageHead::new(lang.t(msg::GKSK)).lead(lang.t(msg::GKSK_LEAD)).actions(new.into_iter().chain([statistics]));
+    let sign = may_certify.then(|| link(lang.t(msg::GKSK_BATCH), "/certificates/sign", Icon::Check));
+    let actions = new.into_iter().chain(sign).chain([statistics]);
+    let head = PageHead::new(lang.t(msg::GKSK)).lead(lang.t(msg::GKSK_LEAD)).actions(actions);
     let next = rows.last().filter(|_| more).map(|last| {
         let href = format!("{}&before={}", asked.address(&asked.state), last.id);
         link(lang.t(msg::NEXT_PAGE), href, Icon::Next)

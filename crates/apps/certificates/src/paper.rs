@@ -2,11 +2,13 @@
 
 use crate::bodies;
 use crate::case::Case;
+use crate::desk::{Desk, Keys};
 use crate::part::FILES;
+use crate::pdf::check_address;
 use crate::view::{points, result_word, seen};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
 use mach_access::Act;
 use mach_forms::Value;
 use mach_forms::render::{self, View};
@@ -15,6 +17,7 @@ use mach_store::certificates::State as Stands;
 use mach_ui::components::{Definitions, print_button};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};
+use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "paper.html")]
@@ -34,13 +37,6 @@ struct Paper {
     result: String,
     valid: String,
     signatures: Html,
-}
-
-/// The address by which a certificate is checked; what the QR code says.
-pub(crate) fn check_address(headers: &HeaderMap, secure: bool, code: &str) -> String {
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    let scheme = if secure { "https" } else { "http" };
-    format!("{scheme}://{host}/certificates/check?code={code}")
 }
 
 fn qr(text: &str) -> Result<String, Problem> {
@@ -63,8 +59,8 @@ fn person(lang: Lang, case: &Case) -> Definitions {
 pub(crate) async fn page(
     State(house): State<House>,
     session: Session,
+    Extension(desk): Extension<Arc<Desk>>,
     Path(code): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Html, Problem> {
     let (_, case) = seen(&house, &session, &code, Act::ReadCertificates).await?;
     let lang = session.lang;
@@ -84,7 +80,7 @@ pub(crate) async fn page(
         format!("{}: {}, {}", lang.t(role), by.name, bodies::shown(*when))
     });
     let view = View { lang, form: &case.form, answers: &case.answers, problems: &[], part: None, files: FILES };
-    let address = check_address(&headers, house.secure(), &case.row.code);
+    let address = check_address(desk.base(), &case.row.code);
     let valid = case.valid_until().map(|d| lang.fmt(msg::GKSK_VALID, &[("day", &d.vi())])).unwrap_or_default();
     let paper = Paper {
         lang,

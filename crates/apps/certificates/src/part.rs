@@ -1,8 +1,11 @@
 //! One part of an examination: filled in by its doctor, kept as a draft while one types, concluded.
 
+use crate::batch;
 use crate::case::{CONCLUSION, Case, Part};
+use crate::desk::Desk;
 use crate::view::{button, by, line, link, meta, points, refusal, seen};
 use crate::work::{self, No};
+use axum::Extension;
 use axum::extract::{Multipart, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,9 +14,11 @@ use mach_forms::render::{self, Target, View};
 use mach_forms::{Answers, Coding, Problem as Wrong, Value};
 use mach_house::{House, Session};
 use mach_store::certificates::State as Stands;
+use mach_store::signing;
 use mach_ui::components::{Card, Icon, Notice, PageHead, Tone, stack};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};
+use std::sync::Arc;
 
 /// Where pictures are served.
 pub(crate) const FILES: &str = "/certificates/files/";
@@ -144,6 +149,7 @@ fn proposed(case: &Case, part: &str, answers: &mut Answers) {
 /// `POST /certificates/case/{code}/part/{part}`: `do` says `finish` or `draft`; without it the draft keeps itself.
 pub(crate) async fn keep(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Path((code, part)): Path<(String, String)>,
     headers: HeaderMap,
@@ -178,6 +184,9 @@ pub(crate) async fn keep(
         Err(no) => return Err(refusal(lang, no)),
     };
     if finish && !blocks && no.is_none() {
+        if concludes {
+            batch::now_of(&house, &desk, case.row.code.clone(), signing::Act::Conclude).await?;
+        }
         let word = if concludes { "concluded" } else { "part" };
         return Ok(Redirect::to(&format!("/certificates/case/{}?done={word}", case.row.code)).into_response());
     }

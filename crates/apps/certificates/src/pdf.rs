@@ -1,14 +1,16 @@
 //! The certificate as a PDF/A file, in the form of the circular; *BẢN NHÁP* until it is issued.
 
 use crate::case::{CONCLUSION, Case};
-use crate::paper::check_address;
+use crate::desk::{Desk, Keys};
+use crate::signing;
 use crate::view::{result_word, seen};
+use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mach_access::{Act, Decision};
+use mach_access::{Act, Scope};
 use mach_base::{Day, Minute};
 use mach_documents::{DriverCertificate, Specialty};
 use mach_fhir::{ResourceType, Tree};
@@ -16,48 +18,64 @@ use mach_forms::{Item, Kind, Value, fields, show};
 use mach_house::{Failure, House, Session};
 use mach_store::certificates::State as Stands;
 use mach_store::resources;
+use mach_store::sql::Query;
 use mach_ui::http::Problem;
 use mach_ui::{Lang, msg};
+use std::sync::Arc;
 
 /// The paper is in the language of the law.
 const LANG: Lang = Lang::Vi;
 /// Parts that are no specialties.
 const OTHERS: [&str; 5] = ["applicant", "history", "general", "tests", CONCLUSION];
 
-/// `GET /certificates/case/{code}/certificate.pdf`.
+/// The address by which a certificate is checked; what the QR code says. `base` is the program's own, from its settings and
+/// never from a request: what is signed must lead home.
+pub(crate) fn check_address(base: &str, code: &str) -> String {
+    format!("{}/certificates/check?code={code}", base.trim_end_matches('/'))
+}
+
+/// `GET /certificates/case/{code}/certificate.pdf`: the signed file as it is kept; a draft until there is one.
 pub(crate) async fn page(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Path(code): Path<String>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (decision, case) = seen(&house, &session, &code, Act::ReadCertificates).await?;
-    let photo = photo(&house, decision, &case).await?;
-    let check = check_address(&headers, house.secure(), &case.row.code);
-    let draft = case.row.state != Stands::Issued;
     let name = format!("attachment; filename=\"giay-kham-suc-khoe-{}.pdf\"", case.row.code);
+    let is_public = case.row.state.is_public();
+    let (case, signed, photo) = house
+        .read(decision, move |r| {
+            let signed = if is_public { signing::signed_paper(r, &case)? } else { None };
+            let photo = photo(r, &case)?;
+            Ok::<_, Failure>((case, signed, photo))
+        })
+        .await?;
+    let draft = case.row.state != Stands::Issued;
+    let check = check_address(desk.base(), &case.row.code);
     let made = case.attesters.last().map_or(case.row.opened, |(_, when, _)| *when);
-    // Laying out and packing takes tens of milliseconds: not on the async threads.
-    let rendered = tokio::task::spawn_blocking(move || {
-        let mut paper = written(&case, photo, &check).paper();
-        paper.draft(draft).made(made);
-        paper.render()
-    });
-    let rendered = rendered.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let pdf = match signed {
+        Some(signed) => signed,
+        None => {
+            // Laying out and packing takes tens of milliseconds: not on the async threads.
+            let rendered = tokio::task::spawn_blocking(move || {
+                let mut paper = written(&case, photo, &check).paper();
+                paper.draft(draft).made(made);
+                paper.render()
+            });
+            rendered.await.map_err(Problem::internal)?.map_err(Problem::internal)?.pdf
+        }
+    };
     let headers = [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, rendered.pdf).into_response())
+    Ok((headers, pdf).into_response())
 }
 
 /// The portrait, where it is a JPEG.
-async fn photo(house: &House, decision: Decision, case: &Case) -> Result<Option<Vec<u8>>, Problem> {
+pub(crate) fn photo(on: &mut dyn Query, case: &Case) -> mach_store::Result<Option<Vec<u8>>> {
     let Some(Value::Attachment(file)) = case.answers.value(&case.form, "photo") else { return Ok(None) };
-    let Some(id) = file.url.strip_prefix("Binary/").map(str::to_owned) else { return Ok(None) };
-    let found = house
-        .read(decision, move |r| {
-            let scope = r.scope();
-            Ok::<_, Failure>(resources::current(r, scope, ResourceType::BINARY, &id)?)
-        })
-        .await?;
+    let Some(id) = file.url.strip_prefix("Binary/") else { return Ok(None) };
+    let scope = Scope::Facility(case.row.facility);
+    let found = resources::current(on, scope, ResourceType::BINARY, id)?;
     let bytes = found.and_then(|binary| {
         let tree = Tree::parse(binary.body.as_str()).ok()?;
         STANDARD.decode(tree.root().get_text("data")?.as_ref()).ok()
@@ -98,7 +116,7 @@ fn specialty(case: &Case, group: &Item) -> Specialty {
 }
 
 /// Everything on the paper, as the case has it.
-fn written(case: &Case, photo: Option<Vec<u8>>, check: &str) -> DriverCertificate {
+pub(crate) fn written(case: &Case, photo: Option<Vec<u8>>, check: &str) -> DriverCertificate {
     let who = case.particulars();
     let text = |link: &str| case.answers.text(&case.form, link);
     let groups = case.form.items.iter().filter(|i| i.kind == Kind::Group);

@@ -324,5 +324,8 @@ fn said(no: No) -> String {
         No::Differs => lang.t(msg::GKSK_DIFFERS_WANTED).to_owned(),
         No::Same => lang.t(msg::GKSK_SIGN_SAME).to_owned(),
         No::NotHead => lang.t(msg::GKSK_NOT_HEAD).to_owned(),
+        No::NoPolicy => lang.t(msg::GKSK_NO_POLICY).to_owned(),
+        No::NoSigner => lang.t(msg::GKSK_NO_SIGNER).to_owned(),
+        No::Unsigned => lang.t(msg::GKSK_UNSIGNED).to_owned(),
     }
 }

@@ -154,6 +154,9 @@ pub(crate) fn refusal(lang: Lang, no: No) -> Problem {
         No::Differs => Problem::BadRequest(text(msg::GKSK_DIFFERS_WANTED)),
         No::Same => Problem::Conflict(text(msg::GKSK_SIGN_SAME)),
         No::NotHead => Problem::Forbidden,
+        No::NoPolicy => Problem::Conflict(text(msg::GKSK_NO_POLICY)),
+        No::NoSigner => Problem::Conflict(text(msg::GKSK_NO_SIGNER)),
+        No::Unsigned => Problem::Conflict(text(msg::GKSK_UNSIGNED)),
     }
 }
 

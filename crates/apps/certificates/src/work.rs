@@ -3,6 +3,7 @@
 use crate::bodies::{self, Attester, By, Sent};
 use crate::case::{self, CONCLUSION, Case};
 use crate::keeping::{only, withdraw};
+use crate::signed::{begin_signature, signs_with};
 use mach_access::Act;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
@@ -12,11 +13,13 @@ use mach_forms::{Answers, Value, library};
 use mach_people::{Birth, Evidence, patient_index, patient_json};
 use mach_store::certificates::{Certificate, Sending, State};
 use mach_store::resources::Put;
+use mach_store::signing;
 use mach_store::{Error, Result, Tx, schema};
 use std::collections::HashMap;
 
 pub use crate::keeping::{Posted, keep, keep_conclusion};
 pub use crate::sending::{begin_sending, put_off, send_again, sent};
+pub use crate::signed::{resume, signed};
 
 /// Hours within which a certificate must be at the gateway (letter 7586/BYT-KCB, 2022).
 pub const SEND_HOURS: i64 = 4;
@@ -55,8 +58,14 @@ pub enum No {
     Differs,
     /// Whoever concluded may not sign for the head.
     Same,
-    /// Only the head of the facility does this.
+    /// Only the head of the facility does this, or who signs in the head's place.
     NotHead,
+    /// The facility has not registered its rules of signing.
+    NoPolicy,
+    /// No certificate is registered with which this account may sign for this.
+    NoSigner,
+    /// The doctor's digital signature is still under way.
+    Unsigned,
 }
 
 /// A look-up code: 12 letters and digits of which none looks like another, 60 random bits.
@@ -215,7 +224,17 @@ pub fn conclude(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Res
     if let Err(no) = may_conclude(&case, &case.answers) {
         return Ok(Err(no));
     }
+    // An account of this house signs digitally; what other systems signed, they signed there.
+    let signer = match signs_with(tx, &case, by, signing::Act::Conclude)? {
+        Ok(signer) => signer,
+        Err(no) => return Ok(Err(no)),
+    };
     let now = now_seconds();
+    if case.row.serial == 0 {
+        // The number stands on the paper that the doctor signs.
+        case.row.year = i64::from(Minute::of_seconds(now).day().ymd().0);
+        case.row.serial = tx.next_certificate(case.row.facility, case.row.year)?;
+    }
     case.row.result = case.answers.code(&case.form, "conclusion-result");
     (case.row.state, case.row.concluded, case.row.doctor) = (State::Concluded, Some(now), by.name.clone());
     let drugs = ["drug-morphine", "drug-amphetamine", "drug-methamphetamine", "drug-marijuana"];
@@ -230,6 +249,9 @@ pub fn conclude(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Res
     ];
     tx.put(&puts.into_iter().flatten().collect::<Vec<_>>())?;
     tx.keep_certificate(&case.row)?;
+    if let Some(signer) = signer {
+        begin_signature(tx, &case, by, signer, signing::Act::Conclude, now)?;
+    }
     tx.audit(Some(case.row.person), &format!("driver certificate {code} concluded"), "granted")?;
     Ok(Ok(()))
 }
@@ -252,25 +274,47 @@ pub fn may_conclude(case: &Case, answers: &Answers) -> std::result::Result<(), N
     Ok(())
 }
 
-/// Signs for the facility: the certificate gets its number, is issued, and waits to be sent.
+/// Signs for the facility: the head, or who signs in the head's place. An account's digital signature is asked for, and the
+/// certificate is issued when it is there; what another system's head signed is issued at once.
 ///
 /// # Errors
 /// Of the store.
 pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<(), No>> {
-    let Some(mut case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
-    if case.row.state != State::Concluded {
+    let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
+    let now = now_seconds();
+    let open = case.flight(signing::Act::Countersign).is_none_or(|f| f.ended.is_some());
+    if case.row.state != State::Concluded || !open {
         return Ok(Err(No::State));
+    }
+    let is_head = tx.decision().act() == Act::Countersign;
+    if by.account != 0 && !is_head && !signing::is_deputy(tx, case.row.facility, by.account, now)? {
+        return Ok(Err(No::NotHead));
     }
     let first = case.attesters.iter().find(|(mode, _, _)| *mode == "professional").cloned();
     let Some(first) = first else { return Ok(Err(No::State)) };
     if first.2.account == by.account && by.account != 0 {
         return Ok(Err(No::Same));
     }
-    let now = now_seconds();
-    if case.row.serial == 0 {
-        case.row.year = i64::from(Minute::of_seconds(case.row.concluded.unwrap_or(now)).day().ymd().0);
-        case.row.serial = tx.next_certificate(case.row.facility, case.row.year)?;
+    if by.account != 0 && first.2.account != 0 && case.flight(signing::Act::Conclude).is_none_or(|f| f.ended.is_none())
+    {
+        return Ok(Err(No::Unsigned));
     }
+    match signs_with(tx, &case, by, signing::Act::Countersign)? {
+        Ok(Some(signer)) => {
+            begin_signature(tx, &case, by, signer, signing::Act::Countersign, now)?;
+            tx.audit(Some(case.row.person), &format!("driver certificate {code} countersignature"), "granted")?;
+        }
+        Ok(None) => issue(tx, case, by, now)?,
+        Err(no) => return Ok(Err(no)),
+    }
+    Ok(Ok(()))
+}
+
+/// The certificate is issued: everybody may know of it, and it waits to be sent.
+pub(crate) fn issue(tx: &mut Tx<'_>, mut case: Case, by: &By, now: i64) -> Result<()> {
+    let code = case.row.code.clone();
+    let first = case.attesters.iter().find(|(mode, _, _)| *mode == "professional").cloned();
+    let first = first.ok_or(Error::Missing("the doctor's signature"))?;
     (case.row.state, case.row.head) = (State::Issued, by.name.clone());
     to_be_sent(&mut case.row, now);
     let attesters = vec![first, ("official", now, by.clone())];
@@ -283,8 +327,7 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<
     ];
     tx.put(&puts.into_iter().flatten().collect::<Vec<_>>())?;
     tx.keep_certificate(&case.row)?;
-    tx.audit(Some(case.row.person), &format!("driver certificate {code} signed {}", case.number()), "granted")?;
-    Ok(Ok(()))
+    tx.audit(Some(case.row.person), &format!("driver certificate {code} signed {}", case.number()), "granted")
 }
 
 fn to_be_sent(c: &mut Certificate, now: i64) {
@@ -300,7 +343,11 @@ pub fn revoke(tx: &mut Tx<'_>, code: &str, by: &By, why: &str) -> Result<std::re
     if case.row.state != State::Issued {
         return Ok(Err(No::State));
     }
+    if tx.decision().act() != Act::Countersign {
+        return Ok(Err(No::NotHead));
+    }
     let now = now_seconds();
+    tx.end_papers(case.row.facility, code, "revoked")?;
     case.row.state = State::Revoked;
     // What the gateway never got needs no taking back there.
     match case.sent.action.is_empty() && case.sent.receipt.is_empty() {
@@ -334,6 +381,8 @@ pub fn correct(tx: &mut Tx<'_>, code: &str, by: &By, why: &str) -> Result<std::r
         return Ok(Err(No::NotHead));
     }
     let now = now_seconds();
+    tx.end_flights(case.row.facility, code)?;
+    tx.end_papers(case.row.facility, code, "replaced")?;
     (case.row.state, case.row.concluded) = (State::Examining, None);
     (case.row.result, case.row.doctor, case.row.head) = (String::new(), String::new(), String::new());
     (case.row.sending, case.row.next) = (Sending::None, None);
@@ -363,7 +412,7 @@ pub fn correct(tx: &mut Tx<'_>, code: &str, by: &By, why: &str) -> Result<std::r
 /// Of the store.
 pub fn cancel(tx: &mut Tx<'_>, code: &str) -> Result<std::result::Result<(), No>> {
     let Some(mut case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
-    if case.row.state != State::Examining || case.row.serial != 0 {
+    if case.row.state != State::Examining || case.was_issued() {
         return Ok(Err(No::State));
     }
     case.row.state = State::Cancelled;

@@ -10,6 +10,7 @@ use mach_house::{House, SESSION_COOKIE, Settings};
 use mach_store::certificates::{self, Filter};
 use mach_store::{Store, accounts, audit, schema};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tower::ServiceExt;
 
 struct World {
@@ -54,7 +55,8 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(folder.path()).expect("a store");
         let house = House::new(store.clone(), Settings::default());
-        let app = mach_ui::http::serve(mach_certificates::router().with_state(house));
+        let desk = Arc::new(mach_certificates::desk::Desk::upon(folder.path(), "https://mach.test"));
+        let app = mach_ui::http::serve(mach_certificates::router(desk).with_state(house));
         Self { app, store, _folder: folder }
     }
 

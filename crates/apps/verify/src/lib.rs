@@ -5,15 +5,15 @@
 //! | `GET /verify` | none, open to anybody | the form |
 //! | `POST /verify` | none, open to anybody | who signed, when, whole or altered, valid or revoked then and now |
 //!
-//! Nothing that is sent is kept, and nothing of the record is shown: what stands in the answer was in the paper. Who is
-//! trusted stands in files of the data folder ([`Shelf`]).
+//! Nothing that is sent is kept, and nothing of the record is shown: what stands in the answer was in the paper, and whether this
+//! very file was issued here and taken back since, by the hash of its bytes. Who is trusted stands in files of the data folder
+//! ([`Shelf`]); `GET /verify/papers.tsv` is the list of files that are no longer valid, for verifiers without the house.
 
 mod page;
-mod shelf;
 mod words;
 
-pub use shelf::Shelf;
-pub use words::{Line, lines};
+pub use mach_house::trust::Shelf;
+pub use words::{Line, claims, lines, paper, payload, reason};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -25,9 +25,10 @@ use std::sync::Arc;
 
 /// The routes of this crate; `data` is the folder of all data.
 pub fn router(data: &Path) -> Router<House> {
-    let folder: Arc<Path> = Arc::from(data.join(shelf::FOLDER));
+    let folder: Arc<Path> = Arc::from(data.join(mach_house::trust::FOLDER));
     Router::new()
         .route("/verify", get(page::form).post(page::verify))
+        .route("/verify/papers.tsv", get(page::papers))
         // A form's own words around the file.
         .layer(DefaultBodyLimit::max(limits::VERIFY_BYTES + 4096))
         .layer(axum::Extension(page::Folder(folder)))

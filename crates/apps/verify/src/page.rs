@@ -3,10 +3,13 @@
 use crate::{Shelf, words};
 use askama::Template;
 use axum::Extension;
-use axum::extract::Multipart;
+use axum::extract::{Multipart, State};
 use axum::response::{IntoResponse, Response};
+use mach_access::{Act, Actor, decide};
 use mach_base::limits;
+use mach_house::{Failure, House};
 use mach_sign::verdict::{Verdict, examine};
+use mach_store::signing;
 use mach_ui::components::{
     Button, Card, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, Tone, laid_out,
 };
@@ -52,6 +55,7 @@ pub async fn form(lang: Lang, here: Here) -> Html {
 
 /// `POST /verify`, multipart: `file`, or `code`.
 pub async fn verify(
+    State(house): State<House>,
     lang: Lang,
     here: Here,
     Extension(folder): Extension<Folder>,
@@ -79,12 +83,15 @@ pub async fn verify(
     // What somebody hands in can take seconds: a few at a time, so that the rest of the program keeps its threads.
     static AT_ONCE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
     let _turn = AT_ONCE.acquire().await.map_err(Problem::internal)?;
+    let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
+    let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
+    let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &hash)?)).await?;
     let shelf = move || Shelf::read(&folder.0).map(|s| examine(&bytes, &s.trust, &s.signers, mach_sign::time::now()));
     let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     let parts = match verdict {
-        Ok(verdict) => found(lang, &verdict),
+        Ok(verdict) => found(lang, &verdict, paper.as_ref()),
         Err(why) => {
-            let said = lang.fmt(msg::VERIFY_UNREADABLE, &[("why", &why.to_string())]);
+            let said = lang.fmt(msg::VERIFY_UNREADABLE, &[("why", &words::reason(lang, &why))]);
             vec![Notice::new(lang, Tone::Bad, said).into()]
         }
     };
@@ -95,7 +102,8 @@ fn definitions(lines: Vec<words::Line>) -> Definitions {
     lines.into_iter().fold(Definitions::default(), |d, (name, value)| d.row(name, Html::text(&value)))
 }
 
-fn found(lang: Lang, verdict: &Verdict) -> Vec<Html> {
+fn found(lang: Lang, verdict: &Verdict, paper: Option<&signing::Paper>) -> Vec<Html> {
+    let ended = paper.and_then(|p| Some((p.ended?, p.why.as_str())));
     let (tone, said) = if verdict.is_good() {
         (Tone::Good, msg::VERIFY_GOOD)
     } else if verdict.findings.is_empty() {
@@ -104,6 +112,11 @@ fn found(lang: Lang, verdict: &Verdict) -> Vec<Html> {
         (Tone::Bad, msg::VERIFY_BAD)
     };
     let mut parts: Vec<Html> = vec![Notice::new(lang, tone, lang.t(said)).into()];
+    // Right signatures upon a paper that was taken back since: that comes first.
+    if paper.is_some() {
+        let (_, said) = words::paper(lang, ended);
+        parts.insert(0, Notice::new(lang, if ended.is_some() { Tone::Bad } else { Tone::Good }, said).into());
+    }
     for (i, finding) in verdict.findings.iter().enumerate() {
         let title = lang.fmt(msg::VERIFY_SIGNATURE, &[("n", &(i + 1).to_string())]);
         parts.push(Card::new(title, definitions(words::lines(lang, finding))).into());
@@ -112,5 +125,16 @@ fn found(lang: Lang, verdict: &Verdict) -> Vec<Html> {
     if !claims.is_empty() {
         parts.push(Card::new(lang.t(msg::VERIFY_CONTENT), definitions(claims)).into());
     }
+    if let Some(payload) = words::payload(lang, verdict) {
+        parts.push(Card::new(payload.0.clone(), definitions(vec![payload])).into());
+    }
     parts
+}
+
+/// `GET /verify/papers.tsv`: hashes of papers that were issued here and are no longer valid.
+pub async fn papers(State(house): State<House>) -> Result<Response, Problem> {
+    let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
+    let ended = house.read(decision, |r| Ok::<_, Failure>(signing::ended_papers(r)?)).await?;
+    let headers = [(axum::http::header::CONTENT_TYPE, "text/tab-separated-values; charset=utf-8")];
+    Ok((headers, mach_house::trust::papers_text(&ended)).into_response())
 }

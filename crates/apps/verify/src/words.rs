@@ -1,5 +1,6 @@
 //! A verdict in words, for the page and for the command line.
 
+use mach_sign::Error;
 use mach_sign::hc1::{Age, Value};
 use mach_sign::time::{Moment, to_vietnamese};
 use mach_sign::trust::Standing;
@@ -8,6 +9,49 @@ use mach_ui::{Lang, Msg, msg};
 
 /// A name and what stands beside it.
 pub type Line = (String, String);
+
+/// Characters of a signed text that are shown.
+const SHOWN: usize = 4_000;
+
+/// What stood in a foreign file, made safe to show: nothing that moves a terminal's caret or turns the text around.
+fn plain(text: &str) -> String {
+    let moves = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if moves(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Why something is not accepted, in the reader's language; the detail is the kernel's own, in English.
+pub fn reason(lang: Lang, why: &Error) -> String {
+    let word = lang.t(match why {
+        Error::Malformed { .. } => msg::VERIFY_WHY_MALFORMED,
+        Error::TooLarge { .. } => msg::VERIFY_WHY_LARGE,
+        Error::Unsupported(_) => msg::VERIFY_WHY_UNSUPPORTED,
+        Error::False(_) => msg::VERIFY_WHY_FALSE,
+        Error::Refused(_) => msg::VERIFY_WHY_REFUSED,
+    });
+    lang.pick(word.to_owned(), plain(&why.to_string()))
+}
+
+/// What the house says of the paper itself.
+pub fn paper(lang: Lang, ended: Option<(i64, &str)>) -> Line {
+    let said = match ended {
+        None => lang.t(msg::VERIFY_PAPER_GOOD).to_owned(),
+        Some((at, why)) => {
+            let message = if why == "revoked" { msg::VERIFY_PAPER_REVOKED } else { msg::VERIFY_PAPER_REPLACED };
+            lang.fmt(message, &[("when", &to_vietnamese(at))])
+        }
+    };
+    (lang.t(msg::VERIFY_PAPER).to_owned(), said)
+}
+
+/// What a JWS is of, as text.
+pub fn payload(lang: Lang, verdict: &Verdict) -> Option<Line> {
+    let bytes = verdict.payload.as_ref()?;
+    let text: String = String::from_utf8_lossy(bytes).chars().take(SHOWN).collect();
+    Some((lang.t(msg::VERIFY_PAYLOAD).to_owned(), plain(&text)))
+}
 
 fn when(at: Option<Moment>) -> Option<String> {
     at.map(to_vietnamese)
@@ -28,7 +72,7 @@ fn standing(lang: Lang, standing: &Standing) -> String {
 /// One signature. Of the signer the common name and the organisation alone: certificates here hold the signer's citizen number.
 pub fn lines(lang: Lang, finding: &Finding) -> Vec<Line> {
     let mut out = Vec::new();
-    let mut put = |name: Msg, value: String| out.push((lang.t(name).to_owned(), value));
+    let mut put = |name: Msg, value: String| out.push((lang.t(name).to_owned(), plain(&value)));
     let unknown = || lang.t(msg::VERIFY_UNKNOWN).to_owned();
     let signer = finding.certificate.as_ref();
     put(msg::VERIFY_SIGNER, signer.and_then(|c| c.subject.get(mach_sign::oid::COMMON_NAME)).unwrap_or_else(unknown));
@@ -39,11 +83,14 @@ pub fn lines(lang: Lang, finding: &Finding) -> Vec<Line> {
     put(msg::VERIFY_SAID, when(finding.said).unwrap_or_else(unknown));
     put(msg::VERIFY_PROVED, when(finding.proved).unwrap_or_else(|| lang.t(msg::VERIFY_NOT_PROVED).to_owned()));
     let whole = match (&finding.wrong, &finding.extent) {
-        (Some(why), _) => lang.fmt(msg::VERIFY_FALSE, &[("why", &why.to_string())]),
+        (Some(why), _) => lang.fmt(msg::VERIFY_FALSE, &[("why", &reason(lang, why))]),
         (None, Extent::Whole) => lang.t(msg::VERIFY_WHOLE).to_owned(),
         (None, Extent::ThenSigned) => lang.t(msg::VERIFY_THEN_SIGNED).to_owned(),
         (None, Extent::Parts(parts)) => lang.fmt(msg::VERIFY_PARTS, &[("parts", &parts.join(", "))]),
-        (None, Extent::Edited(how)) => lang.fmt(msg::VERIFY_EDITED, &[("how", &how.join("; "))]),
+        (None, Extent::Edited(how)) => {
+            let places = lang.fmt(msg::VERIFY_PLACES, &[("n", &how.len().to_string())]);
+            lang.fmt(msg::VERIFY_EDITED, &[("how", &lang.pick(places, how.join("; ")))])
+        }
     };
     put(msg::VERIFY_INTEGRITY, whole);
     put(msg::VERIFY_THEN, standing(lang, &finding.then));
@@ -59,7 +106,7 @@ pub fn lines(lang: Lang, finding: &Finding) -> Vec<Line> {
 pub fn claims(lang: Lang, verdict: &Verdict) -> Vec<Line> {
     let Some((claims, age)) = &verdict.claims else { return Vec::new() };
     let mut out = vec![
-        (lang.t(msg::VERIFY_CODE_ISSUER).to_owned(), claims.issuer.clone()),
+        (lang.t(msg::VERIFY_CODE_ISSUER).to_owned(), plain(&claims.issuer)),
         (lang.t(msg::VERIFY_CODE_ISSUED).to_owned(), to_vietnamese(claims.issued)),
         (lang.t(msg::VERIFY_CODE_EXPIRES).to_owned(), to_vietnamese(claims.expires)),
     ];
@@ -81,9 +128,9 @@ fn leaves(path: &str, value: &Value, out: &mut Vec<Line>) {
         Value::Array(list) => {
             list.iter().enumerate().for_each(|(i, v)| leaves(&below(&(i + 1).to_string()), v, out));
         }
-        Value::Text(text) => out.push((path.to_owned(), text.clone())),
-        Value::Int(n) => out.push((path.to_owned(), n.to_string())),
-        Value::Bool(yes) => out.push((path.to_owned(), yes.to_string())),
+        Value::Text(text) => out.push((plain(path), plain(text))),
+        Value::Int(n) => out.push((plain(path), n.to_string())),
+        Value::Bool(yes) => out.push((plain(path), yes.to_string())),
         _ => {}
     }
 }

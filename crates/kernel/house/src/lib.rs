@@ -8,6 +8,7 @@ pub mod proof;
 mod recover;
 mod session;
 pub mod sign_in;
+pub mod trust;
 
 pub use recover::is_weak;
 pub use session::{SESSION_COOKIE, Session, facility_name, role_label};

@@ -4,7 +4,7 @@ use crate::der::{self, Reader, Value, tag};
 use crate::key::{PublicKey, Scheme};
 use crate::name::Name;
 use crate::time::Moment;
-use crate::{Result, hex, limits, malformed, oid};
+use crate::{Result, limits, malformed, oid};
 
 /// What a key may be used for: bits of `KeyUsage`, the first one lowest.
 pub mod usage {
@@ -158,16 +158,6 @@ impl Certificate {
     /// SHA-256 of its bytes.
     pub fn fingerprint(&self) -> [u8; 32] {
         crate::sha256(&self.raw)
-    }
-
-    /// Its number in hexadecimal digits.
-    pub fn serial_text(&self) -> String {
-        hex(&self.serial)
-    }
-
-    /// Whether it is its own issuer.
-    pub fn is_root(&self) -> bool {
-        self.issuer == self.subject
     }
 
     /// Whether `issuer` can have issued it, by names and key ids.

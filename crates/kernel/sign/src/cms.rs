@@ -2,7 +2,7 @@
 
 use crate::certificate::Certificate;
 use crate::der::{self, Reader, tag};
-use crate::key::{Hash, PublicKey, Scheme};
+use crate::key::{Hash, Scheme};
 use crate::time::Moment;
 use crate::{Error, Result, limits, malformed, oid};
 
@@ -231,11 +231,6 @@ impl SignedData {
             return Err(Error::False("the content is not the one that was signed".to_owned()));
         }
         self.signer.key.verify(self.scheme, &self.attributes, &self.signature)
-    }
-
-    /// The key of its signer.
-    pub fn key(&self) -> &PublicKey {
-        &self.signer.key
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Signature {
     pub said: Option<Moment>,
     /// What was signed.
     pub payload: Vec<u8>,
+    /// That the signer signed exactly this; why not.
+    pub integrity: Result<()>,
     /// Where the certificate stood at the time said.
     pub then: Standing,
     /// Where it stands now.
@@ -63,7 +65,7 @@ pub struct Signature {
 impl Signature {
     /// Whether it counts. The time is only the signer's word, so the certificate must stand now too.
     pub fn is_good(&self) -> bool {
-        self.then.is_good() && self.now.is_good()
+        self.integrity.is_ok() && self.then.is_good() && self.now.is_good()
     }
 }
 
@@ -72,6 +74,15 @@ impl Signature {
 /// # Errors
 /// `Malformed`, `False`, `Unsupported`.
 pub fn verify(text: &str, payload: Option<&[u8]>, trust: &Trust, now: Moment) -> Result<Signature> {
+    let read = examine(text, payload, trust, now)?;
+    read.integrity.clone().map(|()| read)
+}
+
+/// Reads a signature that may be false, and says so in [`Signature::integrity`].
+///
+/// # Errors
+/// `Malformed`, `Unsupported`: it cannot be read at all.
+pub fn examine(text: &str, payload: Option<&[u8]>, trust: &Trust, now: Moment) -> Result<Signature> {
     let bad = |why: &str| malformed("JWS", why);
     if text.len() > limits::XML_BYTES {
         return Err(Error::TooLarge { what: "a JWS", limit: limits::XML_BYTES });
@@ -102,12 +113,12 @@ pub fn verify(text: &str, payload: Option<&[u8]>, trust: &Trust, now: Moment) ->
         Scheme::EcdsaP256Sha256 | Scheme::EcdsaP384Sha384 => ecdsa_der(&bytes)?,
         _ => bytes,
     };
-    signer.key.verify(scheme, format!("{header}.{middle}").as_bytes(), &bytes)?;
+    let mut integrity = signer.key.verify(scheme, format!("{header}.{middle}").as_bytes(), &bytes);
     let said = fields.get("iat").and_then(Value::as_i64);
-    if said.is_some_and(|said| said > now + time::CLOCK_SKEW) {
-        return Err(Error::False("it says a time that is still to come".to_owned()));
+    if integrity.is_ok() && said.is_some_and(|said| said > now + time::CLOCK_SKEW) {
+        integrity = Err(Error::False("it says a time that is still to come".to_owned()));
     }
     let standing = |at| trust.standing(signer, &chain, &Evidence::default(), at, Purpose::Document);
     let (then, now) = (standing(said.unwrap_or(now)), standing(now));
-    Ok(Signature { certificate: signer.clone(), scheme, said, payload: decode(&middle)?, then, now })
+    Ok(Signature { certificate: signer.clone(), scheme, said, payload: decode(&middle)?, integrity, then, now })
 }

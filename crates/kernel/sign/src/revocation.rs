@@ -123,22 +123,6 @@ impl Crl {
     }
 }
 
-/// The identifier by which OCSP asks about a certificate.
-fn certificate_id(certificate: &Certificate, issuer: &Certificate, hash: Hash) -> Vec<u8> {
-    der::sequence(&[
-        &der::sequence(&[&der::oid(hash.id()), &der::null()]),
-        &der::octets(&hash.digest(&[issuer.subject.raw()])),
-        &der::octets(&hash.digest(&[issuer.key.bytes()])),
-        &der::value(tag::INTEGER, &certificate.serial),
-    ])
-}
-
-/// The request to send to the certificate's OCSP address (`application/ocsp-request`).
-pub fn ocsp_request(certificate: &Certificate, issuer: &Certificate) -> Vec<u8> {
-    let one = der::sequence(&[&certificate_id(certificate, issuer, Hash::Sha256)]);
-    der::sequence(&[&der::sequence(&[&der::sequence(&[&one])])])
-}
-
 /// The answer of an OCSP responder.
 #[derive(Clone, Debug)]
 pub struct Ocsp {
@@ -302,11 +286,5 @@ impl Evidence {
         let lists = self.lists.iter().filter_map(|l| l.status(certificate, issuer).ok());
         let answers = self.answers.iter().filter_map(|a| a.status(certificate, issuer).ok());
         lists.chain(answers).max_by_key(|s| s.from)
-    }
-
-    /// Adds what came with a document.
-    pub fn extend(&mut self, other: &Self) {
-        self.lists.extend(other.lists.iter().cloned());
-        self.answers.extend(other.answers.iter().cloned());
     }
 }

@@ -5,9 +5,7 @@ use crate::certificate::Certificate;
 use crate::cms::{self, Attributes, SignedData};
 use crate::der::{self, tag};
 use crate::key::{Hash, Signer};
-use crate::revocation::Evidence;
 use crate::time::{self, Moment};
-use crate::trust::{Purpose, Standing, Trust};
 use crate::{Error, Result, malformed, oid};
 
 /// What is asked of a service: send [`Query::to_der`] as `application/timestamp-query`.
@@ -74,7 +72,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// Reads a token and checks that its signer signed it; whether the signer is trusted is asked of [`Token::standing`].
+    /// Reads a token and checks that its signer signed it; whether the signer is trusted is asked of [`crate::trust::Trust`].
     ///
     /// # Errors
     /// `Malformed`, `False`.
@@ -112,11 +110,6 @@ impl Token {
     /// The certificates that came along.
     pub fn certificates(&self) -> &[Certificate] {
         &self.data.certificates
-    }
-
-    /// Whether its service was to be trusted when it made it.
-    pub fn standing(&self, trust: &Trust, evidence: &Evidence) -> Standing {
-        trust.standing(&self.data.signer, &self.data.certificates, evidence, self.at, Purpose::Timestamp)
     }
 }
 

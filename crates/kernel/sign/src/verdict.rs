@@ -67,6 +67,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// What a QR code says, and whether it counts by its own dates.
     pub claims: Option<(Claims, Age)>,
+    /// What a JWS is of, as it stands in it: to be shown as text only.
+    pub payload: Option<Vec<u8>>,
 }
 
 impl Verdict {
@@ -119,7 +121,12 @@ fn pdf(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Verdict> {
         now: s.now.clone(),
         good: s.is_good() && is_signed,
     };
-    Ok(Verdict { kind: Kind::Pdf, findings: report.signatures.iter().map(finding).collect(), claims: None })
+    Ok(Verdict {
+        kind: Kind::Pdf,
+        findings: report.signatures.iter().map(finding).collect(),
+        claims: None,
+        payload: None,
+    })
 }
 
 fn to_come() -> Error {
@@ -147,7 +154,7 @@ fn xml_file(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
         now: s.now,
     };
     let findings = xml::verify(text, trust, now)?.into_iter().map(finding).collect();
-    Ok(Verdict { kind: Kind::Xml, findings, claims: None })
+    Ok(Verdict { kind: Kind::Xml, findings, claims: None, payload: None })
 }
 
 fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Result<Verdict> {
@@ -168,21 +175,21 @@ fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Resu
         then: report.then,
         now: report.now,
     };
-    Ok(Verdict { kind: Kind::Code, findings: vec![finding], claims: Some((report.claims, report.age)) })
+    Ok(Verdict { kind: Kind::Code, findings: vec![finding], claims: Some((report.claims, report.age)), payload: None })
 }
 
 fn token(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
-    let found = jws::verify(text, None, trust, now)?;
+    let found = jws::examine(text, None, trust, now)?;
     let finding = Finding {
         good: found.is_good(),
         said: found.said,
         proved: None,
         scheme: Some(found.scheme),
-        wrong: None,
+        wrong: found.integrity.err(),
         extent: Extent::Whole,
         certificate: Some(found.certificate),
         then: found.then,
         now: found.now,
     };
-    Ok(Verdict { kind: Kind::Jws, findings: vec![finding], claims: None })
+    Ok(Verdict { kind: Kind::Jws, findings: vec![finding], claims: None, payload: Some(found.payload) })
 }

@@ -87,6 +87,11 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("view_stored", Spread::Everywhere),
     ("view_row", Spread::By("facility")),
     ("certificate", Spread::By("facility")),
+    ("signing_policy", Spread::By("facility")),
+    ("signer", Spread::By("facility")),
+    ("delegation", Spread::By("facility")),
+    ("flight", Spread::By("facility")),
+    ("signed_paper", Spread::By("facility")),
 ];
 
 /// The statements that ask every shard: (name, reason).

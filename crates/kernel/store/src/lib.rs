@@ -29,6 +29,7 @@ pub mod resources;
 pub mod schema;
 pub mod search;
 pub mod sessions;
+pub mod signing;
 pub mod sql;
 mod sqlite;
 pub mod subscriptions;

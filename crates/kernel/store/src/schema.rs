@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
     Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, people,
-    resources, sessions, subscriptions, views,
+    resources, sessions, signing, subscriptions, views,
 };
 
 /// Tables every module needs.
@@ -29,6 +29,7 @@ const STEPS: &[&[&str]] = &[
     certificates::DDL,
     citizens::DDL,
     resources::BY_VERSION,
+    signing::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -72,6 +73,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             grants::DDL,
             certificates::DDL,
             citizens::DDL,
+            signing::DDL,
         ]
         .concat()
         {

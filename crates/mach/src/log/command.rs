@@ -254,7 +254,14 @@ fn paper(data: &Path, options: &Offline) -> Outcome {
     let shelf = mach_verify::Shelf::read(&folder)?;
     match mach_sign::verdict::examine(&bytes, &shelf.trust, &shelf.signers, mach_sign::time::now()) {
         Ok(verdict) => {
-            println!("{}", if verdict.is_good() { "ĐÚNG / VALID" } else { "SAI / NOT VALID" });
+            let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
+            let ended = shelf.ended.get(&hash).map(|(at, why)| (*at, why.as_str()));
+            let good = verdict.is_good() && ended.is_none();
+            println!("{}", if good { "ĐÚNG / VALID" } else { "SAI / NOT VALID" });
+            if ended.is_some() {
+                let (name, said) = mach_verify::paper(mach_ui::Lang::Vi, ended);
+                println!("{name}: {said}");
+            }
             if verdict.findings.is_empty() {
                 println!("{}", mach_ui::Lang::Vi.t(mach_ui::msg::VERIFY_UNSIGNED));
             }
@@ -264,10 +271,20 @@ fn paper(data: &Path, options: &Offline) -> Outcome {
                     println!("{name}: {value}");
                 }
             }
-            Ok(ExitCode::from(if verdict.is_good() { 0 } else { 2 }))
+            let lang = mach_ui::Lang::Vi;
+            let more: Vec<_> =
+                mach_verify::claims(lang, &verdict).into_iter().chain(mach_verify::payload(lang, &verdict)).collect();
+            if !more.is_empty() {
+                println!();
+            }
+            for (name, value) in more {
+                println!("{name}: {value}");
+            }
+            Ok(ExitCode::from(if good { 0 } else { 2 }))
         }
         Err(why) => {
-            println!("SAI / NOT VALID: {why}");
+            let said = mach_ui::Lang::ALL.map(|lang| mach_verify::reason(lang, &why));
+            println!("SAI / NOT VALID: {}", said.join(" / "));
             Ok(ExitCode::from(2))
         }
     }

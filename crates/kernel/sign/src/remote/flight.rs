@@ -1,7 +1,8 @@
 //! One signature under way, as bytes that outlive a restart.
 
 use super::{Answer, Service};
-use crate::pades::Prepared;
+use crate::key::Signer;
+use crate::pades::{AskTime, Prepared};
 use crate::revocation::Evidence;
 use crate::time::Moment;
 use crate::trust::{Purpose, Standing, Trust};
@@ -54,12 +55,23 @@ impl Flight {
     /// `Refused` where the certificate does not stand now, what the provider says, `False` for a signature that is not by
     /// the certificate's key over exactly these bytes.
     pub fn step(&mut self, service: &dyn Service, trust: &Trust, now: Moment) -> Result<Option<Vec<u8>>> {
+        self.step_timed(service, trust, now, None)
+    }
+
+    /// The same; `time` gets the signature's bytes and gives a timestamp of them (B-T).
+    ///
+    /// # Errors
+    /// As [`Flight::step`]; what `time` says.
+    pub fn step_timed(
+        &mut self,
+        service: &dyn Service,
+        trust: &Trust,
+        now: Moment,
+        time: Option<&AskTime<'_>>,
+    ) -> Result<Option<Vec<u8>>> {
         match self.stage.clone() {
             Stage::Ready => {
-                let signer =
-                    self.prepared.signer().ok_or_else(|| malformed("signature under way", "no certificate"))?;
-                let none = Evidence::default();
-                let standing = trust.standing(signer, self.prepared.chain(), &none, now, Purpose::Document);
+                let standing = self.standing(trust, now)?;
                 if standing != Standing::Valid {
                     return Err(Error::Refused(format!("the certificate does not stand now: {standing:?}")));
                 }
@@ -70,7 +82,7 @@ impl Flight {
             }
             Stage::Asked(handle) => match service.answer(&handle)? {
                 Answer::Waiting => Ok(None),
-                Answer::Signed(signature) => self.prepared.clone().finish(&signature, None).map(Some),
+                Answer::Signed(signature) => self.finished(&signature, time).map(Some),
                 Answer::Refused(why) => {
                     self.stage = Stage::Refused(why);
                     Ok(None)
@@ -78,6 +90,39 @@ impl Flight {
             },
             Stage::Refused(why) => Err(Error::Refused(why)),
         }
+    }
+
+    /// Signs at once, with a key that is at hand: checked like one that comes back from elsewhere.
+    ///
+    /// # Errors
+    /// `Refused` where the certificate does not stand now, what the key and `time` say, `False` where the key is another.
+    pub fn sign(&self, key: &dyn Signer, trust: &Trust, now: Moment, time: Option<&AskTime<'_>>) -> Result<Vec<u8>> {
+        let standing = self.standing(trust, now)?;
+        if standing != Standing::Valid {
+            return Err(Error::Refused(format!("the certificate does not stand now: {standing:?}")));
+        }
+        self.finished(&key.sign(self.prepared.to_be_signed())?, time)
+    }
+
+    fn finished(&self, signature: &[u8], time: Option<&AskTime<'_>>) -> Result<Vec<u8>> {
+        // Nothing is asked of others for a signature that is none.
+        self.prepared.recognise(signature)?;
+        let token = time.map(|ask| ask(signature)).transpose()?;
+        self.prepared.clone().finish(signature, token.as_deref())
+    }
+
+    /// What is signed.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Where the certificate that is to sign stands now.
+    ///
+    /// # Errors
+    /// `Malformed` where there is none.
+    pub fn standing(&self, trust: &Trust, now: Moment) -> Result<Standing> {
+        let signer = self.prepared.signer().ok_or_else(|| malformed("signature under way", "no certificate"))?;
+        Ok(trust.standing(signer, self.prepared.chain(), &Evidence::default(), now, Purpose::Document))
     }
 
     /// As bytes to keep.

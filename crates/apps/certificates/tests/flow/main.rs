@@ -1,146 +1,22 @@
 //! Certificates against a real store: the way of one, what is refused, who sees what, and what becomes of a bad gateway.
 
-use mach_access::{Act, Actor, Decision, Role, decide};
+mod signatures;
+mod world;
+
+use mach_access::Decision;
 use mach_base::Day;
 use mach_base::time::now_seconds;
-use mach_certificates::bodies::{By, Sent};
-use mach_certificates::case::{self, CONCLUSION, Case};
-use mach_certificates::deliver;
+use mach_certificates::bodies::Sent;
+use mach_certificates::case::{self, CONCLUSION};
 use mach_certificates::gateway::{Fault, Simulator};
-use mach_certificates::work::{self, Arrival, No, Posted};
+use mach_certificates::work::{self, No, Posted};
 use mach_fhir::validate::{Validator, is_valid};
 use mach_fhir::{ResourceType, Tree};
+use mach_forms::Form;
 use mach_forms::library::{self, Added};
-use mach_forms::{Form, fields};
 use mach_store::certificates::{self, Filter, Sending, State};
-use mach_store::{Store, resources, schema};
-
-const HEALTHY: &str =
-    "class=C purpose=new height=165 weight=60 mental-acute=none mental-chronic=none nervous-epilepsy=none
-    nervous-paralysis=none nervous-vertigo=false eye-right-without=10 eye-left-without=10 eye-both-without=10
-    eye-field-horizontal=1 eye-field-vertical=1 eye-colour=1 ent-voice-right=5 ent-voice-left=5 ent-whisper-right=5
-    ent-whisper-left=5 pulse=72 systolic=120 diastolic=78 cardio-rhythm=none respiratory-dyspnoea=none limb-loss=none
-    endocrine-coma=false drug-morphine=0 drug-amphetamine=0 drug-methamphetamine=0 drug-marijuana=0 alcohol=0
-    alcohol~unit=mg/L mental-meets=meets nervous-meets=meets eye-meets=meets ent-meets=meets cardio-meets=meets
-    respiratory-meets=meets musculoskeletal-meets=meets endocrine-meets=meets hx-true=true conclusion-result=A0-1";
-
-struct World {
-    store: Store,
-    facility: i64,
-    doctor: Decision,
-    head: Decision,
-    stranger: Decision,
-    _home: mach_test_engines::Home,
-}
-
-fn clinician(facility: i64) -> Decision {
-    let (account, facility) = (facility * 10, Some(facility));
-    let actor = Actor { account, name: "Bs".into(), role: Role::Clinician, facility, ..Actor::console() };
-    decide(&actor, Act::Certify).expect("clinicians certify")
-}
-
-impl World {
-    fn new(home: mach_test_engines::Home) -> Self {
-        let store = home.open();
-        let console = decide(&Actor::console(), Act::Administer).expect("the console may all");
-        let ids =
-            store.write(&console, |tx| Ok((schema::facility_id(tx, "46001")?, schema::facility_id(tx, "46002")?)));
-        let (facility, other) = ids.expect("facilities");
-        let actor =
-            Actor { account: 2, name: "Trưởng".into(), role: Role::Head, ..clinician(facility).actor().clone() };
-        let head = decide(&actor, Act::Countersign).expect("heads countersign");
-        Self { store, facility, doctor: clinician(facility), head, stranger: clinician(other), _home: home }
-    }
-
-    fn open(&self, number: &str) -> String {
-        let facility = self.facility;
-        let arrival = Arrival {
-            number: number.into(),
-            name: "Nguyễn Văn Thử".into(),
-            born: Day::from_ymd(1985, 3, 9),
-            sex: 1,
-            class: "C".into(),
-            ..Arrival::default()
-        };
-        self.store.write(&self.doctor, move |tx| work::open(tx, facility, &arrival)).expect("opened").code
-    }
-
-    fn case(&self, code: &str) -> Case {
-        let mut reader = self.store.read(&self.doctor).expect("a reader");
-        case::load(&mut reader, code).expect("read").expect("there")
-    }
-
-    fn answers(&self, code: &str, changes: &str) -> mach_forms::Answers {
-        let case = self.case(code);
-        let mut posted = fields::Posted::default();
-        for field in changes.split_whitespace().chain(HEALTHY.split_whitespace()) {
-            if let Some((name, value)) = field.split_once('=').filter(|(name, _)| !posted.has(name)) {
-                posted.text(name, value);
-            }
-        }
-        let mut answers = case.form.read_posted(&posted, &case.answers, None);
-        case.form.settle(&mut answers, &case.context());
-        answers
-    }
-
-    fn examine(&self, code: &str, changes: &str) {
-        let answers = self.answers(code, changes);
-        for part in self.case(code).parts {
-            let kept =
-                Posted { part: part.link, answers: answers.clone(), version: part.version, finish: true, quiet: false };
-            let at = code.to_owned();
-            let done = self.store.write(&self.doctor, move |tx| work::keep(tx, &at, &by(1), kept)).expect("written");
-            assert!(done.is_ok(), "{done:?}");
-        }
-    }
-
-    fn act(
-        &self,
-        code: &str,
-        act: impl FnOnce(&mut mach_store::Tx<'_>, &str) -> mach_store::Result<Result<(), No>> + Send + 'static,
-    ) -> Result<(), No> {
-        let at = code.to_owned();
-        self.store.write(&self.doctor, move |tx| act(tx, &at)).expect("written")
-    }
-
-    fn act_as_head(
-        &self,
-        code: &str,
-        act: impl FnOnce(&mut mach_store::Tx<'_>, &str) -> mach_store::Result<Result<(), No>> + Send + 'static,
-    ) -> Result<(), No> {
-        let at = code.to_owned();
-        self.store.write(&self.head, move |tx| act(tx, &at)).expect("written")
-    }
-
-    fn issue(&self, code: &str, changes: &str) {
-        self.examine(code, changes);
-        assert_eq!(self.act(code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
-        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
-    }
-
-    /// The status of the Observation of a question's part, by question.
-    fn observed(&self, code: &str, part: &str) -> Vec<(String, String)> {
-        let case = self.case(code);
-        let mut reader = self.store.read(&self.doctor).expect("a reader");
-        let found =
-            resources::of_patient(&mut reader, case.row.person, ResourceType::OBSERVATION, None, 200).expect("read");
-        let of = format!("QuestionnaireResponse/{}", case::response_id(code, part));
-        let mine = found.iter().filter(|o| o.body.contains(&of)).map(|o| {
-            let tree = Tree::parse(o.body.as_str()).expect("JSON");
-            let text = tree.root().get("code").and_then(|c| c.get_text("text")).unwrap_or_default().into_owned();
-            (text, tree.root().get_text("status").unwrap_or_default().into_owned())
-        });
-        mine.collect()
-    }
-
-    fn deliver(&self, gateway: &Simulator, now: i64) -> usize {
-        deliver::once(&self.store, gateway, now).expect("the queue")
-    }
-}
-
-fn by(account: i64) -> By {
-    By { account, name: format!("Bs {account}") }
-}
+use mach_store::resources;
+use world::{World, by};
 
 fn goes_its_way(home: mach_test_engines::Home) {
     let world = World::new(home);
@@ -155,7 +31,15 @@ fn goes_its_way(home: mach_test_engines::Home) {
     );
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
     assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(1))), Err(No::Same));
+    assert_eq!(
+        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))),
+        Err(No::Unsigned),
+        "not before the doctor"
+    );
+    world.digitally();
     assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+    assert_eq!(world.case(&code).row.state, State::Concluded, "not before the signature is there");
+    world.digitally();
     assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::State), "not twice");
     let case = world.case(&code);
     assert_eq!((case.row.state, case.row.serial, case.row.sending), (State::Issued, 1, Sending::Due));

@@ -1,0 +1,408 @@
+//! `/admin/signatures`: under which rules a facility signs, and who may sign with which certificate. Until the rules are
+//! registered nothing is signed at a facility (Circular 13/2025/TT-BYT; Law on Electronic Transactions 20/2023/QH15).
+
+use crate::batch::facility_of;
+use crate::view::muted;
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::Role;
+use mach_base::Day;
+use mach_base::limits::NAME_CHARS;
+use mach_house::admin::{Closed, administrator, proven_administrator};
+use mach_house::{Failure, House, Session};
+use mach_sign::certificate::Certificate;
+use mach_store::signing::{self, Act, Provider, Signer};
+use mach_store::{accounts, schema};
+use mach_ui::components::{
+    Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone, chip,
+    field_form, stack,
+};
+use mach_ui::shell::{Crumb, PageMeta};
+use mach_ui::{Html, Lang, Msg, msg, shell};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// Signers shown.
+const SHOWN: usize = 200;
+/// Bytes of certificates that are pasted.
+const CHAIN_BYTES: usize = 32 << 10;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    done: String,
+}
+
+/// What was typed into either form.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    facility: String,
+    document: String,
+    from: String,
+    account: String,
+    licence: String,
+    act: String,
+    to: String,
+    provider: String,
+    subscriber: String,
+    chain: String,
+}
+
+type Errors = Vec<(&'static str, String)>;
+
+fn act_word(act: Act) -> Msg {
+    match act {
+        Act::Conclude => msg::SIGNER_CONCLUDE,
+        Act::Countersign => msg::SIGNER_COUNTERSIGN,
+        Act::Seal => msg::SIGNER_SEAL,
+    }
+}
+
+fn with(mut fields: Vec<Field>, errors: &Errors) -> Vec<Field> {
+    for (name, text) in errors {
+        if let Some(field) = fields.iter_mut().find(|f| f.name == *name) {
+            field.error = Some(text.clone());
+        }
+    }
+    fields
+}
+
+fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
+    let fields = vec![
+        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Digits).value(&typed.facility).required(),
+        Field::new("document", lang.t(msg::SIGNER_DOCUMENT), FieldKind::Text).value(&typed.document).required(),
+        Field::new("from", lang.t(msg::FROM), FieldKind::Date).value(&typed.from).required(),
+    ];
+    let lead = lang.t(msg::SIGNER_POLICY_LEAD);
+    let button = Button::submit(lang.t(msg::SIGNER_POLICY_SAVE)).into();
+    let body = field_form(lang, "/admin/signatures/policy", (lead, Vec::new()), &with(fields, errors), [button]);
+    Card::new(lang.t(msg::SIGNER_POLICY), body).into()
+}
+
+fn signer_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
+    let acts = Act::ALL.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
+    let providers = [(Provider::Soft, msg::SIGNER_SOFT), (Provider::SmartCa, msg::SIGNER_SMARTCA)];
+    let providers = providers.map(|(p, w)| (p.code().to_owned(), lang.t(w).to_owned())).into();
+    let mut chain = Field::new("chain", lang.t(msg::SIGNER_CHAIN), FieldKind::Lines)
+        .value(&typed.chain)
+        .hint(lang.t(msg::SIGNER_CHAIN_HINT))
+        .required();
+    chain.max_chars = CHAIN_BYTES;
+    let fields = vec![
+        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Digits).value(&typed.facility).required(),
+        Field::new("act", lang.t(msg::SIGNER_ACT), FieldKind::Choice(acts)).value(&typed.act).required(),
+        Field::new("account", lang.t(msg::SIGNER_ACCOUNT), FieldKind::Text)
+            .value(&typed.account)
+            .hint(lang.t(msg::SIGNER_ACCOUNT_HINT)),
+        Field::new("licence", lang.t(msg::SIGNER_LICENCE), FieldKind::Text).value(&typed.licence),
+        Field::new("from", lang.t(msg::FROM), FieldKind::Date).value(&typed.from).required(),
+        Field::new("to", lang.t(msg::TO), FieldKind::Date).value(&typed.to).required(),
+        Field::new("provider", lang.t(msg::SIGNER_PROVIDER), FieldKind::Choice(providers))
+            .value(&typed.provider)
+            .required(),
+        Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text).value(&typed.subscriber),
+        chain,
+    ];
+    let button = Button::submit(lang.t(msg::SIGNER_ADD)).into();
+    let lead = lang.t(msg::SIGNER_ADD_LEAD);
+    let body = field_form(lang, "/admin/signatures/signer", (lead, Vec::new()), &with(fields, errors), [button]);
+    Card::new(lang.t(msg::SIGNER_ADD), body).into()
+}
+
+struct Known {
+    policies: Vec<(String, Option<signing::Policy>)>,
+    signers: Vec<(Signer, String, String)>,
+}
+
+fn known(r: &mut mach_store::Reader) -> mach_store::Result<Known> {
+    let (scope, today) = (r.scope(), Day::today());
+    let codes: HashMap<i64, String> = schema::facilities(r)?.into_iter().collect();
+    let mut signers = Vec::new();
+    for signer in signing::signers(r, SHOWN)? {
+        let name = accounts::by_id(r, scope, signer.account)?.map(|a| a.display).unwrap_or_default();
+        let code = codes.get(&signer.facility).cloned().unwrap_or_default();
+        signers.push((signer, name, code));
+    }
+    // The own facility, or those that have signers: a province has hundreds that sign nothing.
+    let mut wanted: Vec<i64> = scope.facility().into_iter().chain(signers.iter().map(|(s, ..)| s.facility)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut policies = Vec::new();
+    for id in wanted {
+        policies.push((codes.get(&id).cloned().unwrap_or_default(), signing::policy(r, id, today)?));
+    }
+    Ok(Known { policies, signers })
+}
+
+fn lists(lang: Lang, known: &Known) -> [Html; 2] {
+    let columns = [msg::SIGNER_FACILITY, msg::SIGNER_DOCUMENT, msg::FROM].map(|m| Column::text(lang.t(m)));
+    let rows = known.policies.iter().map(|(code, policy)| {
+        let name = Cell::from(mach_house::facility_name(code));
+        match policy {
+            Some(p) => Row::new([name, Cell::from(p.document.clone()), Cell::from(p.from.vi())]),
+            None => {
+                Row::new([name, Cell(chip(Tone::Warning, lang.t(msg::SIGNER_NO_POLICY))), Cell::from(String::new())])
+            }
+        }
+    });
+    let policies = Table::new(lang, lang.t(msg::SIGNER_POLICIES), columns.into())
+        .rows(rows.collect())
+        .empty(Empty::new(Icon::Review, lang.t(msg::SIGNER_NO_POLICY), ""))
+        .stack();
+    let columns = [
+        msg::SIGNER_WHO,
+        msg::SIGNER_FACILITY,
+        msg::SIGNER_ACT,
+        msg::SIGNER_LICENCE,
+        msg::SIGNER_PERIOD,
+        msg::SIGNER_CERTIFICATE,
+        msg::SIGNER_STATE,
+    ]
+    .map(|m| Column::text(lang.t(m)));
+    let today = Day::today();
+    let rows = known.signers.iter().map(|(s, name, code)| {
+        let who = if s.account == 0 { lang.t(msg::SIGNER_SEAL).to_owned() } else { name.clone() };
+        let act = Act::ALL.into_iter().filter(|a| s.acts.split(' ').any(|c| c == a.code()));
+        let acts: Vec<&str> = act.map(|a| lang.t(act_word(a))).collect();
+        let own = Certificate::from_pem(&s.chain).ok().and_then(|c| c.into_iter().next());
+        let until = own.map(|c| format!("{}, {}", c.issuer.common(), mach_sign::time::to_vietnamese(c.not_after)));
+        let holds = s.ended.is_none() && s.from <= today && today <= s.to;
+        let state = match holds {
+            true => PostForm::new(lang, "/admin/signatures/end", Button::submit(lang.t(msg::SIGNER_END)))
+                .with("id", s.id.to_string())
+                .with("facility", code.clone())
+                .sure(lang.t(msg::ARE_YOU_SURE))
+                .into(),
+            false => chip(Tone::Plain, lang.t(msg::SIGNER_OVER)),
+        };
+        Row::new([
+            Cell::from(format!("{} · {who}", s.id)),
+            Cell::from(mach_house::facility_name(code)),
+            Cell::from(acts.join(", ")),
+            Cell::from(s.licence.clone()),
+            Cell::from(format!("{} – {}", s.from.vi(), s.to.vi())),
+            Cell::from(until.unwrap_or_default()),
+            Cell(state),
+        ])
+    });
+    let signers = Table::new(lang, lang.t(msg::SIGNERS), columns.into())
+        .rows(rows.collect())
+        .empty(Empty::new(Icon::Person, lang.t(msg::SIGNER_NONE), ""))
+        .stack();
+    [Card::new(lang.t(msg::SIGNER_POLICIES), policies).into(), Card::new(lang.t(msg::SIGNERS), signers).into()]
+}
+
+async fn shown(
+    house: &House,
+    session: &Session,
+    notice: Option<Html>,
+    (typed, errors): (&Typed, &Errors),
+) -> Result<Html, Closed> {
+    let decision = administrator(house, session).await?;
+    let found = house.read(decision, |r| Ok::<_, Failure>(known(r)?)).await?;
+    let lang = session.lang;
+    let title = lang.t(msg::SIGNATURES);
+    let [policies, signers] = lists(lang, &found);
+    let add = Button::link(lang.t(msg::SIGNER_ADD), "/admin/signatures/signer").icon(Icon::Person).as_primary();
+    let parts = [
+        Some(PageHead::new(title).lead(lang.t(msg::SIGNATURES_LEAD)).actions([add.into()]).into()),
+        notice,
+        Some(policies),
+        Some(policy_form(lang, typed, errors)),
+        Some(signers),
+        Some(muted(lang.t(msg::SIGNER_KEYS_NOTE))),
+    ];
+    let meta: PageMeta = session.meta(title, "/admin/signatures");
+    Ok(shell::page(&meta, stack(parts.into_iter().flatten())))
+}
+
+/// `GET /admin/signatures`.
+pub(crate) async fn page(
+    State(house): State<House>,
+    session: Session,
+    Query(asked): Query<Asked>,
+) -> Result<Html, Closed> {
+    let lang = session.lang;
+    let notice = (!asked.done.is_empty()).then(|| Notice::new(lang, Tone::Good, lang.t(msg::SIGNATURES_SAVED)).into());
+    let (none, errors) = (Typed { from: Day::today().to_string(), ..Typed::default() }, Errors::new());
+    shown(&house, &session, notice, (&none, &errors)).await
+}
+
+fn document(lang: Lang, text: &str, errors: &mut Errors) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() || text.chars().count() > NAME_CHARS {
+        errors.push(("document", lang.t(msg::GKSK_DOCUMENT_WANTED).to_owned()));
+    }
+    text
+}
+
+/// `POST /admin/signatures/policy`: a facility's rules of signing are registered.
+pub(crate) async fn policy(
+    State(house): State<House>,
+    session: Session,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Closed> {
+    let decision = proven_administrator(&house, &session).await?;
+    let lang = session.lang;
+    let mut errors = Errors::new();
+    let document = document(lang, &typed.document, &mut errors);
+    let from = Day::parse_iso(&typed.from);
+    if from.is_none() {
+        errors.push(("from", lang.t(msg::FORM_NO_DATE).to_owned()));
+    }
+    let code = typed.facility.trim().to_owned();
+    let facility = house.read(decision.clone(), move |r| Ok::<_, Failure>(facility_of(r, &code)?)).await?;
+    if facility.is_none() {
+        errors.push(("facility", lang.t(msg::SIGNER_FACILITY_WRONG).to_owned()));
+    }
+    let (Some(facility), Some(from), true) = (facility, from, errors.is_empty()) else {
+        let page = shown(&house, &session, None, (&typed, &errors)).await?;
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    };
+    house
+        .write(decision, move |tx| {
+            tx.register_signing_policy(facility, &document, from)?;
+            tx.audit(None, &format!("rules of signing of facility {facility}"), "granted")
+        })
+        .await?;
+    Ok(Redirect::to("/admin/signatures?done=policy").into_response())
+}
+
+/// `POST /admin/signatures/signer`: somebody may sign with a certificate.
+pub(crate) async fn signer(
+    State(house): State<House>,
+    session: Session,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Closed> {
+    let decision = proven_administrator(&house, &session).await?;
+    let lang = session.lang;
+    let mut errors = Errors::new();
+    let act = Act::ALL.into_iter().find(|a| a.code() == typed.act);
+    let provider = Provider::ALL.into_iter().find(|p| p.code() == typed.provider);
+    let (from, to) = (Day::parse_iso(&typed.from), Day::parse_iso(&typed.to));
+    let period = from.zip(to).filter(|(f, t)| f <= t);
+    let mut wrong = |name: &'static str, text: String| errors.push((name, text));
+    if act.is_none() {
+        wrong("act", lang.t(msg::FORM_NO_CHOICE).to_owned());
+    }
+    if provider.is_none() {
+        wrong("provider", lang.t(msg::FORM_NO_CHOICE).to_owned());
+    }
+    if period.is_none() {
+        wrong("to", lang.t(msg::GKSK_PERIOD_WRONG).to_owned());
+    }
+    let licence = typed.licence.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_seal = act == Some(Act::Seal);
+    if (licence.is_empty() && !is_seal) || licence.chars().count() > NAME_CHARS {
+        wrong("licence", lang.t(msg::SIGNER_LICENCE_WANTED).to_owned());
+    }
+    let subscriber = typed.subscriber.trim().to_owned();
+    if provider == Some(Provider::SmartCa) && (subscriber.is_empty() || subscriber.len() > NAME_CHARS) {
+        wrong("subscriber", lang.t(msg::SIGNER_SUBSCRIBER_WANTED).to_owned());
+    }
+    if typed.chain.len() > CHAIN_BYTES {
+        wrong("chain", lang.t(msg::SIGNER_CHAIN_WRONG).to_owned());
+    } else if let Err(e) = Certificate::from_pem(&typed.chain) {
+        wrong("chain", format!("{} ({e})", lang.t(msg::SIGNER_CHAIN_WRONG)));
+    }
+    let (code, name) = (typed.facility.trim().to_owned(), typed.account.trim().to_owned());
+    let (facility, account) = house
+        .read(decision.clone(), move |r| {
+            let facility = facility_of(r, &code)?;
+            let account = accounts::by_name(r, &name)?.filter(|a| a.actor.facility == facility && !a.closed);
+            Ok::<_, Failure>((facility, account))
+        })
+        .await?;
+    if facility.is_none() {
+        wrong("facility", lang.t(msg::SIGNER_FACILITY_WRONG).to_owned());
+    }
+    let fits = |role: Role| match act {
+        Some(Act::Conclude) => role == Role::Clinician,
+        // A deputy has a head's certificate for this, and signs while the head delegates.
+        Some(Act::Countersign) => matches!(role, Role::Head | Role::Clinician),
+        _ => false,
+    };
+    let account = match is_seal {
+        true => Some(0).filter(|_| typed.account.trim().is_empty()),
+        false => account.filter(|a| fits(a.actor.role)).map(|a| a.actor.account),
+    };
+    if account.is_none() {
+        wrong("account", lang.t(msg::SIGNER_ACCOUNT_WRONG).to_owned());
+    }
+    let ready = (facility, account, act, provider, period);
+    let (Some(facility), Some(account), Some(act), Some(provider), Some((from, to))) = ready else {
+        return Ok(refused(&session, &typed, &errors));
+    };
+    if !errors.is_empty() {
+        return Ok(refused(&session, &typed, &errors));
+    }
+    let new = Signer {
+        id: 0,
+        facility,
+        account,
+        licence,
+        acts: act.code().to_owned(),
+        from,
+        to,
+        provider,
+        subscriber,
+        chain: typed.chain.clone(),
+        ended: None,
+    };
+    house
+        .write(decision, move |tx| {
+            let id = tx.add_signer(&new)?;
+            tx.audit(None, &format!("signer {id} of facility {facility} added"), "granted")
+        })
+        .await?;
+    Ok(Redirect::to("/admin/signatures?done=signer").into_response())
+}
+
+fn refused(session: &Session, typed: &Typed, errors: &Errors) -> Response {
+    (StatusCode::BAD_REQUEST, asking(session, typed, errors)).into_response()
+}
+
+fn asking(session: &Session, typed: &Typed, errors: &Errors) -> Html {
+    let lang = session.lang;
+    let title = lang.t(msg::SIGNER_ADD);
+    let parts = [PageHead::new(title).into(), signer_form(lang, typed, errors), muted(lang.t(msg::SIGNER_KEYS_NOTE))];
+    let crumbs = vec![Crumb::link(lang.t(msg::SIGNATURES), "/admin/signatures"), Crumb::here(title)];
+    shell::page(&PageMeta { crumbs, ..session.meta(title, "/admin/signatures") }, stack(parts))
+}
+
+/// `GET /admin/signatures/signer`: the form.
+pub(crate) async fn ask(State(house): State<House>, session: Session) -> Result<Html, Closed> {
+    administrator(&house, &session).await?;
+    let typed = Typed { from: Day::today().to_string(), ..Typed::default() };
+    Ok(asking(&session, &typed, &Errors::new()))
+}
+
+/// Which signer, of which facility.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ended {
+    id: i64,
+    facility: String,
+}
+
+/// `POST /admin/signatures/end`: somebody may sign no longer.
+pub(crate) async fn end(
+    State(house): State<House>,
+    session: Session,
+    Form(ended): Form<Ended>,
+) -> Result<Redirect, Closed> {
+    let decision = proven_administrator(&house, &session).await?;
+    let Ended { id, facility } = ended;
+    let found = house.read(decision.clone(), move |r| Ok::<_, Failure>(facility_of(r, &facility)?)).await?;
+    let facility = found.ok_or(mach_ui::http::Problem::NotFound)?;
+    let done = house.write(decision, move |tx| {
+        let done = tx.end_signer(facility, id)?;
+        tx.audit(None, &format!("signer {id} of facility {facility} ended"), if done { "granted" } else { "failed" })?;
+        Ok(done)
+    });
+    match done.await? {
+        true => Ok(Redirect::to("/admin/signatures?done=end")),
+        false => Err(mach_ui::http::Problem::NotFound.into()),
+    }
+}

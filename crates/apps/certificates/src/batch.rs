@@ -1,0 +1,339 @@
+//! `/certificates/sign`: what waits for the head's signature, signed together; and who signs in the head's place.
+
+use crate::desk::Desk;
+use crate::view::{by, line, link, muted, refusal, result_word};
+use crate::{bodies, case, signing as under, work};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, Query, RawForm, State};
+use axum::response::Redirect;
+use mach_access::{Act, Role, decide};
+use mach_base::Day;
+use mach_base::limits::NAME_CHARS;
+use mach_base::time::now_seconds;
+use mach_house::{Failure, House, Session};
+use mach_store::certificates::{self, Filter, State as Stands};
+use mach_store::signing::{self, Delegation};
+use mach_store::{accounts, schema};
+use mach_ui::components::{
+    Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone,
+    field_form, stack,
+};
+use mach_ui::http::Problem;
+use mach_ui::shell::{Crumb, PageMeta};
+use mach_ui::{Html, Lang, msg, shell};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Certificates signed with one press.
+const TOGETHER: usize = 50;
+/// The longest a delegation may last, days.
+const DELEGATION_DAYS: i32 = 366;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    done: String,
+    #[serde(default)]
+    signed: usize,
+    #[serde(default)]
+    refused: usize,
+}
+
+#[derive(Template)]
+#[template(path = "batch.html")]
+struct Batch {
+    lang: Lang,
+    table: Html,
+    any: bool,
+}
+
+#[derive(Template)]
+#[template(path = "tick.html")]
+struct Tick<'a> {
+    code: &'a str,
+    label: &'a str,
+}
+
+struct Waiting {
+    row: certificates::Certificate,
+    /// Why it cannot be signed yet; empty: it can.
+    hindrance: String,
+}
+
+fn waiting(r: &mut mach_store::Reader, lang: Lang, account: i64) -> mach_store::Result<Vec<Waiting>> {
+    let filter = Filter { state: Some(Stands::Concluded), ..Filter::default() };
+    let mut out = Vec::new();
+    for row in certificates::list(r, &filter, None, TOGETHER)? {
+        let Some(case) = case::load(r, &row.code)? else { continue };
+        let own = case.attesters.iter().any(|(_, _, b)| b.account == account && account != 0);
+        let doctor = case.flight(signing::Act::Conclude);
+        let hindrance = if own {
+            lang.t(msg::GKSK_SIGN_SAME).to_owned()
+        } else if let Some(head) = case.flight(signing::Act::Countersign) {
+            lang.fmt(msg::GKSK_SIGNING_OF, &[("name", &head.name)])
+        } else if doctor.is_some_and(|f| f.ended.is_none()) {
+            lang.t(msg::GKSK_UNSIGNED).to_owned()
+        } else {
+            String::new()
+        };
+        out.push(Waiting { row, hindrance });
+    }
+    Ok(out)
+}
+
+fn list(lang: Lang, rows: &[Waiting]) -> Html {
+    let columns = [
+        Column::text(lang.t(msg::GKSK_SIGN)),
+        Column::text(lang.t(msg::GKSK_PERSON)),
+        Column::text(lang.t(msg::GKSK_CLASS)),
+        Column::text(lang.t(msg::GKSK_RESULT)),
+        Column::text(lang.t(msg::GKSK_DOCTOR)),
+        Column::text(lang.t(msg::GKSK_DAY)),
+    ];
+    let table = rows.iter().map(|w| {
+        let c = &w.row;
+        let tick = match w.hindrance.is_empty() {
+            true => Cell(Html::template(&Tick { code: &c.code, label: &c.name })),
+            false => Cell::from(w.hindrance.clone()),
+        };
+        Row::new([
+            tick,
+            Cell::link(&c.name, &format!("/certificates/case/{}", c.code)),
+            Cell::from(c.class.clone()),
+            Cell::from(result_word(lang, &c.result)),
+            Cell::from(c.doctor.clone()),
+            Cell::from(c.concluded.map(bodies::shown).unwrap_or_default()),
+        ])
+    });
+    let table = Table::new(lang, lang.t(msg::GKSK_BATCH), columns.into())
+        .rows(table.collect())
+        .empty(Empty::new(Icon::Check, lang.t(msg::GKSK_BATCH_NONE), ""))
+        .stack();
+    let any = rows.iter().any(|w| w.hindrance.is_empty());
+    Html::template(&Batch { lang, table: table.into(), any })
+}
+
+/// What was typed into the delegation's form, and what is wrong with it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Typed {
+    #[serde(default)]
+    deputy: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    document: String,
+}
+
+type Errors = Vec<(&'static str, String)>;
+
+fn delegating(lang: Lang, held: &[(Delegation, String)], typed: &Typed, errors: &Errors) -> Html {
+    let today = Day::today().to_string();
+    let from = if typed.from.is_empty() { today } else { typed.from.clone() };
+    let mut fields = [
+        Field::new("deputy", lang.t(msg::GKSK_DEPUTY), FieldKind::Text).value(&typed.deputy).required(),
+        Field::new("from", lang.t(msg::FROM), FieldKind::Date).value(from).required(),
+        Field::new("to", lang.t(msg::TO), FieldKind::Date).value(&typed.to).required(),
+        Field::new("document", lang.t(msg::GKSK_DOCUMENT), FieldKind::Text).value(&typed.document).required(),
+    ];
+    for (name, text) in errors {
+        if let Some(field) = fields.iter_mut().find(|f| f.name == *name) {
+            field.error = Some(text.clone());
+        }
+    }
+    let lead = lang.t(msg::GKSK_DELEGATE_LEAD);
+    let button = Button::submit(lang.t(msg::GKSK_DELEGATE)).into();
+    let ask = field_form(lang, "/certificates/delegate", (lead, Vec::new()), &fields, [button]);
+    let held = held.iter().map(|(d, name)| {
+        let (from, to) = (bodies::shown(d.from), bodies::shown(d.to - 1));
+        let said =
+            lang.fmt(msg::GKSK_DELEGATED, &[("name", name), ("from", &from), ("to", &to), ("document", &d.document)]);
+        let end = PostForm::new(lang, "/certificates/delegate/end", Button::submit(lang.t(msg::GKSK_DELEGATE_END)));
+        Html::concat([line(&said), end.with("id", d.id.to_string()).into()])
+    });
+    let all: Vec<Html> = held.chain([ask]).collect();
+    Card::new(lang.t(msg::GKSK_DELEGATION), stack(all)).into()
+}
+
+async fn shown(
+    house: &House,
+    session: &Session,
+    notice: Option<Html>,
+    typed: &Typed,
+    errors: &Errors,
+) -> Result<Html, Problem> {
+    let decision = house.decide(session, Act::Certify).await?;
+    let lang = session.lang;
+    let (account, facility) = (session.actor.account, decision.scope().facility().ok_or(Problem::Forbidden)?);
+    let now = now_seconds();
+    let (rows, deputy, held) = house
+        .read(decision.clone(), move |r| {
+            let held = signing::delegations(r, facility, now)?;
+            let deputy = held.iter().any(|d| d.deputy == account && d.from <= now);
+            let scope = r.scope();
+            let mut named = Vec::new();
+            for d in held {
+                let name = accounts::by_id(r, scope, d.deputy)?.map(|a| a.display).unwrap_or_default();
+                named.push((d, name));
+            }
+            Ok::<_, Failure>((waiting(r, lang, account)?, deputy, named))
+        })
+        .await?;
+    house.write(decision, |tx| tx.audit(None, "driver certificates to be signed", "granted")).await?;
+    let is_head = decide(&session.actor, Act::Countersign).is_ok();
+    let title = lang.t(msg::GKSK_BATCH);
+    let body = match is_head || deputy {
+        true => Html::concat([muted(lang.t(msg::GKSK_BATCH_LEAD)), list(lang, &rows)]),
+        false => line(lang.t(msg::GKSK_NOT_HEAD)),
+    };
+    let back = link(lang.t(msg::BACK), "/certificates", Icon::Previous);
+    let parts = [
+        Some(PageHead::new(title).actions([back]).into()),
+        notice,
+        Some(Card::new("", body).into()),
+        is_head.then(|| delegating(lang, &held, typed, errors)),
+    ];
+    let crumbs = vec![Crumb::link(lang.t(msg::GKSK), "/certificates"), Crumb::here(title)];
+    let meta = PageMeta { crumbs, ..session.meta(title, "/certificates") };
+    Ok(shell::page(&meta, stack(parts.into_iter().flatten())))
+}
+
+/// `GET /certificates/sign`.
+pub(crate) async fn page(
+    State(house): State<House>,
+    session: Session,
+    Query(asked): Query<Asked>,
+) -> Result<Html, Problem> {
+    let lang = session.lang;
+    let notice = match asked.done.as_str() {
+        "sign" => {
+            let numbers = [("good", asked.signed.to_string()), ("bad", asked.refused.to_string())];
+            let text = lang.fmt(msg::GKSK_BATCH_DONE, &[("good", &numbers[0].1), ("bad", &numbers[1].1)]);
+            Some(Notice::new(lang, if asked.refused == 0 { Tone::Good } else { Tone::Warning }, text).into())
+        }
+        "delegate" => Some(Notice::new(lang, Tone::Good, lang.t(msg::GKSK_DELEGATED_DONE)).into()),
+        _ => None,
+    };
+    shown(&house, &session, notice, &Typed::default(), &Errors::new()).await
+}
+
+/// The decision under which somebody signs for the facility: the head's, else that of who may stand in.
+pub(crate) async fn may_sign(house: &House, session: &Session) -> Result<mach_access::Decision, Problem> {
+    let head = decide(&session.actor, Act::Countersign).is_ok();
+    house.decide(session, if head { Act::Countersign } else { Act::Certify }).await
+}
+
+/// `POST /certificates/sign`: `code`, several times.
+pub(crate) async fn sign(
+    State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
+    session: Session,
+    RawForm(form): RawForm,
+) -> Result<Redirect, Problem> {
+    let decision = may_sign(&house, &session).await?;
+    session.is_proven()?;
+    let text = String::from_utf8_lossy(&form).into_owned();
+    let is_code = |c: &&str| c.len() == 12 && c.bytes().all(|b| b.is_ascii_alphanumeric());
+    let codes: Vec<String> =
+        text.split('&').filter_map(|f| f.strip_prefix("code=")).filter(is_code).map(str::to_uppercase).collect();
+    if codes.is_empty() || codes.len() > TOGETHER {
+        return Err(Problem::BadRequest(session.lang.t(msg::GKSK_BATCH_CHOOSE).to_owned()));
+    }
+    let (mut signed, mut refused) = (0, 0);
+    for code in codes {
+        let (at, who) = (code.clone(), by(&session));
+        match house.write(decision.clone(), move |tx| work::sign(tx, &at, &who)).await? {
+            Ok(()) => signed += 1,
+            // Without rules or a certificate of one's own none of them can be signed: that is told once.
+            Err(no @ (work::No::NoPolicy | work::No::NoSigner | work::No::NotHead)) => {
+                return Err(refusal(session.lang, no));
+            }
+            Err(_) => {
+                refused += 1;
+                continue;
+            }
+        }
+        now_of(&house, &desk, code, signing::Act::Countersign).await?;
+    }
+    Ok(Redirect::to(&format!("/certificates/sign?done=sign&signed={signed}&refused={refused}")))
+}
+
+/// Takes a signature that was just asked for as far as it goes without its owner's phone.
+pub(crate) async fn now_of(house: &House, desk: &Arc<Desk>, code: String, act: signing::Act) -> Result<(), Problem> {
+    let (store, desk) = (house.store().clone(), Arc::clone(desk));
+    let looked = tokio::task::spawn_blocking(move || under::now_of(&store, desk.as_ref(), &code, act)).await;
+    looked.map_err(Problem::internal)?.map_err(Problem::internal)
+}
+
+/// `POST /certificates/delegate`: the head lets somebody sign for a time.
+pub(crate) async fn delegate(
+    State(house): State<House>,
+    session: Session,
+    Form(typed): Form<Typed>,
+) -> Result<Result<Redirect, (axum::http::StatusCode, Html)>, Problem> {
+    let decision = house.decide(&session, Act::Countersign).await?;
+    session.is_proven()?;
+    let lang = session.lang;
+    let facility = decision.scope().facility().ok_or(Problem::Forbidden)?;
+    let mut errors = Errors::new();
+    let document = typed.document.split_whitespace().collect::<Vec<_>>().join(" ");
+    if document.is_empty() || document.chars().count() > NAME_CHARS {
+        errors.push(("document", lang.t(msg::GKSK_DOCUMENT_WANTED).to_owned()));
+    }
+    let (from, to) = (Day::parse_iso(&typed.from), Day::parse_iso(&typed.to));
+    let fits = |f: Day, t: Day| f <= t && Day::today() <= t && t.0 - f.0 < DELEGATION_DAYS;
+    let period = from.zip(to).filter(|(f, t)| fits(*f, *t));
+    if period.is_none() {
+        errors.push(("to", lang.t(msg::GKSK_PERIOD_WRONG).to_owned()));
+    }
+    let name = typed.deputy.trim().to_owned();
+    let found = house
+        .read(decision.clone(), move |r| {
+            let scope = r.scope();
+            let found = accounts::by_name(r, &name)?.filter(|a| a.actor.facility == scope.facility() && !a.closed);
+            Ok::<_, Failure>(found.filter(|a| matches!(a.actor.role, Role::Clinician | Role::Head)))
+        })
+        .await?;
+    let deputy = found.map(|a| a.actor.account).filter(|a| *a != session.actor.account);
+    if deputy.is_none() {
+        errors.push(("deputy", lang.t(msg::GKSK_DEPUTY_WRONG).to_owned()));
+    }
+    let (Some(deputy), Some((from, to)), true) = (deputy, period, errors.is_empty()) else {
+        let page = shown(&house, &session, None, &typed, &errors).await?;
+        return Ok(Err((axum::http::StatusCode::BAD_REQUEST, page)));
+    };
+    let head = session.actor.account;
+    let (from, to) = (case::midnight(from), case::midnight(Day(to.0 + 1)));
+    let delegation = Delegation { id: 0, facility, head, deputy, from, to, document, ended: None };
+    house.write(decision, move |tx| tx.delegate(&delegation)).await?;
+    Ok(Ok(Redirect::to("/certificates/sign?done=delegate")))
+}
+
+/// A row by its number.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Numbered {
+    pub(crate) id: i64,
+}
+
+/// `POST /certificates/delegate/end`.
+pub(crate) async fn end(
+    State(house): State<House>,
+    session: Session,
+    Form(which): Form<Numbered>,
+) -> Result<Redirect, Problem> {
+    let decision = house.decide(&session, Act::Countersign).await?;
+    let facility = decision.scope().facility().ok_or(Problem::Forbidden)?;
+    match house.write(decision, move |tx| tx.end_delegation(facility, which.id)).await? {
+        true => Ok(Redirect::to("/certificates/sign?done=delegate")),
+        false => Err(Problem::NotFound),
+    }
+}
+
+/// The facility of a code, as an administrator may name it.
+pub(crate) fn facility_of(on: &mut mach_store::Reader, code: &str) -> mach_store::Result<Option<i64>> {
+    let known = schema::facilities(on)?.into_iter().find(|(_, c)| c == code).map(|(id, _)| id);
+    let scope = on.scope();
+    Ok(known.filter(|id| scope.facility().is_none_or(|own| own == *id)))
+}

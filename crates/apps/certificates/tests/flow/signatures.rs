@@ -1,0 +1,293 @@
+//! The digital signatures of a certificate: two on one file, who may, what stops one, what a restart and a bad provider do.
+
+use crate::world::{World, by};
+use mach_base::Day;
+use mach_base::time::now_seconds;
+use mach_certificates::desk::Keys as _;
+use mach_certificates::signing as under;
+use mach_certificates::work::{self, No};
+use mach_sign::pades::{self, Coverage};
+use mach_sign::remote::{Fault, Flight, Simulator, SmartCa};
+use mach_sign::trust::Standing;
+use mach_sign::verdict;
+use mach_store::certificates::State;
+use mach_store::signing::{self, Act, Delegation, Provider};
+
+fn paper(world: &World, code: &str) -> Option<Vec<u8>> {
+    let case = world.case(code);
+    under::signed_paper(&mut world.store.read(&world.doctor).expect("a reader"), &case).expect("read")
+}
+
+fn hash(bytes: &[u8]) -> String {
+    mach_sign::hex(&mach_sign::sha256(bytes))
+}
+
+fn issued(world: &World, hash: &str) -> Option<signing::Paper> {
+    signing::paper(&mut world.store.read(&world.doctor).expect("a reader"), hash).expect("read")
+}
+
+fn two_on_one_file(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let code = world.open("046085000031");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert!(paper(&world, &code).is_none());
+    world.digitally();
+    let first = paper(&world, &code).expect("the doctor's");
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+    world.digitally();
+    let both = paper(&world, &code).expect("both");
+    assert!(both.starts_with(&first), "nothing of what the doctor signed is touched");
+    let (trust, now) = (world.keys.trust().expect("trust"), now_seconds());
+    let report = pades::verify(&both, &trust, now).expect("a report");
+    assert!(report.is_good());
+    let [doctor, head] = report.signatures.as_slice() else { panic!("two signatures") };
+    for (signature, name) in [(doctor, "Bs 1"), (head, "Bs 2")] {
+        assert_eq!(signature.certificate.as_ref().expect("a certificate").subject.common(), name);
+        assert_eq!((&signature.then, &signature.now), (&Standing::Valid, &Standing::Valid));
+        assert!(signature.proved.is_some(), "B-T");
+        assert_eq!(signature.coverage, Coverage::ThenSigned, "and validation data: B-LT");
+    }
+    // With the data in the file alone, without lists at hand, it says as much.
+    let alone = mach_sign::trust::Trust::in_anchors(trust.anchors.clone());
+    let report = pades::verify(&both, &alone, now).expect("a report");
+    assert!(report.signatures.iter().all(|s| s.then == Standing::Valid), "{report:?}");
+    assert_eq!(issued(&world, &hash(&both)).map(|p| p.ended), Some(None));
+    assert!(issued(&world, &hash(&first)).is_none(), "what only the doctor signed was never given out");
+    // Opened again: the file is no longer valid, and its signatures are given anew.
+    assert_eq!(world.act_as_head(&code, |tx, at| work::correct(tx, at, &by(2), "sai")), Ok(()));
+    assert_eq!(issued(&world, &hash(&both)).map(|p| p.why), Some("replaced".to_owned()));
+    world.issue(&code, "conclusion-illness=nhẹ");
+    let again = paper(&world, &code).expect("both");
+    assert!(again != both && verdict::examine(&again, &trust, &[], now_seconds()).expect("a verdict").is_good());
+    assert_eq!(world.act_as_head(&code, |tx, at| work::revoke(tx, at, &by(2), "x")), Ok(()));
+    assert_eq!(issued(&world, &hash(&again)).map(|p| p.why), Some("revoked".to_owned()));
+    let ended = signing::ended_papers(&mut world.store.read(&world.doctor).expect("a reader")).expect("read");
+    assert_eq!(ended.len(), 2);
+}
+
+fn who_may(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let code = world.open("046085000032");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(3))), Err(No::NoSigner));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(2))), Err(No::NoSigner), "for another act");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::NotHead), "without the head's right");
+    // In the head's place: by delegation, with a certificate of one's own, for as long as it lasts.
+    let (facility, now) = (world.facility, now_seconds());
+    world.signer(3, Act::Countersign, Provider::Soft);
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3))), Err(No::NotHead));
+    let past = Delegation {
+        id: 0,
+        facility,
+        head: 2,
+        deputy: 3,
+        from: now - 100,
+        to: now - 1,
+        document: "02/QĐ".into(),
+        ended: None,
+    };
+    let present = Delegation { to: now + 1_000, ..past.clone() };
+    world.administer(move |tx| tx.delegate(&past).map(drop));
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3))), Err(No::NotHead), "it is over");
+    let id = world.administer(move |tx| tx.delegate(&present));
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3))), Ok(()));
+    world.digitally();
+    assert_eq!((world.case(&code).row.state, world.case(&code).row.head.as_str()), (State::Issued, "Bs 3"));
+    assert!(world.administer(move |tx| tx.end_delegation(facility, id)));
+    assert!(!world.administer(move |tx| tx.end_delegation(facility, id)));
+    // A licence that is over, rules that are not there.
+    let second = world.open("046085000033");
+    world.examine(&second, "");
+    let mine = signing_with(&world, 1);
+    assert!(world.administer(move |tx| tx.end_signer(facility, mine)));
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Err(No::NoSigner));
+    world.signer(1, Act::Conclude, Provider::Soft);
+    let later = Day(Day::today().0 + 1);
+    world.administer(move |tx| tx.register_signing_policy(facility, "03/QĐ", later).map(drop));
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()), "the rules before hold until then");
+}
+
+fn signing_with(world: &World, account: i64) -> i64 {
+    let mut reader = world.store.read(&world.doctor).expect("a reader");
+    let found = signing::signing_with(&mut reader, world.facility, account, Act::Conclude, Day::today()).expect("read");
+    found.expect("a signer").id
+}
+
+fn without_rules(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let facility = world.facility;
+    // Rules that begin tomorrow end those that begin today, where these were registered for later than they begin.
+    let code = world.open("046085000034");
+    world.examine(&code, "");
+    let other = world.stranger.scope().facility().expect("a facility");
+    let mut reader = world.store.read(&world.doctor).expect("a reader");
+    assert!(signing::policy(&mut reader, facility, Day::today()).expect("read").is_some());
+    assert!(signing::policy(&mut reader, other, Day::today()).expect("read").is_none());
+    assert!(signing::policy(&mut reader, facility, Day(Day::today().0 - 1)).expect("read").is_none());
+    drop(reader);
+    let arrival = work::Arrival {
+        number: "046085000035".into(),
+        name: "Nguyễn Văn Thử".into(),
+        born: Day::from_ymd(1985, 3, 9),
+        sex: 1,
+        class: "C".into(),
+        ..work::Arrival::default()
+    };
+    let there = world.store.write(&world.stranger, move |tx| work::open(tx, other, &arrival)).expect("opened").code;
+    let answers = world.answers(&code, "");
+    let done = world.store.write(&world.stranger, move |tx| {
+        let case = mach_certificates::case::load(tx, &there)?.expect("there");
+        for part in case.parts {
+            let kept = work::Posted {
+                part: part.link,
+                answers: answers.clone(),
+                version: part.version,
+                finish: true,
+                quiet: false,
+            };
+            work::keep(tx, &there, &by(1), kept)?.expect("kept");
+        }
+        work::conclude(tx, &there, &by(1))
+    });
+    assert_eq!(done.expect("written"), Err(No::NoPolicy));
+}
+
+fn what_stops_one(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let code = world.open("046085000036");
+    world.examine(&code, "");
+    let mine = signing_with(&world, 1);
+    world.keys.revoked.borrow_mut().push(mine);
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let flight = |world: &World| world.case(&code).flight(Act::Conclude).expect("a signature").clone();
+    assert!(flight(&world).next.is_none() && flight(&world).said.contains("revoked"), "{:?}", flight(&world));
+    assert!(paper(&world, &code).is_none());
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(2))), Err(No::State), "it is not theirs");
+    // Another certificate, and asked for once more.
+    let facility = world.facility;
+    assert!(world.administer(move |tx| tx.end_signer(facility, mine)));
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Err(No::NoSigner));
+    world.signer(1, Act::Conclude, Provider::Soft);
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    assert!(flight(&world).ended.is_some() && paper(&world, &code).is_some());
+    // A key that is not the certificate's: nothing of it is taken.
+    let second = world.open("046085000037");
+    world.examine(&second, "");
+    let mine = signing_with(&world, 1);
+    let foreign = world.keys.family.doctor("Người khác").key;
+    if let Some(person) = world.keys.people.borrow_mut().get_mut(&mine) {
+        person.key = foreign;
+    }
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let case = world.case(&second);
+    let flight = case.flight(Act::Conclude).expect("a signature");
+    assert!(flight.ended.is_none() && flight.said.contains("not by this key"), "{flight:?}");
+    assert!(paper(&world, &second).is_none());
+}
+
+fn by_phone(home: mach_test_engines::Home) {
+    let mut world = World::new(home);
+    let facility = world.facility;
+    let mine = signing_with(&world, 1);
+    assert!(world.administer(move |tx| tx.end_signer(facility, mine)));
+    let id = world.signer(1, Act::Conclude, Provider::SmartCa);
+    let (key, chain) = {
+        let people = world.keys.people.borrow();
+        let pem = people[&id].key.to_pem();
+        (mach_sign::key::SoftKey::from_pem(&pem).expect("a key"), people[&id].chain.clone())
+    };
+    let provider: &'static Simulator = Box::leak(Box::new(Simulator::new(key, chain).expect("a provider")));
+    let client = || SmartCa {
+        base: "https://provider.invalid".to_owned(),
+        sp_id: "mach".to_owned(),
+        sp_password: "secret".to_owned(),
+        transport: provider,
+    };
+    world.keys.service = Some(Box::new(client()));
+    let code = world.open("046085000038");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    let mut now = now_seconds();
+    let mut round = |world: &World| {
+        under::once(&world.store, &world.keys, now).expect("the queue");
+        let flight = world.case(&code).flight(Act::Conclude).expect("a signature").clone();
+        now = flight.next.unwrap_or(now);
+        flight
+    };
+    // It is down, and it loses its answer: asked again under the same id, it is one signature.
+    *provider.fault.borrow_mut() = Fault::Down;
+    let flight = round(&world);
+    assert!(
+        flight.ended.is_none() && !flight.state.is_empty() && flight.said.contains("does not answer"),
+        "{}",
+        flight.said
+    );
+    *provider.fault.borrow_mut() = Fault::LostAnswer;
+    let lost = round(&world);
+    let kept = |state: &[u8]| Flight::from_bytes(state).expect("kept");
+    assert_eq!(kept(&lost.state).transaction, kept(&flight.state).transaction);
+    *provider.fault.borrow_mut() = Fault::None;
+    // A restart: another program looks at the same rows.
+    world.keys.service = Some(Box::new(client()));
+    let asked = round(&world);
+    let prepared = kept(&asked.state).prepared().clone();
+    provider.messages.borrow_mut().insert(mach_sign::hex(&prepared.digest()), prepared.to_be_signed().to_vec());
+    assert!(round(&world).ended.is_none(), "nobody has confirmed");
+    assert_eq!(provider.count(), 1);
+    // It signs something else, or with another key: nothing of it is taken.
+    *provider.confirmed.borrow_mut() = true;
+    for fault in [Fault::OtherBytes, Fault::OtherKey, Fault::Garbage] {
+        *provider.fault.borrow_mut() = fault;
+        assert!(round(&world).ended.is_none() && paper(&world, &code).is_none(), "{fault:?}");
+    }
+    *provider.fault.borrow_mut() = Fault::None;
+    assert!(round(&world).ended.is_some());
+    let file = paper(&world, &code).expect("signed");
+    assert!(pades::verify(&file, &world.keys.trust().expect("trust"), now_seconds()).expect("a report").is_good());
+    // The owner says no: it ends, until it is asked for again.
+    let second = world.open("046085000039");
+    world.examine(&second, "");
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    *provider.fault.borrow_mut() = Fault::Refuses;
+    under::once(&world.store, &world.keys, now_seconds() + 10).expect("the queue");
+    let case = world.case(&second);
+    let flight = case.flight(Act::Conclude).expect("a signature");
+    assert!(flight.next.is_none() && flight.said.contains("reject"), "{flight:?}");
+}
+
+#[test]
+fn two_signatures_on_one_file() {
+    two_on_one_file(mach_test_engines::Home::folder());
+    two_on_one_file(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn who_may_sign() {
+    who_may(mach_test_engines::Home::folder());
+    who_may(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn nothing_is_signed_without_rules() {
+    without_rules(mach_test_engines::Home::folder());
+    without_rules(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn what_stops_a_signature() {
+    what_stops_one(mach_test_engines::Home::folder());
+    what_stops_one(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn a_signature_by_phone() {
+    by_phone(mach_test_engines::Home::folder());
+    by_phone(mach_test_engines::Home::postgres());
+}

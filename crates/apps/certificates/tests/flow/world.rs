@@ -1,0 +1,244 @@
+//! A facility to try certificates in.
+
+use mach_access::{Act as May, Actor, Decision, Role, decide};
+use mach_base::Day;
+use mach_base::time::now_seconds;
+use mach_certificates::bodies::By;
+use mach_certificates::case::{self, Case};
+use mach_certificates::gateway::Simulator;
+use mach_certificates::work::{self, Arrival, No, Posted};
+use mach_certificates::{deliver, desk, signing};
+use mach_fhir::{ResourceType, Tree};
+use mach_forms::fields;
+use mach_sign::key::SoftKey;
+use mach_sign::remote::Service;
+use mach_sign::trust::Trust;
+use mach_store::certificates::State;
+use mach_store::signing::{Act, Provider, Signer};
+use mach_store::{Store, resources, schema};
+use mach_test_sign::{Family, Person};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+const HEALTHY: &str =
+    "class=C purpose=new height=165 weight=60 mental-acute=none mental-chronic=none nervous-epilepsy=none
+    nervous-paralysis=none nervous-vertigo=false eye-right-without=10 eye-left-without=10 eye-both-without=10
+    eye-field-horizontal=1 eye-field-vertical=1 eye-colour=1 ent-voice-right=5 ent-voice-left=5 ent-whisper-right=5
+    ent-whisper-left=5 pulse=72 systolic=120 diastolic=78 cardio-rhythm=none respiratory-dyspnoea=none limb-loss=none
+    endocrine-coma=false drug-morphine=0 drug-amphetamine=0 drug-methamphetamine=0 drug-marijuana=0 alcohol=0
+    alcohol~unit=mg/L mental-meets=meets nervous-meets=meets eye-meets=meets ent-meets=meets cardio-meets=meets
+    respiratory-meets=meets musculoskeletal-meets=meets endocrine-meets=meets hx-true=true conclusion-result=A0-1";
+
+/// Keys in memory, trust in a family of test certificates, and a signing service where one is set.
+pub struct Keys {
+    pub family: Family,
+    /// By number of the signer.
+    pub people: RefCell<BTreeMap<i64, Person>>,
+    /// Signers whose certificates are revoked now.
+    pub revoked: RefCell<Vec<i64>>,
+    pub service: Option<Box<dyn Service>>,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let (people, revoked) = (RefCell::default(), RefCell::default());
+        Self { family: Family::new(), people, revoked, service: None }
+    }
+}
+
+impl desk::Keys for Keys {
+    fn trust(&self) -> Result<Trust, String> {
+        let people = self.people.borrow();
+        let revoked: Vec<_> =
+            self.revoked.borrow().iter().filter_map(|id| Some((people.get(id)?, self.family.now - 60))).collect();
+        Ok(self.family.trust(&revoked))
+    }
+
+    fn soft(&self, signer: &Signer) -> Result<SoftKey, String> {
+        let people = self.people.borrow();
+        let person = people.get(&signer.id).ok_or("no such key")?;
+        SoftKey::from_pem(&person.key.to_pem()).map_err(|e| e.to_string())
+    }
+
+    fn service(&self) -> Option<&dyn Service> {
+        self.service.as_deref()
+    }
+
+    fn has_time(&self) -> bool {
+        true
+    }
+
+    fn time(&self, signature: &[u8]) -> mach_sign::Result<Vec<u8>> {
+        Ok(self.family.timestamp(signature, now_seconds()))
+    }
+
+    fn base(&self) -> &str {
+        "https://mach.test"
+    }
+}
+
+/// A facility with a doctor (account 1), a head (2), their certificates, and another facility.
+pub struct World {
+    pub store: Store,
+    pub facility: i64,
+    pub doctor: Decision,
+    pub head: Decision,
+    pub stranger: Decision,
+    pub keys: Keys,
+    _home: mach_test_engines::Home,
+}
+
+fn clinician(facility: i64) -> Decision {
+    let (account, facility) = (facility * 10, Some(facility));
+    let actor = Actor { account, name: "Bs".into(), role: Role::Clinician, facility, ..Actor::console() };
+    decide(&actor, May::Certify).expect("clinicians certify")
+}
+
+impl World {
+    pub fn new(home: mach_test_engines::Home) -> Self {
+        let store = home.open();
+        let console = decide(&Actor::console(), May::Administer).expect("the console may all");
+        let ids =
+            store.write(&console, |tx| Ok((schema::facility_id(tx, "46001")?, schema::facility_id(tx, "46002")?)));
+        let (facility, other) = ids.expect("facilities");
+        let actor =
+            Actor { account: 2, name: "Trưởng".into(), role: Role::Head, ..clinician(facility).actor().clone() };
+        let head = decide(&actor, May::Countersign).expect("heads countersign");
+        let keys = Keys::new();
+        let world =
+            Self { store, facility, doctor: clinician(facility), head, stranger: clinician(other), keys, _home: home };
+        let today = Day::today();
+        world.administer(move |tx| tx.register_signing_policy(facility, "01/QĐ", today).map(drop));
+        for (account, act) in [(1, Act::Conclude), (2, Act::Countersign), (0, Act::Seal)] {
+            world.signer(account, act, Provider::Soft);
+        }
+        world
+    }
+
+    pub fn open(&self, number: &str) -> String {
+        let facility = self.facility;
+        let arrival = Arrival {
+            number: number.into(),
+            name: "Nguyễn Văn Thử".into(),
+            born: Day::from_ymd(1985, 3, 9),
+            sex: 1,
+            class: "C".into(),
+            ..Arrival::default()
+        };
+        self.store.write(&self.doctor, move |tx| work::open(tx, facility, &arrival)).expect("opened").code
+    }
+
+    pub fn case(&self, code: &str) -> Case {
+        let mut reader = self.store.read(&self.doctor).expect("a reader");
+        case::load(&mut reader, code).expect("read").expect("there")
+    }
+
+    pub fn answers(&self, code: &str, changes: &str) -> mach_forms::Answers {
+        let case = self.case(code);
+        let mut posted = fields::Posted::default();
+        for field in changes.split_whitespace().chain(HEALTHY.split_whitespace()) {
+            if let Some((name, value)) = field.split_once('=').filter(|(name, _)| !posted.has(name)) {
+                posted.text(name, value);
+            }
+        }
+        let mut answers = case.form.read_posted(&posted, &case.answers, None);
+        case.form.settle(&mut answers, &case.context());
+        answers
+    }
+
+    pub fn examine(&self, code: &str, changes: &str) {
+        let answers = self.answers(code, changes);
+        for part in self.case(code).parts {
+            let kept =
+                Posted { part: part.link, answers: answers.clone(), version: part.version, finish: true, quiet: false };
+            let at = code.to_owned();
+            let done = self.store.write(&self.doctor, move |tx| work::keep(tx, &at, &by(1), kept)).expect("written");
+            assert!(done.is_ok(), "{done:?}");
+        }
+    }
+
+    pub fn act(
+        &self,
+        code: &str,
+        act: impl FnOnce(&mut mach_store::Tx<'_>, &str) -> mach_store::Result<Result<(), No>> + Send + 'static,
+    ) -> Result<(), No> {
+        let at = code.to_owned();
+        self.store.write(&self.doctor, move |tx| act(tx, &at)).expect("written")
+    }
+
+    pub fn act_as_head(
+        &self,
+        code: &str,
+        act: impl FnOnce(&mut mach_store::Tx<'_>, &str) -> mach_store::Result<Result<(), No>> + Send + 'static,
+    ) -> Result<(), No> {
+        let at = code.to_owned();
+        self.store.write(&self.head, move |tx| act(tx, &at)).expect("written")
+    }
+
+    pub fn issue(&self, code: &str, changes: &str) {
+        self.examine(code, changes);
+        assert_eq!(self.act(code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+        self.digitally();
+        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+        self.digitally();
+        assert_eq!(self.case(code).row.state, State::Issued);
+    }
+
+    /// What an administrator does.
+    pub fn administer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut mach_store::Tx<'_>) -> mach_store::Result<T> + Send + 'static,
+    ) -> T {
+        let console = decide(&Actor::console(), May::Administer).expect("the console may all");
+        self.store.write(&console, work).expect("written")
+    }
+
+    /// Lets an account sign, with a new key and certificate.
+    pub fn signer(&self, account: i64, act: Act, provider: Provider) -> i64 {
+        let person = self.keys.family.doctor(&format!("Bs {account}"));
+        let signer = Signer {
+            id: 0,
+            facility: self.facility,
+            account,
+            licence: "1".into(),
+            acts: act.code().into(),
+            from: Day::today(),
+            to: Day::today(),
+            provider,
+            subscriber: "046090000001".into(),
+            chain: person.chain.iter().map(mach_sign::certificate::Certificate::to_pem).collect(),
+            ended: None,
+        };
+        let id = self.administer(move |tx| tx.add_signer(&signer));
+        self.keys.people.borrow_mut().insert(id, person);
+        id
+    }
+
+    /// One round of the signatures under way.
+    pub fn digitally(&self) {
+        signing::once(&self.store, &self.keys, now_seconds()).expect("the queue");
+    }
+
+    /// The status of the Observation of a question's part, by question.
+    pub fn observed(&self, code: &str, part: &str) -> Vec<(String, String)> {
+        let case = self.case(code);
+        let mut reader = self.store.read(&self.doctor).expect("a reader");
+        let found =
+            resources::of_patient(&mut reader, case.row.person, ResourceType::OBSERVATION, None, 200).expect("read");
+        let of = format!("QuestionnaireResponse/{}", case::response_id(code, part));
+        let mine = found.iter().filter(|o| o.body.contains(&of)).map(|o| {
+            let tree = Tree::parse(o.body.as_str()).expect("JSON");
+            let text = tree.root().get("code").and_then(|c| c.get_text("text")).unwrap_or_default().into_owned();
+            (text, tree.root().get_text("status").unwrap_or_default().into_owned())
+        });
+        mine.collect()
+    }
+
+    pub fn deliver(&self, gateway: &Simulator, now: i64) -> usize {
+        deliver::once(&self.store, gateway, &self.keys, now).expect("the queue")
+    }
+}
+
+pub fn by(account: i64) -> By {
+    By { account, name: format!("Bs {account}") }
+}

@@ -1,0 +1,503 @@
+//! Digital signatures of a facility: under which rules it signs, who may sign with which certificate, for whom somebody else
+//! may, what is being signed just now, and which papers were signed. What is signed, and why, is in resources; each change
+//! here is a leaf of the transparency log with the transaction that makes it.
+
+use crate::distribution::{every, unless_one};
+use crate::sql::{self, Execute, Query, Row};
+use crate::{Result, Tx};
+use mach_access::Scope;
+use mach_base::Day;
+use mach_base::time::now_seconds;
+
+/// Its tables.
+pub const DDL: &[&str] = &[
+    "CREATE TABLE signing_policy(id INTEGER PRIMARY KEY, facility INT NOT NULL, document TEXT NOT NULL, from_day INT NOT NULL,
+        made INTEGER NOT NULL, account INTEGER NOT NULL, ended INTEGER {key id})",
+    "CREATE INDEX signing_policy_facility ON signing_policy(facility, id)",
+    "CREATE TABLE signer(id INTEGER PRIMARY KEY, facility INT NOT NULL, account INTEGER NOT NULL, licence TEXT NOT NULL,
+        acts TEXT NOT NULL, from_day INT NOT NULL, to_day INT NOT NULL, provider INT NOT NULL, subscriber TEXT NOT NULL,
+        chain TEXT NOT NULL, made INTEGER NOT NULL, ended INTEGER {key id})",
+    "CREATE INDEX signer_account ON signer(facility, account, id)",
+    "CREATE TABLE delegation(id INTEGER PRIMARY KEY, facility INT NOT NULL, head INTEGER NOT NULL, deputy INTEGER NOT NULL,
+        from_at INTEGER NOT NULL, to_at INTEGER NOT NULL, document TEXT NOT NULL, ended INTEGER {key id})",
+    "CREATE INDEX delegation_deputy ON delegation(facility, deputy, id)",
+    "CREATE TABLE flight(id INTEGER PRIMARY KEY, facility INT NOT NULL, code TEXT NOT NULL, act INT NOT NULL,
+        signer INTEGER NOT NULL, account INTEGER NOT NULL, name TEXT NOT NULL, began INTEGER NOT NULL, next INTEGER,
+        tried INT NOT NULL DEFAULT 0, said TEXT NOT NULL, state BLOB NOT NULL, ended INTEGER {key id})",
+    "CREATE INDEX flight_code ON flight(code, facility)",
+    "CREATE INDEX flight_next ON flight(next, facility) WHERE next IS NOT NULL",
+    "CREATE TABLE signed_paper(id INTEGER PRIMARY KEY, facility INT NOT NULL, hash TEXT NOT NULL, code TEXT NOT NULL,
+        made INTEGER NOT NULL, ended INTEGER, why TEXT NOT NULL {key id})",
+    "CREATE INDEX signed_paper_hash ON signed_paper(hash, facility)",
+    "CREATE INDEX signed_paper_code ON signed_paper(code, facility)",
+];
+
+/// What is signed for. Stored as its number: never renumbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A doctor concludes.
+    Conclude = 1,
+    /// The head of a facility signs for it.
+    Countersign = 2,
+    /// The facility's own seal, on what it sends to other systems.
+    Seal = 3,
+}
+
+impl Act {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Conclude, Self::Countersign, Self::Seal];
+
+    /// As stored and as forms name it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Conclude => "conclude",
+            Self::Countersign => "countersign",
+            Self::Seal => "seal",
+        }
+    }
+
+    fn of(number: i64) -> Result<Self> {
+        Self::ALL.into_iter().find(|a| *a as i64 == number).ok_or(crate::Error::Column(3))
+    }
+}
+
+/// Where a key is. Stored as its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// In a file of this machine.
+    Soft = 1,
+    /// With VNPT SmartCA; its owner confirms on a phone.
+    SmartCa = 2,
+}
+
+impl Provider {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Soft, Self::SmartCa];
+
+    /// As forms name it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::SmartCa => "smartca",
+        }
+    }
+}
+
+/// The rules under which a facility signs, as it registered them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Number of the row.
+    pub id: i64,
+    /// The decision that put them into force: number and date.
+    pub document: String,
+    /// From which day.
+    pub from: Day,
+    /// When it was registered, seconds.
+    pub made: i64,
+}
+
+/// Somebody who may sign, with a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// Number of the row; 0: not yet written.
+    pub id: i64,
+    /// The facility.
+    pub facility: i64,
+    /// The account; 0: the facility's own seal.
+    pub account: i64,
+    /// Number of the practice licence.
+    pub licence: String,
+    /// What may be signed for: [`Act::code`]s, parted by spaces.
+    pub acts: String,
+    /// First day.
+    pub from: Day,
+    /// Last day.
+    pub to: Day,
+    /// Where the key is.
+    pub provider: Provider,
+    /// The subscriber's id with the provider; empty for soft keys.
+    pub subscriber: String,
+    /// The certificate, then those that issued it, as PEM.
+    pub chain: String,
+    /// When it was ended, seconds.
+    pub ended: Option<i64>,
+}
+
+impl Signer {
+    /// Whether it holds on a day for an act.
+    pub fn holds(&self, act: Act, day: Day) -> bool {
+        self.ended.is_none() && self.from <= day && day <= self.to && self.acts.split(' ').any(|a| a == act.code())
+    }
+}
+
+/// A right to sign in the head's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Number of the row; 0: not yet written.
+    pub id: i64,
+    /// The facility.
+    pub facility: i64,
+    /// Whose right it is.
+    pub head: i64,
+    /// Who may use it.
+    pub deputy: i64,
+    /// From which second.
+    pub from: i64,
+    /// Up to, not with, which second.
+    pub to: i64,
+    /// The decision: number and date.
+    pub document: String,
+    /// When it was ended, seconds.
+    pub ended: Option<i64>,
+}
+
+/// A signature under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flight {
+    /// Number of the row; 0: not yet written.
+    pub id: i64,
+    /// The facility.
+    pub facility: i64,
+    /// What is signed: the code of a certificate.
+    pub code: String,
+    /// For what.
+    pub act: Act,
+    /// With which signer's certificate.
+    pub signer: i64,
+    /// Who signs.
+    pub account: i64,
+    /// Their name.
+    pub name: String,
+    /// When they asked for it, seconds.
+    pub began: i64,
+    /// When it is looked at next, seconds; `None`: not by itself.
+    pub next: Option<i64>,
+    /// How often it was looked at.
+    pub tried: i64,
+    /// What keeps it, in words.
+    pub said: String,
+    /// What is kept between steps; empty: nothing was prepared yet.
+    pub state: Vec<u8>,
+    /// When it ended, done or given up, seconds.
+    pub ended: Option<i64>,
+}
+
+/// A paper that was signed for its facility and given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paper {
+    /// SHA-256 of its exact bytes, hexadecimal.
+    pub hash: String,
+    /// The code of its certificate.
+    pub code: String,
+    /// When it was issued, seconds.
+    pub made: i64,
+    /// Since when it is no longer valid, seconds.
+    pub ended: Option<i64>,
+    /// `revoked`, `replaced`.
+    pub why: String,
+}
+
+fn day(n: i64) -> Result<Day> {
+    i32::try_from(n).map(Day).map_err(|_| crate::Error::Column(0))
+}
+
+const SIGNER: &str = "id, facility, account, licence, acts, from_day, to_day, provider, subscriber, chain, ended";
+
+fn signer(r: &dyn Row) -> Result<Signer> {
+    let text = |i| r.text(i).map(str::to_owned);
+    let provider = r.int(7)?;
+    Ok(Signer {
+        id: r.int(0)?,
+        facility: r.int(1)?,
+        account: r.int(2)?,
+        licence: text(3)?,
+        acts: text(4)?,
+        from: day(r.int(5)?)?,
+        to: day(r.int(6)?)?,
+        provider: Provider::ALL.into_iter().find(|p| *p as i64 == provider).ok_or(crate::Error::Column(7))?,
+        subscriber: text(8)?,
+        chain: text(9)?,
+        ended: r.opt_int(10)?,
+    })
+}
+
+const FLIGHT: &str = "id, facility, code, act, signer, account, name, began, next, tried, said, state, ended";
+
+fn flight(r: &dyn Row) -> Result<Flight> {
+    let text = |i| r.text(i).map(str::to_owned);
+    Ok(Flight {
+        id: r.int(0)?,
+        facility: r.int(1)?,
+        code: text(2)?,
+        act: Act::of(r.int(3)?)?,
+        signer: r.int(4)?,
+        account: r.int(5)?,
+        name: text(6)?,
+        began: r.int(7)?,
+        next: r.opt_int(8)?,
+        tried: r.int(9)?,
+        said: text(10)?,
+        state: r.blob(11)?.to_vec(),
+        ended: r.opt_int(12)?,
+    })
+}
+
+fn within(scope: Scope) -> String {
+    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
+}
+
+/// The rules in force at a facility on a day; `None`: nothing may be signed.
+pub fn policy(on: &mut dyn Query, facility: i64, today: Day) -> Result<Option<Policy>> {
+    let sql = "SELECT id, document, from_day, made FROM signing_policy WHERE facility = ?1 AND from_day <= ?2
+        AND ended IS NULL ORDER BY id DESC";
+    sql::first(on, sql, &[facility.into(), i64::from(today.0).into()], |r| {
+        Ok(Policy { id: r.int(0)?, document: r.text(1)?.to_owned(), from: day(r.int(2)?)?, made: r.int(3)? })
+    })
+}
+
+/// Everybody who may sign or might, as the reader may see them, the newest first.
+pub fn signers(on: &mut dyn Query, limit: usize) -> Result<Vec<Signer>> {
+    let scope = on.scope();
+    let sql = format!(
+        "SELECT {SIGNER} FROM signer WHERE {} ORDER BY id DESC LIMIT {limit}{}",
+        within(scope),
+        unless_one(scope)
+    );
+    sql::list(on, &sql, &[], signer)
+}
+
+/// One of them at its facility.
+pub fn signer_of(on: &mut dyn Query, facility: i64, id: i64) -> Result<Option<Signer>> {
+    let sql = format!("SELECT {SIGNER} FROM signer WHERE id = ?1 AND facility = ?2");
+    sql::first(on, &sql, &[id.into(), facility.into()], signer)
+}
+
+/// With what an account (0: the facility's seal) signs for an act at a facility on a day.
+pub fn signing_with(on: &mut dyn Query, facility: i64, account: i64, act: Act, today: Day) -> Result<Option<Signer>> {
+    let sql =
+        format!("SELECT {SIGNER} FROM signer WHERE facility = ?1 AND account = ?2 AND ended IS NULL ORDER BY id DESC");
+    let found = sql::list(on, &sql, &[facility.into(), account.into()], signer)?;
+    Ok(found.into_iter().find(|s| s.holds(act, today)))
+}
+
+/// Delegations of a facility that are not over, the newest first.
+pub fn delegations(on: &mut dyn Query, facility: i64, now: i64) -> Result<Vec<Delegation>> {
+    let sql = "SELECT id, facility, head, deputy, from_at, to_at, document, ended FROM delegation WHERE facility = ?1
+        AND ended IS NULL AND to_at > ?2 ORDER BY id DESC LIMIT 100";
+    sql::list(on, sql, &[facility.into(), now.into()], |r| {
+        Ok(Delegation {
+            id: r.int(0)?,
+            facility: r.int(1)?,
+            head: r.int(2)?,
+            deputy: r.int(3)?,
+            from: r.int(4)?,
+            to: r.int(5)?,
+            document: r.text(6)?.to_owned(),
+            ended: r.opt_int(7)?,
+        })
+    })
+}
+
+/// Whether an account may sign in the head's place now.
+pub fn is_deputy(on: &mut dyn Query, facility: i64, account: i64, now: i64) -> Result<bool> {
+    Ok(delegations(on, facility, now)?.iter().any(|d| d.deputy == account && d.from <= now))
+}
+
+/// Signatures under way that are to be looked at, the longest waiting first.
+pub fn flights_due(on: &mut dyn Query, now: i64, limit: usize) -> Result<Vec<Flight>> {
+    let sql = format!(
+        "SELECT {FLIGHT} FROM flight WHERE next IS NOT NULL AND next <= ?1 ORDER BY next, id LIMIT {limit}{}",
+        every!("province")
+    );
+    sql::list(on, &sql, &[now.into()], flight)
+}
+
+/// When a signature is looked at next, seconds; `None` where none is under way by itself.
+pub fn next_flight(on: &mut dyn Query) -> Result<Option<i64>> {
+    let sql = concat!("SELECT min(next) FROM flight WHERE next IS NOT NULL", every!("province"));
+    Ok(sql::first(on, sql, &[], |r| r.opt_int(0))?.flatten())
+}
+
+/// The last signature of a certificate for an act, under way or done.
+pub fn flight_of(on: &mut dyn Query, facility: i64, code: &str, act: Act) -> Result<Option<Flight>> {
+    let sql = format!("SELECT {FLIGHT} FROM flight WHERE code = ?1 AND facility = ?2 AND act = ?3 ORDER BY id DESC");
+    sql::first(on, &sql, &[code.into(), facility.into(), (act as i64).into()], flight)
+}
+
+fn paper_row(r: &dyn Row) -> Result<Paper> {
+    let text = |i| r.text(i).map(str::to_owned);
+    Ok(Paper { hash: text(0)?, code: text(1)?, made: r.int(2)?, ended: r.opt_int(3)?, why: text(4)? })
+}
+
+/// The paper of these bytes, whichever facility gave it out.
+pub fn paper(on: &mut dyn Query, hash: &str) -> Result<Option<Paper>> {
+    let sql = concat!(
+        "SELECT hash, code, made, ended, why FROM signed_paper WHERE hash = ?1 ORDER BY id DESC",
+        every!("province")
+    );
+    sql::first(on, sql, &[hash.into()], paper_row)
+}
+
+/// Papers that are no longer valid, oldest first, for the list that offline verifiers take along.
+pub fn ended_papers(on: &mut dyn Query) -> Result<Vec<Paper>> {
+    let sql = concat!(
+        "SELECT hash, code, made, ended, why FROM signed_paper WHERE ended IS NOT NULL ORDER BY ended, id",
+        every!("province")
+    );
+    sql::list(on, sql, &[], paper_row)
+}
+
+impl Tx<'_> {
+    /// Registers the rules under which a facility signs, in place of those before.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn register_signing_policy(&mut self, facility: i64, document: &str, from: Day) -> Result<i64> {
+        let account = self.decision().actor().account;
+        let now = now_seconds();
+        // Rules that begin later do not end those that hold until then.
+        let sql = "UPDATE signing_policy SET ended = ?2 WHERE facility = ?1 AND ended IS NULL AND from_day >= ?3";
+        self.run(sql, &[facility.into(), now.into(), i64::from(from.0).into()])?;
+        let sql = "INSERT INTO signing_policy(facility, document, from_day, made, account) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let id = self
+            .insert(sql, &[facility.into(), document.into(), i64::from(from.0).into(), now.into(), account.into()])?;
+        self.log_event("signature-policy", &format!("facility {facility} from {from}: {document}"))?;
+        Ok(id)
+    }
+
+    /// Lets somebody sign.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn add_signer(&mut self, s: &Signer) -> Result<i64> {
+        let id = self.insert(
+            "INSERT INTO signer(facility, account, licence, acts, from_day, to_day, provider, subscriber, chain, made)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            &[
+                s.facility.into(),
+                s.account.into(),
+                (&s.licence).into(),
+                (&s.acts).into(),
+                i64::from(s.from.0).into(),
+                i64::from(s.to.0).into(),
+                (s.provider as i64).into(),
+                (&s.subscriber).into(),
+                (&s.chain).into(),
+                now_seconds().into(),
+            ],
+        )?;
+        self.log_event("signer", &format!("{id}: account {} of facility {} may {}", s.account, s.facility, s.acts))?;
+        Ok(id)
+    }
+
+    /// Ends that somebody may sign; false where there is none such any more.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn end_signer(&mut self, facility: i64, id: i64) -> Result<bool> {
+        let sql = "UPDATE signer SET ended = ?3 WHERE id = ?1 AND facility = ?2 AND ended IS NULL";
+        let done = self.run(sql, &[id.into(), facility.into(), now_seconds().into()])? == 1;
+        if done {
+            self.log_event("signer", &format!("{id}: ended"))?;
+        }
+        Ok(done)
+    }
+
+    /// Lets somebody sign in the head's place for a time.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn delegate(&mut self, d: &Delegation) -> Result<i64> {
+        let id = self.insert(
+            "INSERT INTO delegation(facility, head, deputy, from_at, to_at, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[d.facility.into(), d.head.into(), d.deputy.into(), d.from.into(), d.to.into(), (&d.document).into()],
+        )?;
+        let said = format!("{id}: account {} for {} from {} to {}: {}", d.deputy, d.head, d.from, d.to, d.document);
+        self.log_event("delegation", &said)?;
+        Ok(id)
+    }
+
+    /// Ends a delegation; false where there is none such any more.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn end_delegation(&mut self, facility: i64, id: i64) -> Result<bool> {
+        let sql = "UPDATE delegation SET ended = ?3 WHERE id = ?1 AND facility = ?2 AND ended IS NULL";
+        let done = self.run(sql, &[id.into(), facility.into(), now_seconds().into()])? == 1;
+        if done {
+            self.log_event("delegation", &format!("{id}: ended"))?;
+        }
+        Ok(done)
+    }
+
+    /// Writes a signature that begins, or the new state of one.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn keep_flight(&mut self, f: &Flight) -> Result<()> {
+        if f.id == 0 {
+            self.insert(
+                "INSERT INTO flight(facility, code, act, signer, account, name, began, next, tried, said, state)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                &[
+                    f.facility.into(),
+                    (&f.code).into(),
+                    (f.act as i64).into(),
+                    f.signer.into(),
+                    f.account.into(),
+                    (&f.name).into(),
+                    f.began.into(),
+                    f.next.into(),
+                    f.tried.into(),
+                    (&f.said).into(),
+                    f.state.as_slice().into(),
+                ],
+            )?;
+            return Ok(());
+        }
+        self.run(
+            "UPDATE flight SET next = ?3, tried = ?4, said = ?5, state = ?6, ended = ?7 WHERE id = ?1 AND facility = ?2",
+            &[
+                f.id.into(),
+                f.facility.into(),
+                f.next.into(),
+                f.tried.into(),
+                (&f.said).into(),
+                f.state.as_slice().into(),
+                f.ended.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Gives up what is being signed of a certificate: it was opened again, or taken back.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn end_flights(&mut self, facility: i64, code: &str) -> Result<()> {
+        let sql = "UPDATE flight SET ended = ?3, next = NULL WHERE code = ?1 AND facility = ?2 AND ended IS NULL";
+        self.run(sql, &[code.into(), facility.into(), now_seconds().into()]).map(drop)
+    }
+
+    /// Notes a paper that was signed and given out.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn keep_paper(&mut self, facility: i64, code: &str, hash: &str) -> Result<()> {
+        self.end_papers(facility, code, "replaced")?;
+        let sql = "INSERT INTO signed_paper(facility, hash, code, made, why) VALUES (?1, ?2, ?3, ?4, '')";
+        self.insert(sql, &[facility.into(), hash.into(), code.into(), now_seconds().into()]).map(drop)
+    }
+
+    /// Notes that the papers of a certificate are no longer valid: `revoked` or `replaced`.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn end_papers(&mut self, facility: i64, code: &str, why: &str) -> Result<()> {
+        let sql = "UPDATE signed_paper SET ended = ?3, why = ?4 WHERE code = ?1 AND facility = ?2 AND ended IS NULL";
+        if self.run(sql, &[code.into(), facility.into(), now_seconds().into(), why.into()])? > 0 {
+            self.log_event("paper", &format!("{code}: {why}"))?;
+        }
+        Ok(())
+    }
+}
