@@ -90,6 +90,12 @@ pub(crate) const BY_VERSION: &[&str] = &[
     INDEX_REFERENCE_TARGET,
 ];
 
+/// By key first: ids that this server gives rise with time, so that new ones stand at the end whatever their type.
+const RESOURCE_KEY: &str = "CREATE UNIQUE INDEX resource_key ON resource(key, type, facility, until)";
+
+/// What an older store has by type first.
+pub(crate) const BY_KEY: &[&str] = &["DROP INDEX resource_key", RESOURCE_KEY];
+
 /// Tables of resources and their search index.
 pub const DDL: &[&str] = &[
     "CREATE TABLE pack(id INTEGER PRIMARY KEY, facility INT NOT NULL, body BLOB NOT NULL {key id})",
@@ -99,7 +105,7 @@ pub const DDL: &[&str] = &[
         eid INTEGER NOT NULL DEFAULT 0, patient INTEGER, date INTEGER, facility INT NOT NULL, version INT NOT NULL,
         slot INT NOT NULL, vslot INT NOT NULL DEFAULT 0, type SMALLINT NOT NULL, deleted SMALLINT NOT NULL DEFAULT 0,
         indexed SMALLINT NOT NULL DEFAULT 0, label SMALLINT NOT NULL DEFAULT 0, id TEXT NOT NULL {key rid})",
-    "CREATE UNIQUE INDEX resource_key ON resource(type, key, facility, until)",
+    RESOURCE_KEY,
     "CREATE INDEX resource_versions ON resource(eid, version) WHERE eid <> 0",
     "CREATE INDEX resource_type ON resource(type, rid)",
     "CREATE INDEX resource_patient ON resource(patient, type, date) WHERE patient IS NOT NULL AND until = 0",

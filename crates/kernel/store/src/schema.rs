@@ -30,6 +30,7 @@ const STEPS: &[&[&str]] = &[
     citizens::DDL,
     resources::BY_VERSION,
     signing::DDL,
+    resources::BY_KEY,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;

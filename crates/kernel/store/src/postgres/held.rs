@@ -5,6 +5,7 @@
 //! commit: a statement that names a table has its rows sent before. Nothing here can be refused for what it says (keys are
 //! counted, rows of an index follow from them), so that no piece's rows fail another's.
 
+use super::row::oid;
 use super::text::{Rows, names};
 use super::{COPIED, cell};
 use crate::sql::{Arg, Width};
@@ -23,8 +24,6 @@ const TABLES: [&str; 10] = [
     "index_text",
     "index_pair",
 ];
-/// Rows added by one statement, at most.
-const TOGETHER: usize = 16;
 /// Values gathered before they are sent in any case.
 const MOST: usize = 1 << 16;
 
@@ -35,6 +34,54 @@ enum Value {
     Int(i64),
     Text(String),
     Blob(Vec<u8>),
+}
+
+/// A column of rows, as an array in the binary format: its type, its bytes.
+fn column<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> (&'static str, Vec<u8>) {
+    let first = values.clone().find(|value| !matches!(value, Value::Null));
+    let (name, of) = match first {
+        Some(Value::Text(_)) => ("text", oid::TEXT),
+        Some(Value::Blob(_)) => ("bytea", oid::BYTEA),
+        // What may be absent are numbers in all of these tables.
+        _ => ("int8", oid::INT8),
+    };
+    // One dimension, perhaps with absent ones, its length, counted from 1.
+    let mut out = 1_i32.to_be_bytes().to_vec();
+    out.extend(i32::from(values.clone().any(|value| matches!(value, Value::Null))).to_be_bytes());
+    out.extend(of.to_be_bytes());
+    out.extend((values.clone().count() as i32).to_be_bytes());
+    out.extend(1_i32.to_be_bytes());
+    for value in values {
+        let mut put = |bytes: &[u8]| {
+            out.extend((bytes.len() as i32).to_be_bytes());
+            out.extend(bytes);
+        };
+        match value {
+            Value::Int(n) => put(&n.to_be_bytes()),
+            Value::Text(text) => put(text.as_bytes()),
+            Value::Blob(bytes) => put(bytes),
+            Value::Null => out.extend((-1_i32).to_be_bytes()),
+        }
+    }
+    (name, out)
+}
+
+impl Rows {
+    /// Whether a statement may look at one of these rows.
+    fn is_asked(&self, sql: &str, args: &[Arg<'_>], values: &[Value]) -> bool {
+        if !names(sql, &self.table) {
+            return false;
+        }
+        // A resource is looked up by its type: what others of the same commit wrote is mostly of another.
+        let by_type = format!("FROM {} r WHERE type = ?1 ", self.table);
+        let alone = sql.contains(&by_type) && !names(&sql.replacen(&by_type, "", 1), &self.table);
+        match (args.first(), self.place_of("type")) {
+            (Some(Arg::Int(wanted)), Some(at)) if alone => {
+                values.iter().skip(at).step_by(self.width()).any(|of| matches!(of, Value::Int(of) if of == wanted))
+            }
+            _ => true,
+        }
+    }
 }
 
 impl Value {
@@ -126,8 +173,8 @@ impl Held {
     /// is given back.
     pub(super) fn send(
         &mut self,
-        sql: Option<&str>,
-        mut insert: impl FnMut(&str, &[Arg<'_>]) -> Result<()>,
+        sql: Option<(&str, &[Arg<'_>])>,
+        mut insert: impl FnMut(&str, &[Vec<u8>]) -> Result<()>,
     ) -> Result<Sending> {
         let mut sending = Sending::default();
         if self.waiting == 0 {
@@ -135,10 +182,10 @@ impl Held {
         }
         for table in &mut self.tables {
             let values = &table.values[table.sent..];
-            if values.is_empty() || sql.is_some_and(|sql| !names(sql, &table.rows.table)) {
+            let width = table.rows.width();
+            if values.is_empty() || sql.is_some_and(|(sql, args)| !table.rows.is_asked(sql, args, values)) {
                 continue;
             }
-            let width = table.rows.width();
             match table.widths.filter(|_| values.len() >= COPIED * width) {
                 Some(widths) => {
                     let mut bytes = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
@@ -154,16 +201,9 @@ impl Held {
                     sending.copies.push((copy, bytes));
                 }
                 None => {
-                    let mut rest = values;
-                    while !rest.is_empty() {
-                        // In lists of few lengths, so that statements stay few and are planned once.
-                        let rows = (rest.len() / width).min(TOGETHER);
-                        let rows = if rows.is_power_of_two() { rows } else { rows.next_power_of_two() / 2 };
-                        let (some, more) = rest.split_at(rows.max(1) * width);
-                        let args: Vec<Arg<'_>> = some.iter().map(Value::arg).collect();
-                        insert(&table.rows.insert(rows.max(1)), &args)?;
-                        rest = more;
-                    }
+                    let columns = (0..width).map(|n| column(values.iter().skip(n).step_by(width)));
+                    let (types, args): (Vec<&str>, Vec<Vec<u8>>) = columns.unzip();
+                    insert(&table.rows.insert(types.into_iter()), &args)?;
                 }
             }
             self.waiting -= values.len();
@@ -197,5 +237,77 @@ impl Held {
             table.values.clear();
             (table.sent, table.before) = (0, 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(held: &mut Held, of: i64) {
+        let sql = "INSERT INTO resource(type, id) VALUES (?1, ?2)";
+        let row = [Arg::Int(1), Arg::Int(of), Arg::Text("a")];
+        assert!(held.take(sql, Some("rid"), None, row.into_iter()).unwrap());
+    }
+
+    /// The statements by which rows are sent before `sql`.
+    fn sent(held: &mut Held, sql: Option<(&str, &[Arg<'_>])>) -> Vec<String> {
+        let mut said = Vec::new();
+        held.send(sql, |sql, args| {
+            said.push(format!("{} ({})", sql.split('(').next().unwrap_or_default(), args.len()));
+            Ok(())
+        })
+        .unwrap();
+        said
+    }
+
+    #[test]
+    fn rows_are_sent_before_what_may_look_at_them() {
+        let mut held = Held::default();
+        take(&mut held, 8);
+        let one = [Arg::Int(1)];
+        let by_type = "SELECT patient FROM resource r WHERE type = ?1 AND key = ?2";
+        assert!(sent(&mut held, Some((by_type, &one))).is_empty());
+        assert!(sent(&mut held, Some(("SELECT body FROM pack", &[]))).is_empty());
+        let twice = "SELECT 1 FROM resource r WHERE type = ?1 AND EXISTS (SELECT 1 FROM resource v)";
+        assert_eq!(sent(&mut held, Some((twice, &one))), ["INSERT INTO resource (3)"]);
+        assert!(sent(&mut held, None).is_empty());
+        take(&mut held, 1);
+        assert_eq!(sent(&mut held, Some((by_type, &one))), ["INSERT INTO resource (3)"]);
+    }
+
+    #[test]
+    fn a_piece_that_goes_back_takes_its_own_rows_only() {
+        let mut held = Held::default();
+        take(&mut held, 8);
+        held.begin_piece();
+        take(&mut held, 9);
+        // Both go within the second piece, and both go back with it: the first one's is to be sent again.
+        assert_eq!(sent(&mut held, None).len(), 1);
+        held.undo_piece();
+        assert_eq!(held.tables[0].values.len(), 3);
+        assert_eq!(sent(&mut held, None).len(), 1);
+        held.begin_piece();
+        assert!(held.tables[0].values.is_empty());
+        held.undo_piece();
+        assert!(sent(&mut held, None).is_empty());
+    }
+
+    #[test]
+    fn a_text_that_the_server_cannot_keep_is_its_piece_s_own_fault() {
+        let mut held = Held::default();
+        let sql = "INSERT INTO resource(type, id) VALUES (?1, ?2)";
+        assert!(held.take(sql, None, None, [Arg::Int(1), Arg::Text("a\0")].into_iter()).is_err());
+        assert!(sent(&mut held, None).is_empty());
+    }
+
+    #[test]
+    fn columns_are_arrays_in_the_binary_format() {
+        let (name, bytes) = column([Value::Null, Value::Int(7)].iter());
+        let words: Vec<i32> = bytes[..24].as_chunks().0.iter().map(|w| i32::from_be_bytes(*w)).collect();
+        // Dimensions, whether some are absent, the type, length, first number, then an absent one.
+        assert_eq!((name, words.as_slice()), ("int8", [1, 1, 20, 2, 1, -1].as_slice()));
+        assert_eq!(bytes[24..], [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(column([Value::Text("a".into())].iter()).0, "text");
     }
 }

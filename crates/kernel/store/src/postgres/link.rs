@@ -91,25 +91,47 @@ impl Link {
         Ok(self.statements[at].moves_key.as_deref())
     }
 
-    /// The same of a statement in the server's own spelling, of which an argument that is `NULL` is a number.
-    pub(super) fn queue_own(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+    /// Queues a statement in the server's own spelling, its arguments in their binary format.
+    pub(super) fn queue_own(&mut self, sql: &str, args: &[Vec<u8>]) -> Result<()> {
         self.settle_owed()?;
         if self.waiting.len() >= QUEUED {
             self.answer(None)?;
         }
         let at = self.statement(sql, |sql| Translated {
             text: sql.to_owned(),
-            null_tested: (0..args.len()).collect(),
+            null_tested: Vec::new(),
             moves_key: None,
         });
-        self.send_bound(at, args)
+        if self.statements[at].state == State::Absent {
+            // Their types stand in the statement.
+            self.parse(at, &[]);
+        }
+        self.bind(at, args.len(), |out| args.iter().for_each(|arg| sized(out, arg)));
+        self.queued(at)
     }
 
     fn send_bound(&mut self, at: usize, args: &[Arg<'_>]) -> Result<()> {
         if self.statements[at].state == State::Absent || !fits(&self.statements[at].declared, args) {
             self.parse(at, args);
         }
-        self.bind(at, args);
+        self.bind(at, args.len(), |out| {
+            for arg in args {
+                match arg {
+                    Arg::Null => out.extend((-1_i32).to_be_bytes()),
+                    Arg::Int(n) => {
+                        out.extend(8_i32.to_be_bytes());
+                        out.extend(n.to_be_bytes());
+                    }
+                    Arg::Text(t) => sized(out, t.as_bytes()),
+                    Arg::Blob(b) => sized(out, b),
+                }
+            }
+        });
+        self.queued(at)
+    }
+
+    /// Notes a statement as waiting for its answer.
+    fn queued(&mut self, at: usize) -> Result<()> {
         self.waiting.push(at);
         if self.wire.out.len() >= QUEUED_BYTES {
             self.wire.send()?;
@@ -172,7 +194,7 @@ impl Link {
         });
     }
 
-    fn bind(&mut self, at: usize, args: &[Arg<'_>]) {
+    fn bind(&mut self, at: usize, count: usize, args: impl FnOnce(&mut Vec<u8>)) {
         let name = self.statements[at].name;
         self.wire.frame(Some(b'B'), |out| {
             // The unnamed portal; every argument and every column is binary.
@@ -181,18 +203,8 @@ impl Link {
             decimal(out, name);
             out.push(0);
             out.extend([0, 1, 0, 1]);
-            out.extend((args.len() as i16).to_be_bytes());
-            for arg in args {
-                match arg {
-                    Arg::Null => out.extend((-1_i32).to_be_bytes()),
-                    Arg::Int(n) => {
-                        out.extend(8_i32.to_be_bytes());
-                        out.extend(n.to_be_bytes());
-                    }
-                    Arg::Text(t) => sized(out, t.as_bytes()),
-                    Arg::Blob(b) => sized(out, b),
-                }
-            }
+            out.extend((count as i16).to_be_bytes());
+            args(out);
             out.extend([0, 1, 0, 1]);
         });
         // Execute without a limit of rows.

@@ -52,8 +52,8 @@ const WRITER: &[(&str, &str)] = &{
     all[PLANS.len() + 1] = ("synchronous_commit", "on");
     all
 };
-/// From so many rows on they go as one block.
-const COPIED: usize = 24;
+/// From so many rows on they go as one block: a round trip of its own, but less for each row.
+const COPIED: usize = 256;
 const COMMIT_LOG: &str = "commit_log";
 
 /// A connection, or what is needed to make it again.
@@ -306,7 +306,7 @@ impl Pg {
     }
 
     /// Sends the held rows that `sql` may look at or change; all where it is `None`.
-    fn send_held(&mut self, sql: Option<&str>) -> Result<()> {
+    fn send_held(&mut self, sql: Option<(&str, &[Arg<'_>])>) -> Result<()> {
         let Self { held, link, .. } = self;
         let link = link.as_mut().filter(|l| !l.is_torn());
         let link = link.ok_or_else(|| Error::Lost("in the middle of a transaction".to_owned()))?;
@@ -340,7 +340,7 @@ impl Pg {
 
     fn ask(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
         let mut moved = None;
-        self.send_held(Some(sql))?;
+        self.send_held(Some((sql, args)))?;
         self.on(|link, keys| {
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             link.answer(Some(row)).map(drop)
@@ -392,7 +392,7 @@ impl Execute for Pg {
 
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
         let mut moved = None;
-        self.send_held(Some(sql))?;
+        self.send_held(Some((sql, args)))?;
         let done = self.on(|link, keys| {
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             link.answer(None)
@@ -404,7 +404,7 @@ impl Execute for Pg {
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
         self.written += 1;
         let mut moved = None;
-        self.send_held(Some(sql))?;
+        self.send_held(Some((sql, args)))?;
         self.on(|link, keys| {
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             Ok(())

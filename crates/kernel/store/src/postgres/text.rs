@@ -80,19 +80,20 @@ impl Rows {
         Some(Self { table: table.trim().to_owned(), columns, width })
     }
 
+    /// Which of a row's values is that of a column.
+    pub(super) fn place_of(&self, column: &str) -> Option<usize> {
+        self.columns.split(',').position(|name| name.trim() == column)
+    }
+
     /// Arguments of one row.
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
-    /// The statement that adds so many rows.
-    pub(super) fn insert(&self, rows: usize) -> String {
-        let row = |r: usize| {
-            let marks: Vec<String> = (1..=self.width).map(|n| format!("${}", r * self.width + n)).collect();
-            format!("({})", marks.join(", "))
-        };
-        let rows: Vec<String> = (0..rows).map(row).collect();
-        format!("INSERT INTO {}({}) VALUES {}", self.table, self.columns, rows.join(", "))
+    /// The statement that adds rows given column by column, each as an array of one of these types.
+    pub(super) fn insert<'t>(&self, types: impl Iterator<Item = &'t str>) -> String {
+        let marks: Vec<String> = types.enumerate().map(|(n, of)| format!("${}::{of}[]", n + 1)).collect();
+        format!("INSERT INTO {}({}) SELECT * FROM unnest({})", self.table, self.columns, marks.join(", "))
     }
 }
 
@@ -179,9 +180,11 @@ pub(super) fn definition(sql: &str) -> String {
 
 /// How PostgreSQL is to keep some tables; each holds without it, only larger or slower.
 pub(super) const STORAGE: &[&str] = &[
-    // Bodies are compressed already; up to a page they stay with their row.
+    // Bodies are compressed already. Those past 2 KB lie beside their row, in pieces that fill their pages.
     "ALTER TABLE pack ALTER COLUMN body SET STORAGE EXTERNAL",
-    "ALTER TABLE pack SET (toast_tuple_target = 8160)",
+    // Hashes and random numbers do not shrink.
+    "ALTER TABLE log_batch ALTER COLUMN entries SET STORAGE EXTERNAL",
+    "ALTER TABLE log_batch ALTER COLUMN salts SET STORAGE EXTERNAL",
     // Sums are written again and again: room on their pages keeps the index out of it.
     "ALTER TABLE cell SET (fillfactor = 85)",
 ];
@@ -241,9 +244,15 @@ mod tests {
     fn rows_of_one_statement_are_added_together() {
         let rows = Rows::of("INSERT INTO fact(a, b)\n VALUES (?1, ?2)", None).unwrap();
         assert_eq!((rows.width(), rows.table.as_str()), (2, "fact"));
-        assert_eq!(rows.insert(2), "INSERT INTO fact(a, b) VALUES ($1, $2), ($3, $4)");
+        assert_eq!(
+            rows.insert(["int8", "text"].into_iter()),
+            "INSERT INTO fact(a, b) SELECT * FROM unnest($1::int8[], $2::text[])"
+        );
         let keyed = Rows::of("INSERT INTO claim(link) VALUES (?1)", Some("id")).unwrap();
-        assert_eq!(keyed.insert(1), "INSERT INTO claim(id, link) VALUES ($1, $2)");
+        assert_eq!(
+            keyed.insert(["int8", "int8"].into_iter()),
+            "INSERT INTO claim(id, link) SELECT * FROM unnest($1::int8[], $2::int8[])"
+        );
         for other in [
             "INSERT INTO fact(a, b) VALUES (?2, ?1)",
             "INSERT INTO fact(a, b) VALUES (?1, 3)",
