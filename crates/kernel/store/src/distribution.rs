@@ -103,6 +103,7 @@ pub const SCATTERED: &[(&str, &str)] = &[
     ("person count", "the number of the next person follows the highest"),
     ("person looks", "who looked at a record may come from any facility"),
     ("any of a type", "asks only whether there is one; a search of all types leaves out the empty ones"),
+    ("date walk", "asks only how far the next dates reach, whoever has them"),
     ("not indexed", "resources of imports that wait for their index, whoever sent them"),
     ("log", "versions are read in the order of their writing, whoever wrote them"),
     ("stored views", "a stored view makes rows of the resources of every facility"),

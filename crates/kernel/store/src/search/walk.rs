@@ -5,6 +5,7 @@ use super::sort::{Key, Order, Sort};
 use super::sql::{Builder, FENCE};
 use super::{Ask, Clause, Table};
 use crate::Result;
+use crate::distribution::every;
 use crate::sql::{self, Query};
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
@@ -56,13 +57,13 @@ pub(super) fn walked(
         }
         let mut end = None;
         if from.many {
+            // Of whichever facility: how far the walk goes must not depend on how few of the dates are the asker's.
             let sql = format!(
-                "SELECT x.low FROM index_date x WHERE x.param = {} AND x.type = {}{}{begin} ORDER BY x.low {word}, x.rid {word}
+                "SELECT x.low FROM index_date x WHERE x.param = {} AND x.type = {}{begin} ORDER BY x.low {word}, x.rid {word}
                     LIMIT 1 OFFSET {WALKED}{}",
                 param.0,
                 kind.number(),
-                builder.within("x"),
-                builder.spread()
+                every!("date walk")
             );
             end = sql::first(on, &sql, &builder.given(&sql), |r| r.int(0))?;
         }
