@@ -97,11 +97,8 @@ impl Link {
         if self.waiting.len() >= QUEUED {
             self.answer(None)?;
         }
-        let at = self.statement(sql, |sql| Translated {
-            text: sql.to_owned(),
-            null_tested: Vec::new(),
-            moves_key: None,
-        });
+        let at =
+            self.statement(sql, |sql| Translated { text: sql.to_owned(), null_tested: Vec::new(), moves_key: None });
         if self.statements[at].state == State::Absent {
             // Their types stand in the statement.
             self.parse(at, &[]);
