@@ -759,6 +759,7 @@ access-review-lead = Records that were opened in emergencies. Read the reason, a
 access-review-waiting = Waiting
 access-review-done = Reviewed
 access-review-none = Nothing waits for review
+access-review-own = You opened this one yourself: somebody else reviews it.
 access-review-who = Opened by
 access-review-whose = Record of
 access-review-when = When

@@ -759,6 +759,7 @@ access-review-lead = Những lần mở hồ sơ vì cấp cứu. Xem lý do, h�
 access-review-waiting = Chờ xem xét
 access-review-done = Đã xem xét
 access-review-none = Không có lần mở nào chờ xem xét
+access-review-own = Ca này do chính bạn mở: người khác xem xét.
 access-review-who = Người mở
 access-review-whose = Hồ sơ của
 access-review-when = Lúc

@@ -12,6 +12,8 @@ import { subscriber } from "./subscriber.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "..", "..");
+// Keys of the tests, not those of whoever runs them.
+process.env.MACH_KEYS ??= join(root, "target", "test-keys");
 const program = process.env.MACH_PROGRAM ?? join(root, "target", "debug", "mach");
 const python = process.env.PYTHON ?? join(root, "target", "foreign-venv", "bin", "python");
 const STARTS_WITHIN_MS = 120_000;

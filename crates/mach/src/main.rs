@@ -5,6 +5,7 @@ mod bench;
 mod claims;
 mod demo;
 mod fhir;
+mod keys;
 mod load;
 mod log;
 mod output;
@@ -28,6 +29,9 @@ struct Cli {
     /// Keep the store in PostgreSQL instead of the folder: postgres://user:password@host:port/database; also MACH_STORE
     #[arg(long, global = true, env = "MACH_STORE", hide_env_values = true, value_name = "URL")]
     store: Option<String>,
+    /// Folder of the keys that the store is sealed with; also MACH_KEYS; ~/.config/mach if not given
+    #[arg(long, global = true, value_name = "FOLDER")]
+    keys: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -63,6 +67,9 @@ enum Command {
     /// Subscriptions of other systems: where they stand, which addresses may be called
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// The keys that the store is sealed with
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// The store: a digest of what it holds, a check that it is whole, copies between engines
     #[command(subcommand)]
     Store(store::Command),
@@ -95,6 +102,9 @@ fn main() -> ExitCode {
         .init();
     mach_base::content::set_folder(cli.data.join("content"));
     mach_fhir_api::packages_in(cli.data.join("packages"));
+    if let Some(folder) = cli.keys {
+        mach_seal::set_folder(folder);
+    }
     // Set once, before anything opens the store.
     let _ = STORE.set(cli.store.filter(|address| !address.is_empty()));
     let outcome = match cli.command {
@@ -105,6 +115,7 @@ fn main() -> ExitCode {
         Command::Key(command) => accounts::key(&cli.data, command),
         Command::Token(command) => token::run(&cli.data, command),
         Command::Subscription(command) => subscription::run(&cli.data, command),
+        Command::Keys(command) => keys::run(&cli.data, command),
         Command::Store(command) => store::run(&cli.data, command),
         Command::Backup(options) => store::backup(&cli.data, &options),
         Command::Restore(options) => store::restore(&cli.data, &options),

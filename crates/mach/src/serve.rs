@@ -203,8 +203,9 @@ fn routes(
         .merge(mach_forms_desk::router())
         .merge(mach_certificates::router(desk))
         .merge(crate::log::routes::router())
-        .with_state(house)
-        .layer(axum::middleware::from_fn(only_reading));
+        .with_state(house.clone())
+        .layer(axum::middleware::from_fn(only_reading))
+        .layer(axum::middleware::from_fn_with_state(house, mach_house::pace::by_address));
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }
 

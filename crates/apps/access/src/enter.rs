@@ -33,6 +33,11 @@ pub(crate) async fn form(lang: Lang, here: Here) -> Html {
     ask(lang, here)
 }
 
+/// A code is asked for by the page that sends it; who comes here by address begins there.
+pub(crate) async fn again() -> Redirect {
+    Redirect::to("/me/sign-in")
+}
+
 fn number_field(lang: Lang) -> Field {
     Field::new("number", lang.t(msg::ME_NUMBER), FieldKind::Digits).required()
 }
@@ -184,6 +189,7 @@ pub(crate) fn account_of(tx: &mut Tx<'_>, person: i64) -> mach_store::Result<Opt
         until: now_seconds() + ALWAYS,
         reason: String::new(),
         source: String::new(),
+        from: 0,
         review: Review::NotNeeded,
     })?;
     Ok(Some(account))

@@ -30,7 +30,7 @@ pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {
         .route("/access/reviews", get(review::page))
         .route("/access/reviews/{id}", post(review::settle))
         .route("/me/sign-in", get(enter::form).post(enter::send))
-        .route("/me/sign-in/code", post(enter::enter))
+        .route("/me/sign-in/code", get(enter::again).post(enter::enter))
         .route("/me", get(me::page))
         .route("/me/looks/{person}", get(me::looks))
         .route("/me/share", post(me::share))

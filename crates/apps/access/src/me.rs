@@ -29,6 +29,15 @@ const GRANTS: usize = 200;
 const SHARE_DAYS: i32 = 5 * 366;
 const DAY: i64 = 86_400;
 
+/// The account of a number that names nobody.
+const NOBODY: i64 = -1;
+
+/// A number by its last characters, as its owner knows it again.
+fn last_of(number: &str) -> String {
+    let plain: Vec<char> = number.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("•••{}", plain[plain.len().saturating_sub(3)..].iter().collect::<String>())
+}
+
 #[derive(Deserialize, Default)]
 pub(crate) struct Asked {
     #[serde(default)]
@@ -39,8 +48,8 @@ pub(crate) struct Asked {
 struct Mine {
     /// Records open to the account, one's own first, each with its person's name.
     open: Vec<(Grant, String)>,
-    /// Who may read one's own record, with the name of their account.
-    shared: Vec<(Grant, String)>,
+    /// Who may read one's own record.
+    shared: Vec<Grant>,
     refuses: bool,
 }
 
@@ -69,8 +78,7 @@ pub(crate) async fn page(
             if let Some(own) = own_person(r, account)? {
                 for grant in grants::of_person(r, own, GRANTS)? {
                     if grant.holds() && matches!(grant.relation, Relation::Proxy | Relation::Household) {
-                        let reader = mach_store::accounts::by_number(r, grant.account)?;
-                        shared.push((grant, reader.map(|a| a.name).unwrap_or_default()));
+                        shared.push(grant);
                     }
                 }
                 refuses = grants::refusals(r, own)?.contains(&0);
@@ -117,11 +125,11 @@ fn shares(lang: Lang, mine: &Mine) -> Html {
         Field::new("until", lang.t(msg::ME_SHARE_UNTIL), FieldKind::Date).required(),
     ];
     let mut parts = vec![Html::text(lang.t(msg::ME_SHARE_LEAD))];
-    for (grant, name) in &mine.shared {
+    for grant in &mine.shared {
         let until = lang.fmt(msg::ME_UNTIL, &[("until", &moment(grant.until))]);
         let stop = PostForm::new(lang, format!("/me/share/{}/end", grant.id), Button::submit(lang.t(msg::ME_STOP)));
         let stop = Html::from(stop.sure(lang.t(msg::ME_STOP_SURE)));
-        parts.push(stack([Html::text(&format!("{name} · {until}")), stop]));
+        parts.push(stack([Html::text(&format!("{} · {until}", grant.reason)), stop]));
     }
     parts.push(form(lang, "/me/share", &fields, Button::submit(lang.t(msg::ME_SHARE_DO))));
     Card::new(lang.t(msg::ME_SHARE), stack(parts)).into()
@@ -158,13 +166,13 @@ pub(crate) async fn share(
     house
         .write(decision, move |tx| {
             let own = own_person(tx, account)?;
+            let Some(own) = own else { return tx.audit(None, "share", "failed") };
             let carer = mach_people::by_exact_number(tx, &number);
             let carer = carer.map_err(|e| mach_store::Error::Refused(e.to_string()))?;
-            let (Some(own), Some(carer)) = (own, carer.filter(|c| Some(*c) != own)) else {
-                return tx.audit(own, "share", "failed");
-            };
-            let Some(reader) = crate::enter::account_of(tx, carer)? else {
-                return tx.audit(Some(own), "share", "failed");
+            // A number that names nobody is let in too: nobody comes, and the page does not tell which numbers are known.
+            let reader = match carer.filter(|carer| *carer != own) {
+                Some(carer) => crate::enter::account_of(tx, carer)?.unwrap_or(NOBODY),
+                None => NOBODY,
             };
             tx.grant(&NewGrant {
                 person: own,
@@ -173,8 +181,9 @@ pub(crate) async fn share(
                 relation: Relation::Proxy,
                 purpose: Purpose::Family,
                 until,
-                reason: String::new(),
+                reason: last_of(&number),
                 source: String::new(),
+                from: 0,
                 review: Review::NotNeeded,
             })
             .map(drop)
@@ -247,6 +256,7 @@ pub(crate) async fn looks(
 ) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::ReadOwn).await?;
     let person: i64 = person.parse().map_err(|_| Problem::NotFound)?;
+    let account = session.actor.account;
     let found = house
         .read(decision.clone(), move |r| -> Result<Option<Looks>, Failure> {
             if !resources::may_open(r, person)? {
@@ -254,7 +264,12 @@ pub(crate) async fn looks(
             }
             let name = people::person(r, person)?.map(|p| p.name).unwrap_or_default();
             let emergencies = grants::of_person(r, person, GRANTS)?;
-            let emergencies = emergencies.into_iter().filter(|g| g.relation == Relation::BreakGlass).collect();
+            let mut emergencies: Vec<Grant> =
+                emergencies.into_iter().filter(|g| g.relation == Relation::BreakGlass).collect();
+            // Why it was one may be what the person tells nobody.
+            if own_person(r, account)? != Some(person) {
+                emergencies.iter_mut().for_each(|grant| grant.reason.clear());
+            }
             let entries = audit::of_person(r, person, LOOKS)?;
             Ok(Some(Looks { name, entries, emergencies, codes: schema::facilities(r)?.into_iter().collect() }))
         })

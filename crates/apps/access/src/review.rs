@@ -121,11 +121,18 @@ fn one(session: &Session, found: &Found, grant: &Grant) -> Html {
     for (label, word) in labels.into_iter().zip(words(lang, found, grant)) {
         facts = facts.row(lang.t(label), Html::text(&word));
     }
+    if grant.account == session.actor.account {
+        // One's own is another's to look at.
+        let own = Notice::new(lang, Tone::Info, lang.t(msg::ACCESS_REVIEW_OWN));
+        return Card { tone: Tone::Warning, ..Card::new("", stack([facts.into(), own.into()])) }.into();
+    }
     let choices = [("order", msg::ACCESS_REVIEW_FINE), ("misuse", msg::ACCESS_REVIEW_MISUSE)];
     let choices = choices.map(|(value, label)| (value.to_owned(), lang.t(label).to_owned())).to_vec();
     let fields = [
-        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices)).value("order"),
-        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Text),
+        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices))
+            .value("order")
+            .nth(grant.id),
+        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Text).nth(grant.id),
     ];
     let action = format!("/access/reviews/{}", grant.id);
     let form = crate::form::form(lang, &action, &fields, Button::submit(lang.t(msg::SAVE)));

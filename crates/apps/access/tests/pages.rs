@@ -173,6 +173,7 @@ async fn a_citizen_sees_who_looked_and_lets_others_in() {
             until: now_seconds() + 60,
             reason: "Hôn mê <b>".to_owned(),
             source: String::new(),
+            from: 0,
             review: Review::Waits,
         })
         .map(drop)
@@ -191,6 +192,7 @@ async fn a_citizen_sees_who_looked_and_lets_others_in() {
         let done = place.ask(&me, "POST", "/me/share", &format!("number={number}&until={day}")).await;
         assert_eq!(done.to, "/me?done=shared", "{number}");
     }
+    assert_eq!(place.ask("", "GET", "/me/sign-in/code", "").await.to, "/me/sign-in");
     for wrong in ["2020-01-01", "2999-01-01", "x"] {
         let refused = place.ask(&me, "POST", "/me/share", &format!("number={RELATIVE}&until={wrong}")).await;
         assert_eq!(refused.to, "/me?done=day", "{wrong}");
@@ -200,11 +202,24 @@ async fn a_citizen_sees_who_looked_and_lets_others_in() {
         let all = grants::of_person(&mut place.store.read(&decision).unwrap(), 1, 10).unwrap();
         all.into_iter().filter(|g| g.relation == Relation::Proxy).collect::<Vec<_>>()
     };
-    let [one]: [grants::Grant; 1] = shared().try_into().unwrap();
-    assert!(place.ask(&me, "GET", "/me", "").await.body.contains("Trần Văn Bình"));
+    let [nobody, one]: [grants::Grant; 2] = shared().try_into().unwrap();
+    // Who typed a number learns neither a name nor whether there is one.
+    let home = place.ask(&me, "GET", "/me", "").await.body;
+    assert!(!home.contains("Trần Văn Bình"), "{home}");
+    for number in [RELATIVE, "099999999999"] {
+        assert!(home.contains(&format!("•••{} · ", &number[9..])), "{number}: {home}");
+    }
+    assert!(nobody.holds() && nobody.account < 0 && one.account > 0);
+    // The relative sees that there was an emergency, not why.
+    let relative = mach_store::Store::write(&place.store, &decision, move |tx| {
+        tx.begin_session(&secret::token_hash("relative"), one.account, State::Open, "")
+    });
+    relative.unwrap();
+    let seen = place.ask("relative", "GET", "/me/looks/1", "").await.body;
+    assert!(seen.contains("Mở khẩn cấp") && !seen.contains("Hôn mê"), "{seen}");
     assert!(one.holds());
     assert_eq!(place.ask(&me, "POST", &format!("/me/share/{}/end", one.id), "").await.to, "/me");
-    assert!(!shared()[0].holds());
+    assert!(!shared()[1].holds() && shared()[0].holds());
     let gone = place.ask(&me, "POST", &format!("/me/share/{}/end", one.id), "").await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
     // Refused, and let in again.
@@ -240,6 +255,7 @@ async fn an_emergency_is_reviewed_by_who_answers_for_the_facility() {
                 until: now_seconds() + 3_600,
                 reason: "Tai nạn giao thông".to_owned(),
                 source: String::new(),
+                from: 0,
                 review: Review::Waits,
             })
         },
@@ -257,6 +273,8 @@ async fn an_emergency_is_reviewed_by_who_answers_for_the_facility() {
         let refused = place.ask(who, "POST", &address, "verdict=order").await;
         assert!(refused.status.is_client_error(), "{who}");
     }
+    // Ids of fields are of one field each.
+    assert!(page.body.contains(&format!("id=\"verdict-{id}\" name=\"verdict\"")), "{}", page.body);
     let done = place.ask("head-a", "POST", &address, "verdict=misuse&remark=Kh%C3%B4ng+c%E1%BA%A5p+c%E1%BB%A9u").await;
     assert_eq!(done.to, "/access/reviews?done=1");
     assert_eq!(place.ask("head-a", "POST", &address, "verdict=order").await.status, StatusCode::NOT_FOUND, "once");

@@ -5,7 +5,7 @@ use crate::clauses::Reading;
 use crate::query::{self, Pair};
 use crate::refusal::{Refusal, note};
 use crate::search::{Place, Search};
-use crate::state::State;
+use crate::state::{State, without_numbers};
 use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
@@ -248,7 +248,7 @@ impl Asked {
             drop(reader);
             let path = self.path_of(&place);
             let names: Vec<&str> = pairs.iter().map(|p| p.name.as_str()).collect();
-            let target = format!("search {} {}", path.trim_start_matches('/'), names.join(","));
+            let target = format!("search {} {}", path.trim_start_matches('/'), without_numbers(&names.join(",")));
             self.state.look(&decision, person, short(target), "granted")?;
             let body = found::bundle(&self.caller, &path, &search, &page)?;
             self.caller.answer(StatusCode::OK, body, search.shape.pretty)

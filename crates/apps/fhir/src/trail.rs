@@ -206,7 +206,8 @@ fn search(on: &mut Reader, pairs: &[Pair], handling: Handling) -> Result<Search,
                         "0" => asked.outcomes.push("granted"),
                         "4" => asked.outcomes.push("denied"),
                         "8" => asked.outcomes.push("failed"),
-                        "12" => asked.acts.push("none"),
+                        // Nothing here is ever that.
+                        "12" => asked.outcomes.push("none"),
                         _ => return Err(wrong()),
                     }
                 }

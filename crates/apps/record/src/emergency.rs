@@ -86,6 +86,7 @@ pub(crate) async fn open(
         until: now_seconds() + limits::BREAK_GLASS_MINUTES * 60,
         reason,
         source: String::new(),
+        from: 0,
         review: Review::Waits,
     };
     house.write(decision, move |tx| tx.grant(&new)).await?;
@@ -155,7 +156,8 @@ fn fields(lang: Lang, typed: &Typed, errors: &[(&str, String)]) -> Vec<Field> {
         .hint(lang.t(msg::EMERGENCY_REASON_HINT))
         .required();
     let mut fields = Vec::new();
-    if number(&typed.person).is_err() {
+    // Where the record on the screen is not found, a number is asked for.
+    if number(&typed.person).is_err() || errors.iter().any(|(name, _)| *name == "number") {
         let number = Field::new("number", lang.t(msg::EMERGENCY_NUMBER), FieldKind::Text)
             .value(&*typed.number)
             .hint(lang.t(msg::EMERGENCY_NUMBER_HINT))

@@ -176,15 +176,19 @@ struct Page {
     third: Vec<Html>,
 }
 
+/// Where a record is one of several.
+pub(crate) fn up(session: &Session) -> Crumb {
+    match session.actor.role {
+        Role::Citizen => Crumb::link(session.lang.t(msg::ME), "/me"),
+        _ => Crumb::link(session.lang.t(msg::PEOPLE), "/people"),
+    }
+}
+
 fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) -> Html {
     let (lang, today) = (session.lang, Day::today());
     let person = &record.view.person;
     let mut meta = session.meta(person.name.clone(), "/people");
-    let up = match session.actor.role {
-        Role::Citizen => Crumb::link(lang.t(msg::ME), "/me"),
-        _ => Crumb::link(lang.t(msg::PEOPLE), "/people"),
-    };
-    meta.crumbs = vec![up, Crumb::here(person.name.clone())];
+    meta.crumbs = vec![up(session), Crumb::here(person.name.clone())];
     meta.banner = marked(people_view::banner(lang, person, &record.coverage, &record.encounter, today));
     let subject = Subject { sex: person.sex, adult_from: people_view::adult_from(person) };
     let head = PageHead::new(lang.t(msg::RECORD))

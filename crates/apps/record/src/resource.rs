@@ -121,7 +121,7 @@ fn render(
     let title = format!("{}/{id}", kind.name());
     let mut meta = session.meta(title.clone(), "/people");
     meta.crumbs = vec![
-        Crumb::link(lang.t(msg::PEOPLE), "/people"),
+        crate::record::up(session),
         Crumb::link(name.clone(), format!("/people/{}", reading.person)),
         Crumb::here(title.clone()),
     ];

@@ -96,6 +96,26 @@ pub const FHIR_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10
 pub const FHIR_DELETED: usize = 100;
 /// Bytes of one line, or of one document, of a file that is loaded.
 pub const LOAD_LINE_BYTES: usize = 64 << 20;
+/// Requests of one address at once, and in a minute; not counted for this machine itself.
+pub const ADDRESS_BURST: u32 = 2_000;
+/// See `ADDRESS_BURST`.
+pub const ADDRESS_PER_MINUTE: u64 = 60_000;
+/// Tries of one address to prove who asks, at once, and in a minute.
+pub const DOOR_BURST: u32 = 30;
+/// See `DOOR_BURST`.
+pub const DOOR_PER_MINUTE: u64 = 30;
+/// Requests of one person's account at once, and in a minute; programs with a key or token are not counted here.
+pub const ACCOUNT_BURST: u32 = 1_000;
+/// See `ACCOUNT_BURST`.
+pub const ACCOUNT_PER_MINUTE: u64 = 1_200;
+/// Searches for people by one person's account, at once, and in a minute: nobody reads faster, but a list is copied so.
+pub const PEOPLE_SEARCH_BURST: u32 = 60;
+/// See `PEOPLE_SEARCH_BURST`.
+pub const PEOPLE_SEARCHES_PER_MINUTE: u64 = 60;
+/// Addresses and accounts whose asking is counted at one time.
+pub const PACE_BUCKETS: usize = 65_536;
+/// How much faster than one all those may ask for whom there is no room.
+pub const PACE_OTHERS: u32 = 50;
 /// Connections served at once, fewer where the system allows fewer open files. One more takes the place of the one that
 /// has been of no use for longest.
 pub const HTTP_CONNECTIONS: usize = 2_048;

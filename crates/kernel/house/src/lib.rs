@@ -4,6 +4,7 @@
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
 pub mod admin;
+pub mod pace;
 pub mod proof;
 mod recover;
 mod session;
@@ -26,6 +27,7 @@ pub struct House {
 
 struct Inner {
     store: Store,
+    pace: pace::Pace,
     secure: bool,
     demo: bool,
 }
@@ -51,12 +53,24 @@ pub struct Settings {
 impl House {
     /// A house upon `store`.
     pub fn new(store: Store, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, secure: settings.secure, demo: settings.demo }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                pace: pace::Pace::new(mach_base::limits::PACE_BUCKETS),
+                secure: settings.secure,
+                demo: settings.demo,
+            }),
+        }
     }
 
     /// The store, for work outside a request (imports of the command line, timers).
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// How often who has asked.
+    pub fn pace(&self) -> &pace::Pace {
+        &self.inner.pace
     }
 
     /// Whether the data is synthetic.

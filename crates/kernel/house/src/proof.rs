@@ -86,6 +86,19 @@ pub(crate) async fn tried(
         .await
 }
 
+/// A try by a name that is nobody's, or a closed account's: it takes as long and rests as soon as one of an account, so that
+/// nobody learns which names there are.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn nobody(house: &House, name: &str) -> Result<Verdict, Problem> {
+    if house.pace().nobody_rests(name, std::time::Instant::now()) {
+        return Ok(Verdict::Rests);
+    }
+    house.write(house_decision()?, |tx| tx.audit(None, "no account password", "denied")).await?;
+    Ok(Verdict::Wrong)
+}
+
 /// Checks a one-time code, or a code from paper, of an account with a second factor; each is taken once. Counts a failure.
 ///
 /// # Errors

@@ -76,7 +76,10 @@ pub(crate) async fn recover(
         .await
         .map_err(Problem::internal)?
         .map_err(Problem::internal)?;
-    let Some(account) = found else { return refused(here, wrong) };
+    let Some(account) = found.filter(|a| !a.closed) else {
+        let verdict = proof::nobody(&house, &username).await?;
+        return refused(here, verdict.said(lang, msg::RECOVER_WRONG).unwrap_or(wrong));
+    };
     let (id, code) = (account.actor.account, secret::token_hash(&proof::plain_code(&typed.code)));
     let verdict = proof::tried(&house, id, "recovery", move |tx| {
         let recovered = tx.recover(id, &code, &password)?.is_some();

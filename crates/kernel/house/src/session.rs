@@ -101,6 +101,9 @@ impl FromRequestParts<House> for Session {
             State::Locked => return Err(Problem::Prove),
         }
         let token = if key.is_some() { None } else { token };
+        if token.is_some() {
+            crate::pace::of_account(house, found.actor.account, &parts.uri)?;
+        }
         if let Some(token) = token.filter(|_| now_seconds() - found.seen > TOUCH_SECONDS) {
             house.write(house_decision()?, move |tx| tx.touch_session(&token)).await?;
         }

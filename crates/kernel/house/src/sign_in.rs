@@ -92,6 +92,10 @@ async fn sign_in(
     let name = username.clone();
     let account = house.read(house_decision()?, move |r| accounts::by_name(r, &name).map_err(Failure::from)).await?;
     let verdict = proof::password(&house, account.as_ref(), typed.password).await?;
+    let verdict = match account.as_ref().filter(|a| !a.closed) {
+        Some(_) => verdict,
+        None => proof::nobody(&house, &username).await?,
+    };
     let (Verdict::Right, Some(account)) = (verdict, account) else {
         let error = verdict.said(lang, msg::SIGN_IN_WRONG);
         let view = pages::SignIn { lang, here: here.0, next, username, error, ..pages::SignIn::default() };

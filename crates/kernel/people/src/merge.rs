@@ -1,8 +1,8 @@
 //! What people decide about people: merging two, undoing it, keeping two apart.
 //!
 //! A merge moves no number and no name: the merged person keeps them and points to the other (`merged_into`), and whoever
-//! is found by them is followed there. Moved are claims, resources but the Patient itself, and the facilities that know
-//! the person; each is listed in the merge log, so that undoing restores exactly what was. What arrived after the merge
+//! is found by them is followed there. Moved are claims, resources but the Patient itself, what opens or closes the record, and
+//! the facilities that know the person; each is listed in the merge log, so that undoing restores exactly what was. What arrived after the merge
 //! stays with the person who was kept.
 
 use crate::patient::root_row;

@@ -87,8 +87,8 @@ pub fn by_exact_number(on: &mut dyn Query, value: &str) -> Result<Option<i64>> {
     }
     let exact = key(&digits);
     let mut people = Vec::new();
-    for row in rows::numbers_between(on, &exact, &format!("{exact}\u{1}"), SHARERS)? {
-        if row.kind == NumberKind::Phone as i64 && row.key == exact {
+    for row in rows::numbers_with(on, &exact, SHARERS)? {
+        if row.kind == NumberKind::Phone as i64 {
             let person = crate::root(on, row.person)?;
             if !people.contains(&person) {
                 people.push(person);

@@ -13,10 +13,10 @@ use mach_store::people::{self as rows, PersonRow};
 use mach_store::sql::Query;
 
 /// Digits a number must at least be searched by.
-const NUMBER_CHARS: usize = 4;
+const NUMBER_CHARS: usize = mach_store::people::ENDING;
 /// Owners of a number's last digits that are looked at. Four digits of CCCD, insurance, facility and telephone numbers
 /// of 1.27 million people end alike for about 500.
-const NUMBER_OWNERS: i64 = 4000;
+const NUMBER_OWNERS: usize = 4000;
 /// Words that may begin with what was typed; a province's names have about three thousand words in all.
 const BEGINNINGS: usize = 600;
 /// Chunks read at a time: one statement for each word and block.
@@ -255,9 +255,7 @@ fn owners_of(on: &mut dyn Query, number: &str) -> Result<Vec<i64>> {
     spellings.dedup();
     let mut owners = Vec::new();
     for spelling in spellings {
-        let from = numbers::key(&spelling);
-        let to = format!("{from}\u{10ffff}");
-        let found = rows::numbers_between(on, &from, &to, NUMBER_OWNERS)?;
+        let found = rows::numbers_ending(on, &numbers::key(&spelling), NUMBER_OWNERS)?;
         owners.extend(found.iter().filter(|n| NumberKind::searchable(n.kind)).map(|n| n.person));
     }
     Ok(owners)

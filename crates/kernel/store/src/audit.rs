@@ -2,8 +2,10 @@
 
 use crate::distribution::every;
 use crate::log::Fact;
+use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query};
 use crate::{Result, Tx};
+use mach_seal::Purpose;
 use mach_tlog::fact::Kind;
 
 /// Tables of the audit trail and of idempotency keys.
@@ -125,22 +127,29 @@ impl Tx<'_> {
     /// `Some(Err(()))` where the key was used for another one.
     pub fn answered(&mut self, key: &str, request: &[u8]) -> Result<Option<std::result::Result<String, ()>>> {
         let (account, facility) = self.sender();
+        let row = self.answer_row(key);
         let sql = "SELECT request, answer FROM idempotency WHERE facility = ?1 AND account = ?2 AND key = ?3";
         sql::first(self, sql, &[facility, account, key.into()], |r| {
             let same = r.blob(0)? == request;
-            Ok(if same { Ok(r.text(1)?.to_owned()) } else { Err(()) })
+            Ok(if same { Ok(sealed::opened(&row, r.text(1)?)?) } else { Err(()) })
         })
     }
 
     /// Keeps the answer to this account's request with `key`.
     pub fn remember(&mut self, key: &str, request: &[u8], answer: &str) -> Result<()> {
         let ((account, facility), now) = (self.sender(), mach_base::time::now_seconds());
+        let sealed = sealed::text(Purpose::Body, &self.answer_row(key), answer)?;
         self.push(
             "INSERT INTO idempotency(facility, account, key, request, answer, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                 ON CONFLICT DO NOTHING",
-            &[facility, account, key.into(), request.into(), answer.into(), now.into()],
+            &[facility, account, key.into(), request.into(), (&sealed).into(), now.into()],
         )?;
         Ok(())
+    }
+
+    fn answer_row(&self, key: &str) -> String {
+        let actor = self.decision().actor();
+        row!("idempotency", actor.facility.unwrap_or(0), actor.account, key)
     }
 
     /// Account and facility (0: the province) of who sends.

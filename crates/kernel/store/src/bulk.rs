@@ -2,11 +2,13 @@
 
 use crate::distribution::unless_one;
 use crate::resources::{as_of, visible, within};
+use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_access::{Actor, Decision, Role, Scope};
 use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
+use mach_seal::Purpose;
 
 /// Tables of loads and jobs.
 pub const DDL: &[&str] = &[
@@ -109,7 +111,7 @@ fn job(r: &dyn Row) -> Result<Job> {
             facility: r.opt_int(6)?,
             ..Actor::console()
         },
-        request: r.text(7)?.to_owned(),
+        request: sealed::opened(&row!("bulk_job", r.text(1)?), r.text(7)?)?,
         asked: r.text(8)?.to_owned(),
         seq: r.int(9)?,
         at: r.int(10)?,
@@ -208,6 +210,8 @@ impl Tx<'_> {
     pub fn add_job(&mut self, token: &str, kind: &str, request: &str, asked: &str, seq: i64) -> Result<i64> {
         let actor = self.decision().actor().clone();
         let facility = self.scope().facility();
+        // What is asked for may name people: an export of those with a number.
+        let request = sealed::text(Purpose::Body, &row!("bulk_job", token), request)?;
         let sql = "INSERT INTO bulk_job(token, kind, account, name, role, facility, request, asked, seq, at, state, place, progress)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', '', 'waiting')";
         let args: [Arg<'_>; 10] = [
@@ -217,7 +221,7 @@ impl Tx<'_> {
             (&actor.name).into(),
             actor.role.code().into(),
             facility.into(),
-            request.into(),
+            (&request).into(),
             asked.into(),
             seq.into(),
             now_seconds().into(),

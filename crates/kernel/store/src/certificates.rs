@@ -3,9 +3,11 @@
 //! duplicates, the queue of sending and the statistics ask for, and is written in the same transaction.
 
 use crate::distribution::{every, unless_one};
+use crate::sealed::{self, row as sealed_row};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Result, Tx};
 use mach_access::Scope;
+use mach_seal::Purpose;
 
 /// The table of certificates.
 pub const DDL: &[&str] = &[
@@ -153,8 +155,37 @@ const COLUMNS: &str =
     "id, person, opened, concluded, due, tried, next, facility, state, year, serial, sending, code, class,
     result, form, name, national, doctor, head, drug, alcohol";
 
+/// Characters of the keyed hash that the column `national` begins with; the sealed number follows.
+const BLIND_CHARS: usize = 22;
+
+fn blind(national: &str) -> Result<String> {
+    Ok(sealed::ring()?.blind_text(format!("national {national}").as_bytes()))
+}
+
+/// Where cells of this number lie: from the first, up to the second.
+fn cells_of(national: &str) -> Result<(String, String)> {
+    let from = blind(national)?;
+    let to = format!("{from}\u{10ffff}");
+    Ok((from, to))
+}
+
+/// What the column `national` holds: found by its beginning, opened from the rest.
+pub(crate) fn sealed_national((facility, code): (i64, &str), national: &str) -> Result<String> {
+    if national.is_empty() {
+        return Ok(String::new());
+    }
+    let sealed = sealed::text(Purpose::Identity, &sealed_row!("certificate", facility, code), national)?;
+    Ok(format!("{}{sealed}", blind(national)?))
+}
+
+/// The number that the column `national` holds.
+pub(crate) fn opened_national((facility, code): (i64, &str), cell: &str) -> Result<String> {
+    sealed::opened(&sealed_row!("certificate", facility, code), cell.get(BLIND_CHARS..).unwrap_or_default())
+}
+
 fn row(r: &dyn Row) -> Result<Certificate> {
     let text = |i| r.text(i).map(str::to_owned);
+    let national = opened_national((r.int(7)?, r.text(12)?), r.text(17)?)?;
     Ok(Certificate {
         id: r.int(0)?,
         person: r.int(1)?,
@@ -173,7 +204,7 @@ fn row(r: &dyn Row) -> Result<Certificate> {
         result: text(14)?,
         form: text(15)?,
         name: text(16)?,
-        national: text(17)?,
+        national,
         doctor: text(18)?,
         head: text(19)?,
         drug: r.int(20)? != 0,
@@ -215,9 +246,10 @@ pub fn list(on: &mut dyn Query, filter: &Filter, before: Option<i64>, limit: usi
         sql.push_str(&format!(" AND sending IN ({}, {})", Sending::Due as i64, Sending::Refused as i64));
     }
     let mut args: Vec<Arg<'_>> = vec![before.unwrap_or(i64::MAX).into()];
+    let (from, to) = cells_of(&filter.national)?;
     if !filter.national.is_empty() {
-        sql.push_str(" AND national = ?2");
-        args.push((&filter.national).into());
+        sql.push_str(" AND national >= ?2 AND national < ?3");
+        args.extend([Arg::from(&from), Arg::from(&to)]);
     }
     sql.push_str(&format!(" ORDER BY id DESC LIMIT {limit}{}", unless_one(scope)));
     sql::list(on, &sql, &args, row)
@@ -227,13 +259,14 @@ pub fn list(on: &mut dyn Query, filter: &Filter, before: Option<i64>, limit: usi
 pub fn issued(on: &mut dyn Query, national: &str, limit: usize) -> Result<Vec<Certificate>> {
     let scope = on.scope();
     let sql = format!(
-        "SELECT {COLUMNS} FROM certificate WHERE national = ?1 AND state IN ({}, {}) AND {} ORDER BY id DESC LIMIT {limit}{}",
+        "SELECT {COLUMNS} FROM certificate WHERE national >= ?1 AND national < ?2 AND state IN ({}, {}) AND {} ORDER BY id DESC LIMIT {limit}{}",
         State::Issued as i64,
         State::Revoked as i64,
         within(scope),
         unless_one(scope)
     );
-    sql::list(on, &sql, &[national.into()], row)
+    let (from, to) = cells_of(national)?;
+    sql::list(on, &sql, &[(&from).into(), (&to).into()], row)
 }
 
 /// The code of a certificate of this number and class that was opened at a facility from second `from` up to, not with,
@@ -246,12 +279,14 @@ pub fn twin(
     (from, to): (i64, i64),
 ) -> Result<Option<String>> {
     let sql = format!(
-        "SELECT code FROM certificate WHERE national = ?1 AND facility = ?2 AND class = ?3 AND opened >= ?4 AND opened < ?5
+        "SELECT code FROM certificate WHERE national >= ?1 AND national < ?6 AND facility = ?2 AND class = ?3 AND opened >= ?4
+            AND opened < ?5
             AND state NOT IN ({}, {}) ORDER BY id DESC",
         State::Revoked as i64,
         State::Cancelled as i64
     );
-    let args = [national.into(), facility.into(), class.into(), from.into(), to.into()];
+    let (first, last) = cells_of(national)?;
+    let args = [(&first).into(), facility.into(), class.into(), from.into(), to.into(), (&last).into()];
     sql::first(on, &sql, &args, |r| Ok(r.text(0)?.to_owned()))
 }
 
@@ -350,6 +385,7 @@ impl Tx<'_> {
     /// # Errors
     /// Of the store.
     pub fn keep_certificate(&mut self, c: &Certificate) -> Result<()> {
+        let national = sealed_national((c.facility, &c.code), &c.national)?;
         let values: [Arg<'_>; 21] = [
             c.person.into(),
             c.opened.into(),
@@ -367,7 +403,7 @@ impl Tx<'_> {
             (&c.result).into(),
             (&c.form).into(),
             (&c.name).into(),
-            (&c.national).into(),
+            (&national).into(),
             (&c.doctor).into(),
             (&c.head).into(),
             i64::from(c.drug).into(),

@@ -4,9 +4,11 @@ use crate::digest;
 use crate::distribution::every;
 use crate::log::{self, Fact};
 use crate::pack::{self, Place};
+use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_base::time::now_seconds;
+use mach_seal::Purpose;
 use mach_tlog::fact::Kind;
 
 /// Tables of files and claims.
@@ -300,8 +302,13 @@ impl Tx<'_> {
         .map(drop)
     }
 
+    fn sealed_diagnosis(new: &NewVersion) -> Result<String> {
+        sealed::text(Purpose::Body, &row!("claim", new.facility, new.link), &new.summary.main_dx)
+    }
+
     fn insert_claim(&mut self, version: i64, accepted: Option<i64>, at: i64, new: &NewVersion) -> Result<i64> {
         let s = &new.summary;
+        let diagnosis = Self::sealed_diagnosis(new)?;
         let id = self.insert(
             "INSERT INTO claim(facility, link, keyed, version, hash, state, accepted, person, file, at, layout, kind, arrived,
                 left_day, counted_day, main_dx, cost, insurer, lines, refusals, warnings)
@@ -322,7 +329,7 @@ impl Tx<'_> {
                 s.arrived.into(),
                 s.left_day.into(),
                 new.counted_day.into(),
-                (&s.main_dx).into(),
+                (&diagnosis).into(),
                 s.cost.into(),
                 s.insurer.into(),
                 s.lines.into(),
@@ -365,6 +372,7 @@ impl Tx<'_> {
             return log::again(self, &[fact]);
         }
         let s = &new.summary;
+        let diagnosis = Self::sealed_diagnosis(new)?;
         self.push(
             "UPDATE claim SET person = ?2, layout = ?3, kind = ?4, arrived = ?5, left_day = ?6, counted_day = ?7, main_dx = ?8,
                 cost = ?9, insurer = ?10, lines = ?11 WHERE id = ?1 AND facility = ?12",
@@ -376,7 +384,7 @@ impl Tx<'_> {
                 s.arrived.into(),
                 s.left_day.into(),
                 new.counted_day.into(),
-                (&s.main_dx).into(),
+                (&diagnosis).into(),
                 s.cost.into(),
                 s.insurer.into(),
                 s.lines.into(),
@@ -388,10 +396,13 @@ impl Tx<'_> {
 
     /// Keeps a check-in message (XML0); a later one of the same visit takes its place. True where it was new.
     pub fn check_in(&mut self, facility: i64, link: &str, file: i64, new: &CheckIn<'_>) -> Result<bool> {
-        let same = "SELECT 1 FROM check_in WHERE facility = ?1 AND link = ?2 AND body = ?3";
-        if sql::first(self, same, &[facility.into(), link.into(), new.body.into()], |r| r.int(0))?.is_some() {
+        let row = row!("check_in", facility, link);
+        let before = "SELECT body FROM check_in WHERE facility = ?1 AND link = ?2";
+        let before = sql::first(self, before, &[facility.into(), link.into()], |r| sealed::opened(&row, r.text(0)?))?;
+        if before.as_deref() == Some(new.body) {
             return Ok(false);
         }
+        let sealed = sealed::text(Purpose::Body, &row, new.body)?;
         let args: [Arg<'_>; 7] = [
             facility.into(),
             link.into(),
@@ -399,7 +410,7 @@ impl Tx<'_> {
             new.kind.into(),
             file.into(),
             now_seconds().into(),
-            new.body.into(),
+            (&sealed).into(),
         ];
         self.push(
             "INSERT INTO check_in(facility, link, arrived, kind, file, at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

@@ -2,6 +2,7 @@
 
 use crate::claims::State;
 use crate::distribution::every;
+use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Query, Row};
 use crate::{Error, Result};
 
@@ -68,7 +69,7 @@ fn claim_row(r: &dyn Row) -> Result<ClaimRow> {
         kind: r.text(10)?.to_owned(),
         arrived: r.opt_int(11)?,
         left_day: r.opt_int(12)?,
-        main_dx: r.text(13)?.to_owned(),
+        main_dx: sealed::opened(&row!("claim", r.int(19)?, r.text(2)?), r.text(13)?)?,
         cost: r.int(14)?,
         insurer: r.int(15)?,
         lines: r.int(16)?,

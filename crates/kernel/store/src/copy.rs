@@ -6,6 +6,7 @@
 
 use crate::engine::{Engine, Kind, Table};
 use crate::schema::COPYING;
+use crate::sealed::KEYRING;
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Store};
 use mach_access::Decision;
@@ -73,7 +74,11 @@ fn columns(table: &Table) -> String {
 
 /// What of a table is not content of the store.
 fn except(table: &Table) -> String {
-    if table.name == "meta" { format!(" WHERE name NOT IN ('schema', 'labels', '{COPYING}')") } else { String::new() }
+    if table.name == "meta" {
+        format!(" WHERE name NOT IN ('schema', 'labels', '{KEYRING}', '{COPYING}')")
+    } else {
+        String::new()
+    }
 }
 
 fn read(

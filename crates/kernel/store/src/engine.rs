@@ -183,6 +183,14 @@ impl Engine {
         }
     }
 
+    /// Writes the database anew, so that nothing is left of what its rows were before.
+    pub(crate) fn scrub(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(c) => c.scrub(),
+            Self::Postgres(c) => c.batch("VACUUM FULL"),
+        }
+    }
+
     /// Tells the planner how large the tables are, after many rows came at once.
     pub(crate) fn learn_sizes(&mut self) -> Result<()> {
         match self {
@@ -347,6 +355,13 @@ impl Execute for Engine {
         match self {
             Self::Sqlite(c) => c.add(into, values),
             Self::Postgres(c) => c.add(into, values),
+        }
+    }
+
+    fn next_key(&mut self, table: &'static str) -> Result<i64> {
+        match self {
+            Self::Sqlite(c) => c.next_key(table),
+            Self::Postgres(c) => c.next_key(table),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Second factors of accounts, and getting back in without them: by a code kept on paper, or by two administrators.
 
+use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query};
 use crate::{Result, Tx, accounts};
 use mach_access::Scope;
 use mach_base::{limits, time::now_seconds};
+use mach_seal::Purpose;
 
 /// Tables of second factors.
 pub const DDL: &[&str] = &[
@@ -58,7 +60,8 @@ impl Tx<'_> {
         let sql = "INSERT INTO second_factor(account, secret, confirmed, last_step, made) VALUES (?1, ?2, 0, 0, ?3)
             ON CONFLICT(account) DO UPDATE SET secret = excluded.secret, made = excluded.made
             WHERE second_factor.confirmed = 0";
-        Ok(self.run(sql, &[account.into(), secret.into(), now_seconds().into()])? > 0)
+        let sealed = sealed::ring()?.seal(Purpose::Secret, &row!("second_factor", account), secret)?;
+        Ok(self.run(sql, &[account.into(), sealed.as_slice().into(), now_seconds().into()])? > 0)
     }
 
     /// Confirms a factor by a code of `step`, with the hashes of the codes for paper.
@@ -159,7 +162,8 @@ impl Tx<'_> {
 pub fn factor(on: &mut dyn Query, account: i64) -> Result<Option<Factor>> {
     let sql = "SELECT secret, confirmed, last_step FROM second_factor WHERE account = ?1";
     sql::first(on, sql, &[account.into()], |r| {
-        Ok(Factor { secret: r.blob(0)?.to_vec(), confirmed: r.int(1)? != 0, last_step: r.int(2)? })
+        let secret = mach_seal::open(&row!("second_factor", account), r.blob(0)?)?;
+        Ok(Factor { secret, confirmed: r.int(1)? != 0, last_step: r.int(2)? })
     })
 }
 

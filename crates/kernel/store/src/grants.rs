@@ -7,11 +7,13 @@
 mod follow;
 
 use crate::distribution::every;
+use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 pub(crate) use follow::follow;
 use mach_access::policy::{Purpose, Relation};
 use mach_base::time::now_seconds;
+use mach_seal::Purpose as Sealed;
 
 /// Tables of grants and refusals. `since` and `until` are minutes since 1970 UTC.
 pub const DDL: &[&str] = &[
@@ -31,6 +33,9 @@ pub const DDL: &[&str] = &[
     "CREATE INDEX access_refusal_person ON access_refusal(person, facility) WHERE ended = 0",
     "CREATE INDEX access_refusal_source ON access_refusal(source)",
 ];
+
+/// What ends is looked for with each grant that is made.
+pub(crate) const ENDS: &[&str] = &["CREATE INDEX access_grant_until ON access_grant(until) WHERE ended = 0"];
 
 /// `ended` of a grant or refusal that holds.
 pub(crate) const LIVE: i64 = 0;
@@ -69,6 +74,8 @@ pub struct NewGrant {
     pub relation: Relation,
     /// For which purpose.
     pub purpose: Purpose,
+    /// From when, seconds since 1970 UTC; at once where that is past.
+    pub from: i64,
     /// Until when, seconds since 1970 UTC.
     pub until: i64,
     /// Why, as typed.
@@ -94,6 +101,8 @@ pub struct Grant {
     pub relation: Relation,
     /// For which purpose.
     pub purpose: Purpose,
+    /// From when, seconds since 1970 UTC.
+    pub from: i64,
     /// Until when, seconds since 1970 UTC.
     pub until: i64,
     /// Whether it was ended before.
@@ -116,7 +125,7 @@ pub struct Grant {
 
 const COLUMNS: &str =
     "id, person, account, facility, relation, purpose, until, ended, made, made_name, at_facility, reason,
-    review, reviewed_name, remark";
+    review, reviewed_name, remark, since";
 
 fn grant(r: &dyn Row) -> Result<Grant> {
     Ok(Grant {
@@ -126,22 +135,26 @@ fn grant(r: &dyn Row) -> Result<Grant> {
         facility: r.int(3)?,
         relation: Relation::of_number(r.int(4)?).ok_or(Error::Column(4))?,
         purpose: Purpose::of_number(r.int(5)?).ok_or(Error::Column(5))?,
+        from: r.int(15)? * 60,
         until: r.int(6)? * 60,
         ended: r.int(7)? != LIVE,
         made: r.int(8)?,
         made_name: r.text(9)?.to_owned(),
         at_facility: r.int(10)?,
-        reason: r.text(11)?.to_owned(),
+        reason: sealed::opened(&row!("access_grant reason", r.int(0)?), r.text(11)?)?,
         review: Review::of(r.int(12)?).ok_or(Error::Column(12))?,
         reviewed_name: r.opt_text(13)?.map(str::to_owned),
-        remark: r.opt_text(14)?.map(str::to_owned),
+        remark: r
+            .opt_text(14)?
+            .map(|t| sealed::opened(&row!("access_grant remark", r.int(0).unwrap_or(0)), t))
+            .transpose()?,
     })
 }
 
 impl Grant {
     /// Whether it opens anything now.
     pub fn holds(&self) -> bool {
-        !self.ended && self.until > now_seconds()
+        !self.ended && self.from <= now_seconds() && self.until > now_seconds()
     }
 }
 
@@ -155,6 +168,8 @@ impl Tx<'_> {
             let actor = self.decision.actor();
             (actor.account, actor.name.clone(), actor.facility.unwrap_or(0))
         };
+        let next = self.next_key("access_grant")?;
+        let reason = sealed::text(Sealed::Body, &row!("access_grant reason", next), &new.reason)?;
         let id = self.insert(
             "INSERT INTO access_grant(person, account, facility, relation, purpose, since, until, made, made_by, made_name,
                 at_facility, reason, source, review) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
@@ -164,17 +179,20 @@ impl Tx<'_> {
                 new.facility.into(),
                 new.relation.number().into(),
                 new.purpose.number().into(),
-                now.div_euclid(60).into(),
+                new.from.max(now).div_euclid(60).into(),
                 new.until.div_euclid(60).into(),
                 now.into(),
                 by.into(),
                 (&name).into(),
                 at.into(),
-                (&new.reason).into(),
+                (&reason).into(),
                 (&new.source).into(),
                 (new.review as i64).into(),
             ],
         )?;
+        if id != next {
+            return Err(Error::Missing("the grant's own number"));
+        }
         self.audit(Some(new.person), &format!("grant {id} {}", new.relation.code()), "granted")?;
         Ok(id)
     }
@@ -194,10 +212,11 @@ impl Tx<'_> {
         let Some(person) = sql::first(self, sql, &[id.into()], |r| r.int(0))? else { return Ok(false) };
         let name = self.decision.actor().name.clone();
         let ends = i64::from(outcome == Review::Misuse);
+        let remark = sealed::text(Sealed::Body, &row!("access_grant remark", id), remark)?;
         self.run(
             "UPDATE access_grant SET review = ?2, reviewed = ?3, reviewed_name = ?4, remark = ?5,
                 ended = CASE WHEN ?6 = 1 THEN 1 ELSE ended END WHERE id = ?1",
-            &[id.into(), (outcome as i64).into(), now_seconds().into(), (&name).into(), remark.into(), ends.into()],
+            &[id.into(), (outcome as i64).into(), now_seconds().into(), (&name).into(), (&remark).into(), ends.into()],
         )?;
         let word = if outcome == Review::Misuse { "misuse" } else { "in order" };
         self.audit(Some(person), &format!("grant {id} reviewed: {word}"), "granted")?;
@@ -232,7 +251,8 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Gr
 /// The grants of an account that hold, newest first.
 pub fn of_account(on: &mut dyn Query, account: i64) -> Result<Vec<Grant>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM access_grant WHERE account = ?1 AND account <> 0 AND ended = 0 AND until > ?2 ORDER BY id DESC"
+        "SELECT {COLUMNS} FROM access_grant WHERE account = ?1 AND account <> 0 AND ended = 0 AND until > ?2 AND since <= ?2
+            ORDER BY id DESC"
     );
     sql::list(on, &sql, &[account.into(), now_seconds().div_euclid(60).into()], grant)
 }

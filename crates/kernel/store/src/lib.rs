@@ -27,6 +27,7 @@ pub mod people;
 mod postgres;
 pub mod resources;
 pub mod schema;
+mod sealed;
 pub mod search;
 pub mod sessions;
 pub mod signing;
@@ -93,6 +94,9 @@ pub enum Error {
     /// The writer is gone: the program is stopping, or a write panicked in the engine.
     #[error("the store has stopped")]
     Stopped,
+    /// The keys are not there, or what is sealed does not open with them.
+    #[error("{0}")]
+    Sealed(String),
     /// A caller's own reason to take its write back.
     #[error("{0}")]
     Refused(String),
@@ -146,7 +150,9 @@ impl Store {
 
     fn at(place: Place) -> Result<Self> {
         let mut connection = place.writer()?;
-        schema::bring_up_to_date(&mut connection)?;
+        if schema::bring_up_to_date(&mut connection)? {
+            connection.scrub()?;
+        }
         let hooks = Arc::new(writer::Hooks::default());
         let writer = writer::Writer::start(connection, Arc::clone(&hooks))?;
         let inner =
@@ -370,6 +376,10 @@ impl Execute for Tx<'_> {
         #[cfg(debug_assertions)]
         distribution::guard(into.insert);
         self.connection.add(into, values)
+    }
+
+    fn next_key(&mut self, table: &'static str) -> Result<i64> {
+        self.connection.next_key(table)
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {

@@ -3,8 +3,10 @@
 //! Resources of one claim or one bundle repeat each other (patient, encounter, systems), so they shrink to a tenth when
 //! compressed as one block and to a third one by one. A body is read by unpacking its block: 32 KB take about 30 µs.
 
+use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query};
 use crate::{Error, Result};
+use mach_seal::Purpose;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -121,8 +123,13 @@ pub(crate) fn write(tx: &mut dyn Execute, together: &[(i64, Vec<&[u8]>)]) -> Res
             to += 1;
         }
         let block = packed(&bodies)?;
+        let next = tx.next_key("pack")?;
+        let sealed = seal((facility, next), &block)?;
         let insert = "INSERT INTO pack(facility, body) VALUES (?1, ?2)";
-        let pack = tx.insert(insert, &[facility.into(), block.as_slice().into()])?;
+        let pack = tx.insert(insert, &[facility.into(), sealed.as_slice().into()])?;
+        if pack != next {
+            return Err(Error::Missing("the pack's own number"));
+        }
         order[from..to].iter().for_each(|n| places[*n].pack = pack);
         from = to;
     }
@@ -131,10 +138,20 @@ pub(crate) fn write(tx: &mut dyn Execute, together: &[(i64, Vec<&[u8]>)]) -> Res
 
 impl Filling {
     fn write(self, tx: &mut dyn Execute, facility: i64) -> Result<()> {
-        let packed = packed(&self.bodies)?;
+        let packed = seal((facility, self.id), &packed(&self.bodies)?)?;
         let update = "UPDATE pack SET body = ?3 WHERE id = ?1 AND facility = ?2";
         tx.push(update, &[self.id.into(), facility.into(), packed.as_slice().into()])
     }
+}
+
+/// Seals a block for its row.
+pub(crate) fn seal((facility, pack): (i64, i64), block: &[u8]) -> Result<Vec<u8>> {
+    Ok(sealed::ring()?.seal(Purpose::Body, &row!("pack", facility, pack), block)?)
+}
+
+/// Opens a block that was sealed for this row.
+fn unsealed((facility, pack): (i64, i64), block: &[u8]) -> Result<Vec<u8>> {
+    mach_seal::open(&row!("pack", facility, pack), block).map_err(|_| Error::Damaged(pack))
 }
 
 /// Compressed, with a checksum at its end: a byte that the disk changed is found, not believed.
@@ -233,14 +250,14 @@ pub(crate) fn read_each(
 pub fn read(on: &mut dyn Query, facility: i64, pack: i64) -> Result<Bodies> {
     let damaged = || Error::Damaged(pack);
     let sql = "SELECT body FROM pack WHERE id = ?1 AND facility = ?2";
-    // Unpacked from where the engine holds it.
+    // Opened from where the engine holds it.
     let bodies = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(opened((facility, pack), r.blob(0)?)))?;
     bodies.flatten().ok_or_else(damaged)
 }
 
 /// The bodies of the block in the row of this facility and pack; `None` where it is damaged.
-pub(crate) fn opened(_row: (i64, i64), block: &[u8]) -> Option<Bodies> {
-    unpacked(block).and_then(Bodies::read)
+pub(crate) fn opened(row: (i64, i64), block: &[u8]) -> Option<Bodies> {
+    unsealed(row, block).ok().and_then(|block| unpacked(&block)).and_then(Bodies::read)
 }
 
 fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {

@@ -9,7 +9,9 @@ pub use doubts::*;
 
 use crate::Result;
 use crate::distribution::every;
+use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query, Row};
+use mach_seal::Purpose;
 
 /// The tables of this module.
 pub const DDL: &[&str] = &[
@@ -19,8 +21,10 @@ pub const DDL: &[&str] = &[
         occupation TEXT NOT NULL, seen INTEGER NOT NULL, merged_into INTEGER)",
     "CREATE INDEX person_birth ON person(birth_day, id) WHERE birth_day IS NOT NULL",
     "CREATE INDEX person_merged ON person(merged_into) WHERE merged_into IS NOT NULL",
+    // A number is found whole by its keyed hash, and by the keyed hash of its last characters; itself it is sealed.
     "CREATE TABLE person_number(key TEXT NOT NULL, kind INTEGER NOT NULL, scope INTEGER NOT NULL, person INTEGER NOT NULL,
-        PRIMARY KEY(key, kind, scope)) {clustered}",
+        ending INTEGER NOT NULL DEFAULT 0, sealed TEXT NOT NULL DEFAULT '', PRIMARY KEY(key, kind, scope)) {clustered}",
+    "CREATE INDEX person_number_ending ON person_number(ending) WHERE ending <> 0",
     "CREATE INDEX person_number_person ON person_number(person)",
     "CREATE TABLE person_facility(person INTEGER NOT NULL, facility INT NOT NULL,
         PRIMARY KEY(person, facility)) {clustered}",
@@ -38,8 +42,16 @@ pub const DDL: &[&str] = &[
 ];
 
 /// The tables of this module whose rows say who is whom: what a merge and its undoing must leave as they were.
-pub const STATE_TABLES: [&str; 6] =
-    ["person", "person_number", "person_facility", "person_set", "person_review", "resource"];
+pub const STATE_TABLES: [&str; 8] = [
+    "person",
+    "person_number",
+    "person_facility",
+    "person_set",
+    "person_review",
+    "resource",
+    "access_grant",
+    "access_refusal",
+];
 
 /// A row of `person`: what the latest claim says of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,25 +105,40 @@ pub struct NumberRow {
     pub person: i64,
 }
 
+/// Characters of a number's end that find it.
+pub const ENDING: usize = 4;
+/// Numbers of one ending that are opened to see whether they end as asked.
+const ENDING_ALIKE: usize = 32_000;
+
 const PERSON: &str =
     "SELECT id, name, birth_year, birth_day, sex, national, insurance, phone, address, province, district,
     commune, ethnicity, nationality, occupation, seen, merged_into FROM person";
 
-fn owned(text: Option<&str>) -> Option<String> {
-    text.map(str::to_owned)
+fn number_cell(row: &dyn Row, column: usize, (name, id): (&str, i64)) -> Result<Option<String>> {
+    row.opt_text(column)?.map(|sealed| sealed::opened(&row!("person", name, id), sealed)).transpose()
+}
+
+/// National, insurance and telephone number of person `id` as their columns keep them.
+pub(crate) fn sealed_numbers(id: i64, numbers: &[Option<String>; 3]) -> Result<[Option<String>; 3]> {
+    let seal = |n: usize, name: &str| {
+        let number = numbers[n].as_deref();
+        number.map(|number| sealed::text(Purpose::Identity, &row!("person", name, id), number)).transpose()
+    };
+    Ok([seal(0, "national")?, seal(1, "insurance")?, seal(2, "phone")?])
 }
 
 fn person_row(r: &dyn Row) -> Result<PersonRow> {
     let text = |i| r.text(i).map(str::to_owned);
+    let id = r.int(0)?;
     Ok(PersonRow {
-        id: r.int(0)?,
+        id,
         name: text(1)?,
         birth_year: r.int(2)?,
         birth_day: r.opt_int(3)?,
         sex: r.int(4)?,
-        national: owned(r.opt_text(5)?),
-        insurance: owned(r.opt_text(6)?),
-        phone: owned(r.opt_text(7)?),
+        national: number_cell(r, 5, ("national", id))?,
+        insurance: number_cell(r, 6, ("insurance", id))?,
+        phone: number_cell(r, 7, ("phone", id))?,
         address: text(8)?,
         province: text(9)?,
         district: text(10)?,
@@ -128,16 +155,16 @@ fn opt(text: Option<&String>) -> Arg<'_> {
     text.map_or(Arg::Null, Arg::from)
 }
 
-fn person_args(p: &PersonRow) -> [Arg<'_>; 17] {
+fn person_args<'a>(p: &'a PersonRow, numbers: &'a [Option<String>; 3]) -> [Arg<'a>; 17] {
     [
         p.id.into(),
         (&p.name).into(),
         p.birth_year.into(),
         p.birth_day.into(),
         p.sex.into(),
-        opt(p.national.as_ref()),
-        opt(p.insurance.as_ref()),
-        opt(p.phone.as_ref()),
+        opt(numbers[0].as_ref()),
+        opt(numbers[1].as_ref()),
+        opt(numbers[2].as_ref()),
         (&p.address).into(),
         (&p.province).into(),
         (&p.district).into(),
@@ -148,6 +175,10 @@ fn person_args(p: &PersonRow) -> [Arg<'_>; 17] {
         p.seen.into(),
         p.merged_into.into(),
     ]
+}
+
+fn numbers_of_row(p: &PersonRow) -> Result<[Option<String>; 3]> {
+    sealed_numbers(p.id, &[p.national.clone(), p.insurance.clone(), p.phone.clone()])
 }
 
 /// The person with number `id`, merged or not.
@@ -179,7 +210,7 @@ pub fn insert_person(tx: &mut dyn Execute, person: &PersonRow) -> Result<()> {
         "INSERT INTO person(id, name, birth_year, birth_day, sex, national, insurance, phone, address, province, district,
             commune, ethnicity, nationality, occupation, seen, merged_into)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        &person_args(person),
+        &person_args(person, &numbers_of_row(person)?),
     )?;
     Ok(())
 }
@@ -190,7 +221,7 @@ pub fn update_person(tx: &mut dyn Execute, person: &PersonRow) -> Result<()> {
         "UPDATE person SET name = ?2, birth_year = ?3, birth_day = ?4, sex = ?5, national = ?6, insurance = ?7, phone = ?8,
             address = ?9, province = ?10, district = ?11, commune = ?12, ethnicity = ?13, nationality = ?14,
             occupation = ?15, seen = ?16, merged_into = ?17 WHERE id = ?1",
-        &person_args(person),
+        &person_args(person, &numbers_of_row(person)?),
     )?;
     Ok(())
 }
@@ -206,50 +237,87 @@ pub fn number(on: &mut dyn Query, key: &str, kind: i64, scope: i64) -> Result<Op
     sql::first(
         on,
         "SELECT person FROM person_number WHERE key = ?1 AND kind = ?2 AND scope = ?3",
-        &[key.into(), kind.into(), scope.into()],
+        &[(&blind(key)?).into(), kind.into(), scope.into()],
         |r| r.int(0),
     )
 }
 
+/// What a number is found by.
+fn blind(key: &str) -> Result<String> {
+    Ok(sealed::ring()?.blind_text(format!("number {key}").as_bytes()))
+}
+
+/// What numbers are found by that end alike: of `backwards` the first characters; 0 where there are fewer.
+fn ending(backwards: &str) -> Result<i64> {
+    let end: String = backwards.chars().take(ENDING).collect();
+    if end.chars().count() < ENDING {
+        return Ok(0);
+    }
+    // 0 says that there is none.
+    Ok(sealed::ring()?.blind(format!("ending {end}").as_bytes()).max(1))
+}
+
+pub(crate) fn number_row_name(kind: i64, scope: i64, person: i64) -> String {
+    row!("person_number", kind, scope, person)
+}
+
 /// Adds a number; gives whether it was free. A number that names someone stays theirs.
 pub fn insert_number(tx: &mut dyn Execute, row: &NumberRow) -> Result<bool> {
+    let sealed = sealed::text(Purpose::Identity, &number_row_name(row.kind, row.scope, row.person), &row.key)?;
     let added = tx.run(
-        "INSERT INTO person_number(key, kind, scope, person) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO person_number(key, kind, scope, person, ending, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT(key, kind, scope) DO NOTHING",
-        &[(&row.key).into(), row.kind.into(), row.scope.into(), row.person.into()],
+        &[
+            (&blind(&row.key)?).into(),
+            row.kind.into(),
+            row.scope.into(),
+            row.person.into(),
+            ending(&row.key)?.into(),
+            (&sealed).into(),
+        ],
     )?;
     Ok(added > 0)
 }
 
 fn number_row(r: &dyn Row) -> Result<NumberRow> {
-    Ok(NumberRow { kind: r.int(0)?, scope: r.int(1)?, key: r.text(2)?.to_owned(), person: r.int(3)? })
+    let (kind, scope, person) = (r.int(0)?, r.int(1)?, r.int(3)?);
+    Ok(NumberRow { kind, scope, key: sealed::opened(&number_row_name(kind, scope, person), r.text(2)?)?, person })
 }
 
 /// Every number of a person, by kind, then scope, then key.
 pub fn numbers_of(on: &mut dyn Query, person: i64) -> Result<Vec<NumberRow>> {
-    sql::list(
-        on,
-        &format!(
-            "SELECT kind, scope, key, person FROM person_number WHERE person = ?1 ORDER BY kind, scope, key{}",
-            every!("person record")
-        ),
-        &[person.into()],
-        number_row,
-    )
+    let sql = "SELECT kind, scope, sealed, person FROM person_number WHERE person = ?1";
+    let mut rows = sql::list(on, &format!("{sql}{}", every!("person record")), &[person.into()], number_row)?;
+    rows.sort();
+    Ok(rows)
 }
 
-/// Numbers whose key lies in `from..to`, in key order.
-pub fn numbers_between(on: &mut dyn Query, from: &str, to: &str, limit: i64) -> Result<Vec<NumberRow>> {
-    sql::list(
-        on,
-        &format!(
-            "SELECT kind, scope, key, person FROM person_number WHERE key >= ?1 AND key < ?2
-                ORDER BY key, kind, scope LIMIT ?3{}",
-            every!("person search")
-        ),
-        &[from.into(), to.into(), limit.into()],
-        number_row,
-    )
+/// Numbers whose characters, from last to first, are `key`; at most `limit`.
+pub fn numbers_with(on: &mut dyn Query, key: &str, limit: i64) -> Result<Vec<NumberRow>> {
+    let sql = format!(
+        "SELECT kind, scope, sealed, person FROM person_number WHERE key = ?1 ORDER BY kind, scope LIMIT ?2{}",
+        every!("person search")
+    );
+    sql::list(on, &sql, &[(&blind(key)?).into(), limit.into()], number_row)
+}
+
+/// Numbers whose last characters, from last to first, are `backwards`, which has [`ENDING`] of them at least; in key order.
+pub fn numbers_ending(on: &mut dyn Query, backwards: &str, limit: usize) -> Result<Vec<NumberRow>> {
+    let sql = format!(
+        "SELECT kind, scope, sealed, person FROM person_number WHERE ending = ?1 AND ending <> 0 LIMIT {ENDING_ALIKE}{}",
+        every!("person search")
+    );
+    let mut found = Vec::new();
+    on.each(&sql, &[ending(backwards)?.into()], &mut |r| {
+        let row = number_row(r)?;
+        if row.key.starts_with(backwards) {
+            found.push(row);
+        }
+        Ok(())
+    })?;
+    found.sort_by(|a, b| (&a.key, a.kind, a.scope).cmp(&(&b.key, b.kind, b.scope)));
+    found.truncate(limit);
+    Ok(found)
 }
 
 /// Notes that a facility knows a person; gives whether that is new.

@@ -19,7 +19,7 @@ use crate::{Error, Result};
 use mach_access::Scope;
 use mach_fhir::{IndexValue, ResourceType};
 
-pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, id_key, system_hash, token_hash};
+pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, code_hash, id_key, system_hash, token_hash};
 pub use bodies::{Reference, of_rids, with_references};
 pub use read::{
     Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
     Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, people,
-    resources, sessions, signing, subscriptions, views,
+    resources, sealed, sessions, signing, subscriptions, views,
 };
 
 /// Tables every module needs.
@@ -31,6 +31,8 @@ const STEPS: &[&[&str]] = &[
     resources::BY_VERSION,
     signing::DDL,
     resources::BY_KEY,
+    sealed::STEP,
+    grants::ENDS,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -38,12 +40,13 @@ const LOGGED: i64 = 3;
 /// The name in `meta` that a copy leaves until it is whole.
 pub(crate) const COPYING: &str = "copying";
 
-/// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone.
-pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
+/// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone. True where something
+/// that lay in clear was sealed.
+pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<bool> {
     bring_to(engine, STEPS)
 }
 
-fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
+fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
     engine.begin()?;
     let done = within(engine, steps);
     match &done {
@@ -54,7 +57,7 @@ fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     done
 }
 
-fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
+fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
     let version = 1 + i64::try_from(steps.len()).unwrap_or(i64::MAX - 1);
     if !engine.has_table("meta")? {
         for statement in [
@@ -72,6 +75,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             subscriptions::DDL,
             views::DDL,
             grants::DDL,
+            grants::ENDS,
             certificates::DDL,
             citizens::DDL,
             signing::DDL,
@@ -82,7 +86,9 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
         }
         engine.tables_are_there(true)?;
         engine.run("INSERT INTO meta(name, value) VALUES ('schema', ?1)", &[version.into()])?;
-        return relabel(engine);
+        sealed::claim(engine)?;
+        relabel(engine)?;
+        return Ok(false);
     }
     if meta(engine, COPYING)?.is_some() {
         return Err(Error::Unfinished);
@@ -93,6 +99,10 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     }
     let steps = steps.iter().skip(usize::try_from(found - 1).unwrap_or(0));
     steps.flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
+    sealed::claim(engine)?;
+    if found < sealed::SEALED {
+        sealed::adopt(engine)?;
+    }
     if found < LOGGED {
         engine.tables_are_there(true)?;
         log::adopt(engine)?;
@@ -100,7 +110,8 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     if found < version {
         engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()])?;
     }
-    relabel(engine)
+    relabel(engine)?;
+    Ok(found < sealed::SEALED)
 }
 
 /// Labels given in one statement's round.

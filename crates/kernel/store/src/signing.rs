@@ -3,11 +3,13 @@
 //! here is a leaf of the transparency log with the transaction that makes it.
 
 use crate::distribution::{every, unless_one};
+use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
 use mach_access::Scope;
 use mach_base::Day;
 use mach_base::time::now_seconds;
+use mach_seal::Purpose;
 
 /// Its tables.
 pub const DDL: &[&str] = &[
@@ -215,7 +217,8 @@ fn signer(r: &dyn Row) -> Result<Signer> {
         from: day(r.int(5)?)?,
         to: day(r.int(6)?)?,
         provider: Provider::ALL.into_iter().find(|p| *p as i64 == provider).ok_or(crate::Error::Column(7))?,
-        subscriber: text(8)?,
+        // With some services it is a national number.
+        subscriber: sealed::opened(&row!("signer", r.int(1)?, r.int(0)?), r.text(8)?)?,
         chain: text(9)?,
         ended: r.opt_int(10)?,
     })
@@ -237,9 +240,14 @@ fn flight(r: &dyn Row) -> Result<Flight> {
         next: r.opt_int(8)?,
         tried: r.int(9)?,
         said: text(10)?,
-        state: r.blob(11)?.to_vec(),
+        state: sealed::bytes_opened(&flight_row(r.int(1)?, r.text(2)?, r.int(7)?), r.blob(11)?)?,
         ended: r.opt_int(12)?,
     })
+}
+
+/// What a flight's row is named: a paper of a facility, and when it began.
+pub(crate) fn flight_row(facility: i64, code: &str, began: i64) -> String {
+    row!("flight", facility, code, began)
 }
 
 fn within(scope: Scope) -> String {
@@ -370,6 +378,8 @@ impl Tx<'_> {
     /// # Errors
     /// Of the store.
     pub fn add_signer(&mut self, s: &Signer) -> Result<i64> {
+        let subscriber = row!("signer", s.facility, self.next_key("signer")?);
+        let subscriber = sealed::text(Purpose::Identity, &subscriber, &s.subscriber)?;
         let id = self.insert(
             "INSERT INTO signer(facility, account, licence, acts, from_day, to_day, provider, subscriber, chain, made)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -381,7 +391,7 @@ impl Tx<'_> {
                 i64::from(s.from.0).into(),
                 i64::from(s.to.0).into(),
                 (s.provider as i64).into(),
-                (&s.subscriber).into(),
+                (&subscriber).into(),
                 (&s.chain).into(),
                 now_seconds().into(),
             ],
@@ -435,6 +445,8 @@ impl Tx<'_> {
     /// # Errors
     /// Of the store.
     pub fn keep_flight(&mut self, f: &Flight) -> Result<()> {
+        // The paper lies in it, with its person's numbers.
+        let state = sealed::bytes(Purpose::Body, &flight_row(f.facility, &f.code, f.began), &f.state)?;
         if f.id == 0 {
             self.insert(
                 "INSERT INTO flight(facility, code, act, signer, account, name, began, next, tried, said, state)
@@ -450,7 +462,7 @@ impl Tx<'_> {
                     f.next.into(),
                     f.tried.into(),
                     (&f.said).into(),
-                    f.state.as_slice().into(),
+                    state.as_slice().into(),
                 ],
             )?;
             return Ok(());
@@ -463,7 +475,7 @@ impl Tx<'_> {
                 f.next.into(),
                 f.tried.into(),
                 (&f.said).into(),
-                f.state.as_slice().into(),
+                state.as_slice().into(),
                 f.ended.into(),
             ],
         )?;

@@ -120,6 +120,17 @@ impl Sqlite {
         undone
     }
 
+    /// Writes the file anew and empties the log. With an archive that would be a gap in it: then it is left to a new backup.
+    pub(crate) fn scrub(&mut self) -> Result<()> {
+        if self.has_archive() {
+            tracing::warn!(
+                "the archive still holds what lay in clear before: end it, make a new backup, begin a new one"
+            );
+            return Ok(());
+        }
+        self.batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
     /// Folds the log into the database, as far as readers let it; nothing that is not archived.
     pub(crate) fn checkpoint(&mut self) -> Result<()> {
         self.find_archive()?;
@@ -294,6 +305,10 @@ impl Execute for Sqlite {
             statement.raw_bind_parameter(i + 1, arg)?;
         }
         Ok(statement.raw_execute()?)
+    }
+
+    fn next_key(&mut self, table: &'static str) -> Result<i64> {
+        crate::sql::int(self, &format!("SELECT coalesce(max(id), 0) + 1 FROM {table}"), &[])
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {

@@ -6,12 +6,14 @@
 
 use crate::distribution::{every, unless_one};
 use crate::resources::{Resource, Value, visible};
+use crate::sealed::{self, row};
 use crate::search::rows::Rows;
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_access::Scope;
 use mach_base::{limits, time::now_seconds};
 use mach_fhir::ResourceType;
+use mach_seal::Purpose;
 use std::collections::HashSet;
 
 /// Tables of subscriptions.
@@ -279,7 +281,8 @@ pub fn prefixes(on: &mut dyn Query) -> Result<Vec<(String, bool)>> {
 /// The headers a receiver is called with, one a line, and the account that gave them.
 pub fn headers(on: &mut dyn Query, facility: i64, fhir: &str) -> Result<Option<(i64, String)>> {
     let sql = "SELECT account, headers FROM subscription_header WHERE facility = ?1 AND fhir = ?2";
-    sql::first(on, sql, &[facility.into(), fhir.into()], |r| Ok((r.int(0)?, r.text(1)?.to_owned())))
+    let row = row!("subscription_header", facility, fhir);
+    sql::first(on, sql, &[facility.into(), fhir.into()], |r| Ok((r.int(0)?, sealed::opened(&row, r.text(1)?)?)))
 }
 
 /// What a version of a Subscription resource makes of its subscription.
@@ -443,7 +446,8 @@ impl Tx<'_> {
             return Ok(());
         }
         let sql = "INSERT INTO subscription_header(facility, fhir, account, headers) VALUES (?1, ?2, ?3, ?4)";
-        self.run(sql, &[facility.into(), fhir.into(), account.into(), headers.into()]).map(drop)
+        let sealed = sealed::text(Purpose::Secret, &row!("subscription_header", facility, fhir), headers)?;
+        self.run(sql, &[facility.into(), fhir.into(), account.into(), (&sealed).into()]).map(drop)
     }
 
     /// Lets addresses that begin so be called.

@@ -7,11 +7,13 @@
 
 use crate::distribution::{every, unless_one};
 use crate::resources::{as_of, visible, within};
+use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 use mach_access::Scope;
 use mach_base::{limits, time::now_seconds};
 use mach_fhir::ResourceType;
+use mach_seal::Purpose;
 
 /// Tables of stored views.
 pub const DDL: &[&str] = &[
@@ -141,7 +143,9 @@ pub fn rows(
     );
     let args = [view.vid.into(), after.into(), since.unwrap_or(i64::MIN).into()];
     sql::list(on, &sql, &args, |r| {
-        Ok(Made { rid: r.int(0)?, failed: r.int(1)? != 0, body: r.text(2)?.to_owned(), facility: r.int(3)? })
+        let rid = r.int(0)?;
+        let body = sealed::opened(&row!("view_row", view.vid, rid, r.int(3)?), r.text(2)?)?;
+        Ok(Made { rid, failed: r.int(1)? != 0, body, facility: r.int(3)? })
     })
 }
 
@@ -209,13 +213,9 @@ impl Tx<'_> {
         }
         let add = "INSERT INTO view_row(vid, rid, failed, body, facility) VALUES (?1, ?2, ?3, ?4, ?5)";
         for one in made {
-            let args: [Arg<'_>; 5] = [
-                view.vid.into(),
-                one.rid.into(),
-                i64::from(one.failed).into(),
-                (&one.body).into(),
-                one.facility.into(),
-            ];
+            let sealed = sealed::text(Purpose::Body, &row!("view_row", view.vid, one.rid, one.facility), &one.body)?;
+            let args: [Arg<'_>; 5] =
+                [view.vid.into(), one.rid.into(), i64::from(one.failed).into(), (&sealed).into(), one.facility.into()];
             self.push(add, &args)?;
         }
         let old = now - limits::SEARCH_SNAPSHOT_SECONDS;

@@ -244,17 +244,19 @@ fn append(folder: &Path, files: &mut Vec<File>, (list, kind): (&str, &str), piec
         }
     };
     let file = &mut files[n];
-    let write = |file: &File| -> std::io::Result<()> {
-        let mut opened =
-            std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(&file.name))?;
+    let write = |file: &File| -> std::io::Result<u64> {
+        let path = folder.join(&file.name);
+        let mut opened = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
         // What was written beyond the note of it was never counted.
         opened.set_len(file.bytes.unsigned_abs())?;
         opened.seek(SeekFrom::Start(file.bytes.unsigned_abs()))?;
-        opened.write_all(piece.lines.as_bytes())?;
-        opened.sync_data()
+        let mut sealed = mach_seal::Writer::at(opened, &mach_seal::name_of(&path), file.bytes.unsigned_abs());
+        sealed.write_all(piece.lines.as_bytes())?;
+        let (opened, bytes) = sealed.end()?;
+        opened.sync_data().map(|()| bytes)
     };
-    write(file).map_err(Refusal::internal)?;
+    let bytes = write(file).map_err(Refusal::internal)?;
     file.count += piece.count;
-    file.bytes += i64::try_from(piece.lines.len()).unwrap_or(i64::MAX);
+    file.bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     Ok(file.clone())
 }

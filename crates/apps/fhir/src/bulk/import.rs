@@ -134,7 +134,9 @@ fn too_large(most: u64) -> Refusal {
 /// Writes a body to the disk as it comes.
 async fn keep(folder: &Path, body: Body) -> Result<(), Refusal> {
     std::fs::create_dir_all(folder).map_err(Refusal::internal)?;
-    let mut file = std::fs::File::create(folder.join(SENT)).map_err(Refusal::internal)?;
+    let path = folder.join(SENT);
+    let file = std::fs::File::create(&path).map_err(Refusal::internal)?;
+    let mut file = mach_seal::Writer::at(file, &mach_seal::name_of(&path), 0);
     let mut bytes = 0;
     stream::each_piece(body, |piece| {
         bytes += piece.len() as u64;
@@ -144,6 +146,7 @@ async fn keep(folder: &Path, body: Body) -> Result<(), Refusal> {
         file.write_all(piece).map_err(Refusal::internal)
     })
     .await?;
+    let (file, _) = file.end().map_err(Refusal::internal)?;
     file.sync_all().map_err(Refusal::internal)
 }
 
@@ -244,7 +247,9 @@ pub fn work(shared: &Shared, job: &Job) -> Result<bool, Refusal> {
     let own = own_decision()?;
     let folder = shared.folder_of(&job.token);
     std::fs::create_dir_all(&folder).map_err(Refusal::internal)?;
-    let mut errors = std::fs::File::create(folder.join(ERRORS)).map_err(Refusal::internal)?;
+    let path = folder.join(ERRORS);
+    let errors = std::fs::File::create(&path).map_err(Refusal::internal)?;
+    let mut errors = mach_seal::Writer::at(errors, &mach_seal::name_of(&path), 0);
     let (mut base, mut inputs) = (String::new(), Vec::<Input>::new());
     for Pair { name, value } in query::pairs(&job.asked)? {
         match (name.as_str(), inputs.last_mut()) {
@@ -255,7 +260,7 @@ pub fn work(shared: &Shared, job: &Job) -> Result<bool, Refusal> {
             _ => {}
         }
     }
-    let (mut refused, mut bytes, mut files) = (0, 0, Vec::new());
+    let (mut refused, mut files) = (0, Vec::new());
     for input in &inputs {
         let options = Options { workers: 1, again: false, base: base.clone() };
         let mut broken: Option<std::io::Error> = None;
@@ -267,7 +272,6 @@ pub fn work(shared: &Shared, job: &Job) -> Result<bool, Refusal> {
                     let mut line = refusal.outcome();
                     line.push('\n');
                     refused += 1;
-                    bytes += i64::try_from(line.len()).unwrap_or(i64::MAX);
                     broken = broken.take().or(errors.write_all(line.as_bytes()).err());
                 };
                 match event {
@@ -304,7 +308,9 @@ pub fn work(shared: &Shared, job: &Job) -> Result<bool, Refusal> {
             bytes: 0,
         });
     }
+    let (errors, bytes) = errors.end().map_err(Refusal::internal)?;
     errors.sync_all().map_err(Refusal::internal)?;
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     let n = i64::try_from(files.len()).unwrap_or(i64::MAX);
     let (list, kind) = ("error".to_owned(), "OperationOutcome".to_owned());
     files.push(File { n, list, kind, name: ERRORS.to_owned(), count: refused, bytes });

@@ -142,7 +142,7 @@ async fn download(asked: Asked, decision: Decision, token: String, name: String)
             std::io::ErrorKind::NotFound => unknown(),
             _ => Refusal::internal(e),
         })?;
-        let mut rest = opened.take(bytes);
+        let mut rest = mach_seal::Reader::new(opened.take(bytes), &mach_seal::name_of(&path));
         loop {
             let mut piece = Vec::with_capacity(PIECE_BYTES);
             let read = rest.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece).map_err(Refusal::internal)?;

@@ -4,7 +4,6 @@ use mach_access::secret;
 use mach_base::limits;
 use mach_fhir::{Tree, definitions, xml};
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,7 +65,7 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> io::Result<()> {
 /// # Errors
 /// Where it cannot be read.
 pub fn key_of(path: &Path) -> Result<String, String> {
-    let mut file = File::open(path).map_err(|e| e.to_string())?;
+    let mut file = mach_seal::open_file(path).map_err(|e| e.to_string())?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
@@ -108,7 +107,7 @@ impl Source {
     /// Where it cannot be read, or is larger than one document may be.
     pub fn open(path: &Path) -> Result<Self, String> {
         let bytes = Arc::<AtomicU64>::default();
-        let file = File::open(path).map_err(|e| e.to_string())?;
+        let file = mach_seal::open_file(path).map_err(|e| e.to_string())?;
         let mut plain = BufReader::with_capacity(BUFFER_BYTES, Counted { inner: file, bytes: Arc::clone(&bytes) });
         let is_gzip = plain.fill_buf().map_err(|e| e.to_string())?.starts_with(&[0x1f, 0x8b]);
         let reader: Box<dyn BufRead + Send> = match is_gzip {

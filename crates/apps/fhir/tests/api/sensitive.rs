@@ -288,6 +288,7 @@ async fn a_grant_opens_and_ends_and_a_consent_is_read() {
         until,
         reason: "x".to_owned(),
         source: String::new(),
+        from: 0,
         review: Review::NotNeeded,
     };
     let now = mach_base::time::now_seconds();

@@ -16,7 +16,7 @@ fn record(folder: &Folder, claim: i64, person: i64) {
             tx.run(
                 "INSERT INTO claim(id, facility, link, keyed, version, hash, state, person, file, at, layout, kind, counted_day,
                     main_dx, cost, insurer, lines, refusals, warnings)
-                 VALUES (?1, 1, ?2, 1, 1, ?3, 1, ?4, 1, 0, '130', '01', 0, 'I10', 0, 0, 0, 0, 0)",
+                 VALUES (?1, 1, ?2, 1, 1, ?3, 1, ?4, 1, 0, '130', '01', 0, '', 0, 0, 0, 0, 0)",
                 &[claim.into(), (&format!("LK{claim}")).into(), [0_u8; 4].as_slice().into(), person.into()],
             )?;
             for (kind, id) in [(3, format!("c{claim}-1")), (1, format!("p{person}"))] {
@@ -81,6 +81,22 @@ fn a_conflict_that_comes_again_is_the_same_person() {
 fn undo_restores_everything() {
     let folder = Folder::new();
     let (keep, lose, item) = two_records(&folder);
+    folder.write(move |tx| {
+        // A facility was let in to the one, and another kept out.
+        tx.run(
+            "INSERT INTO access_grant(person, account, facility, relation, purpose, since, until, made, made_by, made_name,
+                at_facility, reason, source) VALUES (?1, 0, 2, 5, 1, 0, 9, 0, 0, '', 0, '', 's')",
+            &[lose.into()],
+        )?;
+        let refusal = "INSERT INTO access_refusal(person, facility, made, source) VALUES (?1, 0, 0, 's')";
+        tx.run(refusal, &[lose.into()]).map(drop)
+    }).unwrap();
+    let access = |person: i64| {
+        folder.read(|on| {
+            let refused = mach_store::grants::refusals(on, person).unwrap().len();
+            (mach_store::grants::of_person(on, person, 9).unwrap().len(), refused)
+        })
+    };
     let before = state(&folder);
     let merged = folder
         .write(move |tx| Ok(settle(tx, item, Verdict::Merge { keep }, BY, "cùng người")?))
@@ -93,6 +109,8 @@ fn undo_restores_everything() {
         owners(&folder)
     );
     assert!(folder.read(|on| open_reviews(on, 0, 10)).unwrap().is_empty());
+
+    assert_eq!((access(keep), access(lose)), ((1, 1), (0, 0)));
 
     // Her card now names the kept person, for claims and for searches alike.
     let by_card = Claim::of("2; B1; ; 4620000001; Nguyễn Thị Hoa; 1985; 2");

@@ -6,7 +6,7 @@
 //! province or the person.
 
 use super::{NewGrant, Review, person_of_patient};
-use crate::{Result, Tx, schema};
+use crate::{Result, Tx, people, schema};
 use mach_access::policy::{Purpose, Relation};
 use mach_base::time::{now_seconds, parse_instant};
 use mach_base::{Day, limits};
@@ -45,7 +45,11 @@ pub(crate) fn follow(
         Some(id) => person_of_patient(tx, facility, id)?,
         None => None,
     };
-    let Some(person) = patient.or(named) else { return Ok(()) };
+    let Some(mut person) = patient.or(named) else { return Ok(()) };
+    // What is said of somebody who was merged is said of whom they are.
+    while let Some(into) = people::person(tx, person)?.and_then(|p| p.merged_into) {
+        person = into;
+    }
     match kind {
         ResourceType::CONSENT => consent(tx, root, (person, facility), &source),
         _ => referral(tx, root, (person, facility), &source),
@@ -58,7 +62,9 @@ fn consent(tx: &mut Tx<'_>, root: Value<'_>, (person, writer): (i64, i64), sourc
         Some(actors) => actors.items().filter_map(|actor| actor.get("reference")).collect(),
         None => Vec::new(),
     };
-    let until = provision.get("period").and_then(|p| p.get_text("end")).and_then(|end| end_of(&end));
+    let bound = |name: &str| provision.get("period").and_then(|p| p.get_text(name));
+    let from = bound("start").and_then(|start| begin_of(&start)).unwrap_or(0);
+    let until = bound("end").and_then(|end| end_of(&end));
     let until = until.unwrap_or_else(|| now_seconds() + limits::CONSENT_DAYS * DAY);
     match provision.get_text("type").as_deref() {
         Some("deny") if actors.is_empty() => tx.refuse(person, 0, source),
@@ -73,7 +79,7 @@ fn consent(tx: &mut Tx<'_>, root: Value<'_>, (person, writer): (i64, i64), sourc
         Some("permit") => {
             for actor in actors {
                 if let Some(facility) = facility_of(tx, actor)?.filter(|f| *f != writer) {
-                    open(tx, (person, facility), Relation::Consented, until, source)?;
+                    open(tx, (person, facility), Relation::Consented, (from, until), source)?;
                 }
             }
             Ok(())
@@ -86,13 +92,20 @@ fn referral(tx: &mut Tx<'_>, root: Value<'_>, (person, writer): (i64, i64), sour
     let Some(performers) = root.get("performer") else { return Ok(()) };
     for performer in performers.items() {
         if let Some(facility) = facility_of(tx, performer)?.filter(|f| *f != writer) {
-            open(tx, (person, facility), Relation::Referred, now_seconds() + limits::REFERRAL_DAYS * DAY, source)?;
+            let until = now_seconds() + limits::REFERRAL_DAYS * DAY;
+            open(tx, (person, facility), Relation::Referred, (0, until), source)?;
         }
     }
     Ok(())
 }
 
-fn open(tx: &mut Tx<'_>, (person, facility): (i64, i64), relation: Relation, until: i64, source: &str) -> Result<()> {
+fn open(
+    tx: &mut Tx<'_>,
+    (person, facility): (i64, i64),
+    relation: Relation,
+    (from, until): (i64, i64),
+    source: &str,
+) -> Result<()> {
     let new = NewGrant {
         person,
         account: 0,
@@ -102,6 +115,7 @@ fn open(tx: &mut Tx<'_>, (person, facility): (i64, i64), relation: Relation, unt
         until,
         reason: String::new(),
         source: source.to_owned(),
+        from,
         review: Review::NotNeeded,
     };
     tx.grant(&new).map(drop)
@@ -114,6 +128,14 @@ fn facility_of(tx: &mut Tx<'_>, reference: Value<'_>) -> Result<Option<i64>> {
     match by_code.map(std::borrow::Cow::into_owned).or(by_id) {
         Some(code) => schema::facility_of_code(tx, &code),
         None => Ok(None),
+    }
+}
+
+/// The first second of a day, or a moment.
+fn begin_of(text: &str) -> Option<i64> {
+    match Day::parse_iso(text) {
+        Some(day) => Some(i64::from(day.0) * DAY - 7 * 3_600),
+        None => parse_instant(text).map(|millis| millis.div_euclid(1_000)),
     }
 }
 

@@ -5,6 +5,7 @@ use super::facts::{ClaimVersionFact, ResourceFact, audit, claim, event, number};
 use crate::claims::{NewVersion, State, Summary};
 use crate::distribution::every;
 use crate::pack::{self, Place};
+use crate::sealed::{self, row};
 use crate::sql::{Arg, Query, Row};
 use crate::{Error, Result};
 use mach_tlog::fact::{Describe, Kind};
@@ -162,7 +163,7 @@ fn claim_row(r: &dyn Row) -> Result<Read> {
         kind: r.text(12)?.to_owned(),
         arrived: r.opt_int(13)?,
         left_day: r.opt_int(14)?,
-        main_dx: r.text(16)?.to_owned(),
+        main_dx: sealed::opened(&row!("claim", r.int(1)?, r.text(2)?), r.text(16)?)?,
         cost: r.int(17)?,
         insurer: r.int(18)?,
         lines: r.int(19)?,
@@ -188,6 +189,9 @@ fn claim_row(r: &dyn Row) -> Result<Read> {
 }
 
 fn check_in_row(r: &dyn Row) -> Result<Read> {
+    let sealed = r.text(6)?;
+    // What does not open was changed: it is described as it lies there, which is not what the log says.
+    let body = sealed::opened(&row!("check_in", r.int(0)?, r.text(1)?), sealed).unwrap_or_else(|_| sealed.to_owned());
     let fact = Fact { facility: r.int(0)?, name: r.text(1)?.to_owned(), ..Fact::numbered(Kind::CheckIn, 0) };
     let described = Describe::new(Kind::CheckIn)
         .int("facility", r.int(0)?)
@@ -196,7 +200,7 @@ fn check_in_row(r: &dyn Row) -> Result<Read> {
         .text("kind", r.text(3)?)
         .int("file", r.int(4)?)
         .int("at", r.int(5)?)
-        .digest_of(CONTENT, r.text(6)?.as_bytes());
+        .digest_of(CONTENT, body.as_bytes());
     Ok(done((fact, described)))
 }
 

@@ -57,6 +57,10 @@ pub enum Moved {
     Resource = 2,
     /// A facility that came to know `keep`.
     Facility = 3,
+    /// A row of `access_grant`, by its id.
+    Grant = 4,
+    /// A row of `access_refusal`, by its id.
+    Refusal = 5,
 }
 
 const REVIEW: &str = "SELECT id, one, other, reason, facility, seen, state, merge FROM person_review";
@@ -182,7 +186,10 @@ pub fn moved(on: &mut dyn Query, merge: i64, kind: Moved) -> Result<Vec<i64>> {
 /// The number of the resource that a version belongs to: that of its first version.
 const ENTITY: &str = "CASE WHEN eid = 0 THEN rid ELSE eid END";
 
-/// Gives the claims and resources of `from` to `to`, and notes each under `merge`. `from`'s own Patient stays theirs
+/// What opens or closes a record: it goes with its person.
+const ACCESS: [(&str, Moved); 2] = [("access_grant", Moved::Grant), ("access_refusal", Moved::Refusal)];
+
+/// Gives the claims and resources, grants and refusals of `from` to `to`, and notes each under `merge`. `from`'s own Patient stays theirs
 /// (`patient_type`: the stored number of that type).
 pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient_type: i64) -> Result<()> {
     let log = "INSERT INTO person_merge_moved(merge, kind, moved)";
@@ -201,6 +208,11 @@ pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient
     let versions = sql::list(tx, &versions, &[from, patient], |r| Ok(Fact::numbered(Kind::Resource, r.int(0)?)))?;
     let update = format!("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3{every}");
     tx.run(&update, &[from, to, patient])?;
+    for (table, kind) in ACCESS {
+        let kind = kind as i64;
+        tx.run(&format!("{log} SELECT ?1, {kind}, id FROM {table} WHERE person = ?2{every}"), &[merge, from])?;
+        tx.run(&format!("UPDATE {table} SET person = ?2 WHERE person = ?1{every}"), &[from, to])?;
+    }
     log::again(tx, &claims)?;
     log::again(tx, &versions)
 }
@@ -218,6 +230,15 @@ pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> 
         let update = format!("UPDATE {table} SET {column} = ?3 WHERE {column} = ?2 AND {moved}{every}");
         tx.run(&update, &[merge.into(), keep.into(), lose.into()])?;
         log::again(tx, &back)?;
+    }
+    for (table, kind) in ACCESS {
+        let update = format!(
+            "UPDATE {table} SET person = ?3 WHERE person = ?2 AND id IN (
+                SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {}){}",
+            kind as i64,
+            every!("person merge")
+        );
+        tx.run(&update, &[merge.into(), keep.into(), lose.into()])?;
     }
     Ok(())
 }

@@ -422,6 +422,15 @@ impl Execute for Pg {
         if self.held.is_much() { self.send_held(None) } else { Ok(()) }
     }
 
+    fn next_key(&mut self, table: &'static str) -> Result<i64> {
+        if let Some(key) = self.highest.get(table) {
+            return Ok(key + 1);
+        }
+        let key = crate::sql::int(self, &format!("SELECT coalesce(max(id), 0) FROM {table}"), &[])?;
+        self.highest.insert(table.to_owned(), key);
+        Ok(key + 1)
+    }
+
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
         if !self.counted.contains_key(sql) {
             let counted = text::counted(sql, &self.keys, args.len()).ok_or(Error::Missing("an integer key"))?;

@@ -2,7 +2,7 @@
 
 use super::bodies::{of_rids_in, with_bodies};
 use super::{
-    COLUMNS, Resource, WIDTH, claim_of, header, hidden_claims, id_key, in_record, system_hash, token_hash, visible,
+    COLUMNS, Resource, WIDTH, claim_of, code_hash, header, hidden_claims, id_key, in_record, system_hash, visible,
     within,
 };
 use crate::distribution::{every, unless_one};
@@ -274,7 +274,7 @@ pub fn with_token(
     let mut sql = "SELECT DISTINCT r.rid, r.id FROM index_token t JOIN resource r ON r.rid = t.rid
         AND r.facility = t.facility WHERE t.param = ?1 AND t.type = ?2 AND t.hash = ?3 AND r.until = 0 AND r.deleted = 0"
         .to_owned();
-    let mut args: Vec<Arg<'_>> = vec![i64::from(param.0).into(), number(kind), token_hash(code).into()];
+    let mut args: Vec<Arg<'_>> = vec![i64::from(param.0).into(), number(kind), code_hash(code).into()];
     if let Some(system) = system {
         args.push(system_hash(system).into());
         sql.push_str(" AND t.system = ?4");

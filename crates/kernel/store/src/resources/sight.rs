@@ -246,6 +246,18 @@ fn grants_on(on: &mut dyn Query, part: Part, person: i64) -> Result<Vec<(Relatio
         Class::ALL.iter().any(|class| of(class) != Hidden::All)
     };
     found.retain(opens);
+    let hides_vip = |(relation, purpose, _): &(Relation, Purpose, i64)| match policy.hidden_for(
+        (part.role, part.act),
+        *relation,
+        Class::Identity,
+        *purpose,
+    ) {
+        Hidden::All => true,
+        Hidden::Labelled(labels) => labels.has(Label::Vip),
+    };
+    if found.iter().any(hides_vip) && is_vip(on, person)? {
+        found.retain(|grant| !hides_vip(grant));
+    }
     Ok(found)
 }
 

@@ -3,13 +3,13 @@
 //! A bundle's hundred resources have a thousand rows. In the order of their keys they touch each page once, and an engine at
 //! the other end of a wire takes them as one block a table.
 
-use super::value::{SECOND, SHOWN, SecondColumns, Value, folded, id_key, system_hash, token_hash};
+use super::value::{SECOND, SHOWN, SecondColumns, Value, code_hash, folded, id_key, system_hash, token_hash};
 use crate::sql::{Arg, Execute, Into, Width};
 use crate::{Error, Result};
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
 
-const TOKEN: Into = Into {
+pub(crate) const TOKEN: Into = Into {
     table: "index_token",
     columns: &[
         ("param", Width::Small),
@@ -125,11 +125,11 @@ impl Rows {
         let of = i64::from(kind.number());
         match value {
             Value::Token { param, system, code } => {
-                self.tokens.push([param.0.into(), of, token_hash(code), rid, system_hash(system), facility]);
+                self.tokens.push([param.0.into(), of, code_hash(code), rid, system_hash(system), facility]);
             }
             Value::Second { param, system, code } => {
                 let param = i64::from(param.0) + SECOND;
-                self.tokens.push([param, of, token_hash(code), rid, system_hash(system), facility]);
+                self.tokens.push([param, of, code_hash(code), rid, system_hash(system), facility]);
             }
             Value::Shown { param, text } => {
                 self.texts.push(([i64::from(param.0) + SHOWN, of, rid, 0, facility], folded(text)));
@@ -158,8 +158,8 @@ impl Rows {
         // The number of a pair is what it says, so that the same pair is one row and its removal finds it.
         let mut said = String::new();
         super::codec::encode_one(&mut said, second);
-        let n = token_hash(&format!("{}\u{1f}{said}", first.0));
-        let (hash, system) = (token_hash(&first.1), system_hash(&first.0));
+        let n = code_hash(&format!("{}\u{1f}{said}", first.0));
+        let (hash, system) = (code_hash(&first.1), system_hash(&first.0));
         let row = [param.0.into(), of, hash, rid, n, facility, system, c.low, c.high, c.second, c.unit];
         self.pairs.push((row, c.folded));
     }
@@ -168,6 +168,14 @@ impl Rows {
     pub(crate) fn push_encoded(&mut self, kind: ResourceType, at: (i64, i64), encoded: &str, pack: i64) -> Result<()> {
         let values = super::codec::decode(encoded).ok_or(Error::Damaged(pack))?;
         values.iter().for_each(|value| self.push(kind, at, value));
+        Ok(())
+    }
+
+    /// The same of pairs only.
+    pub(crate) fn push_pairs(&mut self, kind: ResourceType, at: (i64, i64), encoded: &str, pack: i64) -> Result<()> {
+        let values = super::codec::decode(encoded).ok_or(Error::Damaged(pack))?;
+        let pairs = values.iter().filter(|v| matches!(v, Value::Pair { .. } | Value::Triple { .. }));
+        pairs.for_each(|value| self.push(kind, at, value));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::plan::{is_told_by_indexes, lists_exactly};
 use super::value::{CANONICAL, SECOND, SHOWN, UNIT_TEXT, folded};
 use super::{Clause, Compare, Range, Table, TextTest};
 use crate::distribution::unless_one;
-use crate::resources::{as_of, id_key, system_hash, token_hash, visible, within};
+use crate::resources::{as_of, code_hash, id_key, system_hash, token_hash, visible, within};
 use crate::sql::Arg;
 use mach_access::Scope;
 use mach_fhir::ResourceType;
@@ -114,7 +114,7 @@ impl Builder {
                 let param = i64::from(param.0) + if *second { SECOND } else { 0 };
                 let mut rest = String::new();
                 if let Some(code) = code {
-                    rest.push_str(&format!(" AND x.hash = {}", self.args.int(token_hash(code))));
+                    rest.push_str(&format!(" AND x.hash = {}", self.args.int(code_hash(code))));
                 }
                 if let Some(system) = system {
                     rest.push_str(&format!(" AND x.system = {}", self.args.int(system_hash(system))));
@@ -125,7 +125,7 @@ impl Builder {
                 // Hashes stand in the text itself: statements take fewer arguments than a value set has codes.
                 let list = |hashes: Vec<i64>| hashes.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
                 let (codes, systems) = (
-                    list(codes.iter().map(|c| token_hash(c)).collect()),
+                    list(codes.iter().map(|c| code_hash(c)).collect()),
                     list(systems.iter().map(|s| system_hash(s)).collect()),
                 );
                 let none = codes.is_empty() || systems.is_empty();
@@ -157,7 +157,7 @@ impl Builder {
                 (Table::Reference, i64::from(param.0), format!(" AND x.target = 0 AND x.key = {key}"), true)
             }
             Clause::Pair { param, system, code, second } => {
-                let mut rest = format!(" AND x.hash = {}", self.args.int(token_hash(code)));
+                let mut rest = format!(" AND x.hash = {}", self.args.int(code_hash(code)));
                 if let Some(system) = system {
                     rest.push_str(&format!(" AND x.system = {}", self.args.int(system_hash(system))));
                 }
@@ -165,7 +165,7 @@ impl Builder {
                 (Table::Pair, i64::from(param.0), rest, true)
             }
             Clause::Triple { param, system, code, first, second } => {
-                let mut rest = format!(" AND x.hash = {}", self.args.int(token_hash(code)));
+                let mut rest = format!(" AND x.hash = {}", self.args.int(code_hash(code)));
                 if let Some(system) = system {
                     rest.push_str(&format!(" AND x.system = {}", self.args.int(system_hash(system))));
                 }
@@ -179,7 +179,7 @@ impl Builder {
                 };
                 let [x, y, z] = *place;
                 let sum = [square("x.low", x), square("x.high", y), square("x.second", z)].join(" + ");
-                let rest = format!(" AND x.hash = {} AND {sum} <= {within}", self.args.int(token_hash("")));
+                let rest = format!(" AND x.hash = {} AND {sum} <= {within}", self.args.int(code_hash("")));
                 (Table::Pair, i64::from(param.0), rest, false)
             }
             Clause::Has { param, tables: [table] } => (*table, i64::from(param.0), String::new(), false),
@@ -194,7 +194,7 @@ impl Builder {
             Clause::Token { system, code, .. } => {
                 let mut rest = String::new();
                 if let Some(code) = code {
-                    rest.push_str(&format!(" AND x.low = {}", self.args.int(token_hash(code))));
+                    rest.push_str(&format!(" AND x.low = {}", self.args.int(code_hash(code))));
                 }
                 if let Some(system) = system {
                     rest.push_str(&format!(" AND x.high = {}", self.args.int(system_hash(system))));

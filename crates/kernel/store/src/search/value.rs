@@ -137,9 +137,15 @@ pub fn second_param(param: Param) -> Param {
     Param(param.0 + SECOND as u16)
 }
 
-/// The 64-bit hash of a token's code, a resource's id, a URL.
+/// The 64-bit hash of a text, a resource's id, a URL.
 pub fn token_hash(code: &str) -> i64 {
     i64::from_le_bytes(first_bytes(code))
+}
+
+/// The keyed 64-bit hash by which a code is found: codes are identifiers and telephone numbers too, few enough to be tried
+/// one after another, and this is a hash that nobody makes without the key.
+pub fn code_hash(code: &str) -> i64 {
+    crate::sealed::keyed(token_hash(code))
 }
 
 /// Digits of the ids that this server gives: 13 of them, the first below 8, are a number of 63 bits.
@@ -200,7 +206,7 @@ impl SecondColumns {
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Token { system, code, .. } => {
-                Self { low: token_hash(code), high: system_hash(system), ..Self::default() }
+                Self { low: code_hash(code), high: system_hash(system), ..Self::default() }
             }
             Value::Date { low, high, .. } => Self { low: *low, high: *high, ..Self::default() },
             Value::Quantity { low, high, system, unit, .. } => Self {

@@ -30,8 +30,10 @@ pub enum FieldKind {
 /// One field.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// Its name and id.
+    /// Its name, and its id where it has no other.
     pub name: String,
+    /// What its id ends with, where several of its name stand on one page.
+    pub nth: String,
     /// Its label.
     pub label: String,
     /// What it takes.
@@ -57,6 +59,7 @@ impl Field {
     pub fn new(name: impl Into<String>, label: impl Into<String>, kind: FieldKind) -> Self {
         Self {
             name: name.into(),
+            nth: String::new(),
             label: label.into(),
             kind,
             value: String::new(),
@@ -72,6 +75,16 @@ impl Field {
     /// The same with a value.
     pub fn value(self, value: impl Into<String>) -> Self {
         Self { value: value.into(), ..self }
+    }
+
+    /// The same, of which there are several on the page.
+    pub fn nth(self, n: i64) -> Self {
+        Self { nth: format!("-{n}"), ..self }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> String {
+        format!("{}{}", self.name, self.nth)
     }
 
     /// The same with a hint.
@@ -93,10 +106,10 @@ impl Field {
     pub fn html(&self, lang: Lang) -> Html {
         let mut described = Vec::new();
         if !self.hint.is_empty() {
-            described.push(format!("{}-hint", self.name));
+            described.push(format!("{}-hint", self.id()));
         }
         if self.error.is_some() {
-            described.push(format!("{}-error", self.name));
+            described.push(format!("{}-error", self.id()));
         }
         Html::template(&FieldView { lang, f: self, described: described.join(" ") })
     }
@@ -134,7 +147,7 @@ component!(ErrorSummary);
 impl ErrorSummary {
     /// The errors that `fields` carry.
     pub fn of(lang: Lang, fields: &[Field]) -> Self {
-        let errors = fields.iter().filter_map(|f| Some((f.name.clone(), f.error.clone()?))).collect();
+        let errors = fields.iter().filter_map(|f| Some((f.id(), f.error.clone()?))).collect();
         Self { lang, errors }
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong while answering, and the one mapping to a status and to words.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::{Lang, Msg, msg};
@@ -171,6 +171,9 @@ impl IntoResponse for Problem {
             tracing::error!("{text}");
         }
         let mut response = self.status().into_response();
+        if self == Self::TooMany {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -1,0 +1,260 @@
+//! How often somebody may ask: buckets that fill with time, in memory, in bounded number.
+//!
+//! A bucket is one instant: when it would be full again. Asking moves it on by one interval; it may lie a burst ahead of now
+//! and no further. What is not asked for as long as a burst takes is full, and forgotten when room is needed.
+
+use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use mach_base::limits;
+use mach_ui::http::Problem;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::{House, Peer};
+
+/// Whose asking is counted, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// An address: whatever it asks.
+    Address(IpAddr),
+    /// An address that proves who it is, or tries to.
+    Door(IpAddr),
+    /// A person's account: whatever it asks.
+    Account(i64),
+    /// A person's account that looks for people.
+    Search(i64),
+    /// All for whom there is no room.
+    Others,
+}
+
+/// So many at once, then one each interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// At once, after a rest.
+    pub burst: u32,
+    /// Then one each.
+    pub each: Duration,
+}
+
+impl Rate {
+    const fn per_minute(burst: u32, per_minute: u64) -> Self {
+        Self { burst, each: Duration::from_micros(60_000_000 / per_minute) }
+    }
+
+    /// Of an address.
+    pub const ADDRESS: Self = Self::per_minute(limits::ADDRESS_BURST, limits::ADDRESS_PER_MINUTE);
+    /// Of an address at the doors.
+    pub const DOOR: Self = Self::per_minute(limits::DOOR_BURST, limits::DOOR_PER_MINUTE);
+    /// Of a person's account.
+    pub const ACCOUNT: Self = Self::per_minute(limits::ACCOUNT_BURST, limits::ACCOUNT_PER_MINUTE);
+    /// Of a person who looks for people.
+    pub const SEARCH: Self = Self::per_minute(limits::PEOPLE_SEARCH_BURST, limits::PEOPLE_SEARCHES_PER_MINUTE);
+}
+
+/// All buckets.
+#[derive(Debug)]
+pub struct Pace {
+    full_at: Mutex<HashMap<Who, Instant>>,
+    /// Names that are nobody's: failures, and until when they rest.
+    nobodies: Mutex<HashMap<String, (u32, Option<Instant>)>>,
+    most: usize,
+}
+
+impl Pace {
+    /// Room for `most` buckets.
+    pub fn new(most: usize) -> Self {
+        Self { full_at: Mutex::default(), nobodies: Mutex::default(), most }
+    }
+
+    /// Takes one from a bucket; how long to wait where it is empty.
+    ///
+    /// # Errors
+    /// The time until there is one again.
+    pub fn take(&self, who: Who, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut who = who;
+        if !all.contains_key(&who) && all.len() >= self.most {
+            all.retain(|_, full_at| *full_at > now);
+            if all.len() >= self.most {
+                // Nobody is let in for nothing, and nobody is shut out, because others filled the room.
+                who = Who::Others;
+            }
+        }
+        let others = who == Who::Others;
+        let each = if others { rate.each / limits::PACE_OTHERS } else { rate.each };
+        let full_at = all.get(&who).copied().unwrap_or(now).max(now);
+        let (next, most) = (full_at + each, now + rate.each * rate.burst);
+        if next > most {
+            return Err(next - most);
+        }
+        all.insert(who, next);
+        Ok(())
+    }
+
+    /// Counts a failure to sign in by a name that is nobody's; true where it rests, exactly as an account would.
+    pub fn nobody_rests(&self, name: &str, now: Instant) -> bool {
+        let mut all = self.nobodies.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.contains_key(name) && all.len() >= self.most {
+            all.clear();
+        }
+        let (failures, until) = all.entry(name.to_owned()).or_default();
+        if until.is_some_and(|until| until > now) {
+            return true;
+        }
+        *failures += 1;
+        if *failures >= limits::SIGN_IN_FAILURES {
+            *failures = 0;
+            *until = Some(now + Duration::from_secs(limits::SIGN_IN_REST_MINUTES.unsigned_abs() * 60));
+        }
+        false
+    }
+
+    /// How many buckets there are.
+    pub fn len(&self) -> usize {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where a request comes from: of a proxy on this machine, the address that it says. `None` for this machine itself, which is
+/// not counted.
+pub fn address(headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+    let peer = extensions.get::<Peer>()?.address;
+    if !peer.is_loopback() {
+        return Some(network(peer));
+    }
+    // What stands before the last was said by whoever asked the proxy.
+    let said = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    said.rsplit(',').next()?.trim().parse().ok().map(network)
+}
+
+/// One household has 64 bits of addresses of its own.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
+
+/// Whether a request proves who asks, or tries to.
+fn is_at_the_door(method: &Method, path: &str) -> bool {
+    *method == Method::POST
+        && matches!(path, "/sign-in" | "/sign-in/code" | "/prove" | "/recover" | "/me/sign-in" | "/me/sign-in/code")
+}
+
+/// Counts requests by address, before anything else is done for them.
+pub async fn by_address(State(house): State<House>, request: Request, next: Next) -> Response {
+    let Some(address) = address(request.headers(), request.extensions()) else { return next.run(request).await };
+    let now = Instant::now();
+    let taken = house.pace().take(Who::Address(address), Rate::ADDRESS, now);
+    let taken = taken.and_then(|()| match is_at_the_door(request.method(), request.uri().path()) {
+        true => house.pace().take(Who::Door(address), Rate::DOOR, now),
+        false => Ok(()),
+    });
+    match taken {
+        Ok(()) => next.run(request).await,
+        Err(wait) => too_many(wait),
+    }
+}
+
+/// 429, and when to ask again.
+fn too_many(wait: Duration) -> Response {
+    let seconds = (wait.as_secs() + 1).to_string();
+    ([(header::RETRY_AFTER, seconds)], Problem::TooMany).into_response()
+}
+
+/// Counts a request of a person's account.
+pub(crate) fn of_account(house: &House, account: i64, uri: &axum::http::Uri) -> Result<(), Problem> {
+    let now = Instant::now();
+    let taken = house.pace().take(Who::Account(account), Rate::ACCOUNT, now);
+    let query = uri.query().unwrap_or_default();
+    let searched = match uri.path() {
+        "/people" => query.split('&').any(|p| p.strip_prefix("q=").is_some_and(|q| !q.is_empty())),
+        "/fhir/Patient" => !query.is_empty(),
+        "/fhir/Patient/_search" => true,
+        _ => false,
+    };
+    let taken = taken.and_then(|()| match searched {
+        true => house.pace().take(Who::Search(account), Rate::SEARCH, now),
+        false => Ok(()),
+    });
+    taken.map_err(|_| Problem::TooMany)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOW: Rate = Rate { burst: 3, each: Duration::from_secs(10) };
+
+    #[test]
+    fn a_burst_then_one_each_interval() {
+        let (pace, now) = (Pace::new(10), Instant::now());
+        let take = |seconds: u64| pace.take(Who::Account(1), SLOW, now + Duration::from_secs(seconds));
+        assert_eq!([take(0), take(0), take(0)], [Ok(()); 3]);
+        assert_eq!(take(0), Err(Duration::from_secs(10)), "one past the burst");
+        assert_eq!(take(9), Err(Duration::from_secs(1)));
+        assert_eq!((take(10), take(10)), (Ok(()), Err(Duration::from_secs(10))));
+        assert_eq!([take(99), take(99), take(99)], [Ok(()); 3]);
+        assert!(take(99).is_err());
+        assert_eq!(pace.take(Who::Account(2), SLOW, now), Ok(()), "another's bucket");
+        assert_eq!(pace.take(Who::Search(1), SLOW, now), Ok(()), "another purpose");
+    }
+
+    #[test]
+    fn a_name_that_is_nobodys_rests_like_one_that_is() {
+        let (pace, now) = (Pace::new(3), Instant::now());
+        for n in 0..limits::SIGN_IN_FAILURES {
+            assert!(!pace.nobody_rests("lan", now), "{n}");
+        }
+        let rest = Duration::from_secs(limits::SIGN_IN_REST_MINUTES.unsigned_abs() * 60);
+        assert!(pace.nobody_rests("lan", now) && pace.nobody_rests("lan", now + rest - Duration::from_secs(1)));
+        assert!(!pace.nobody_rests("hoa", now) && !pace.nobody_rests("lan", now + rest));
+        for name in ["a", "b", "c", "d", "e"] {
+            pace.nobody_rests(name, now);
+        }
+        assert!(pace.nobodies.lock().unwrap().len() <= 3);
+    }
+
+    #[test]
+    fn there_are_never_more_buckets_than_there_is_room() {
+        let (pace, now) = (Pace::new(5), Instant::now());
+        for n in 0..100 {
+            let _ = pace.take(Who::Account(n), SLOW, now);
+        }
+        assert_eq!(pace.len(), 6, "five, and that of all others");
+        let later = now + Duration::from_secs(11 * u64::from(limits::PACE_OTHERS));
+        assert_eq!(pace.take(Who::Account(50), SLOW, later), Ok(()));
+        assert_eq!(pace.len(), 1, "full ones are forgotten");
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_proxy_only_on_this_machine() {
+        let of = |peer: &str, said: &[&'static str]| {
+            let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
+            for value in said {
+                headers.append("x-forwarded-for", value.parse().unwrap());
+            }
+            extensions.insert(Peer { address: peer.parse().unwrap(), certificate: None });
+            address(&headers, &extensions).map(|a| a.to_string())
+        };
+        assert_eq!(of("127.0.0.1", &[]), None);
+        assert_eq!(of("203.0.113.9", &["198.51.100.1"]), Some("203.0.113.9".to_owned()), "not believed");
+        assert_eq!(of("127.0.0.1", &["1.1.1.1, 198.51.100.1"]), Some("198.51.100.1".to_owned()));
+        assert_eq!(of("127.0.0.1", &["1.1.1.1", "198.51.100.1"]), Some("198.51.100.1".to_owned()));
+        assert_eq!(of("2001:db8:1:2:3::4", &[]), Some("2001:db8:1:2::".to_owned()));
+        assert_eq!(of("::ffff:203.0.113.9", &[]), Some("203.0.113.9".to_owned()));
+        assert_eq!(of("127.0.0.1", &["nonsense"]), None);
+    }
+}
