@@ -15,8 +15,19 @@ pub enum Command {
     Digest,
     /// Read everything; name what is damaged. Exit code 0 all is well, 2 something is damaged, 1 could not run
     Check,
+    /// Save what can be read of a damaged store into a new folder, and name what is lost. Exit code 0 nothing is lost, 2
+    /// something is, 1 could not run
+    Repair(Repair),
     /// Copy a whole store into an empty one: folders or postgres://… addresses
     Copy(Copy),
+}
+
+/// To where.
+#[derive(Args)]
+pub struct Repair {
+    /// A data folder without a store
+    #[arg(long)]
+    to: PathBuf,
 }
 
 /// From where to where.
@@ -71,6 +82,7 @@ pub fn run(data: &Path, command: Command) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check => check(data),
+        Command::Repair(options) => repair(data, &options.to),
         Command::Copy(options) => copy(&options),
     }
 }
@@ -98,6 +110,28 @@ fn check(data: &Path) -> Outcome {
     println!("Kho dữ liệu bị hỏng: {} chỗ. Khôi phục từ bản sao lưu: mach restore.", damages.len());
     println!("The store is damaged in {} places. Restore a backup: mach restore.", damages.len());
     Ok(ExitCode::from(2))
+}
+
+fn repair(data: &Path, to: &Path) -> Outcome {
+    if to.join("mach.db").exists() {
+        return Err(format!("`{}` holds a store already\nhint: name a new folder", to.display()));
+    }
+    let decision = console(Act::Administer)?;
+    let saved = Store::open(to).map_err(|e| e.to_string())?;
+    let done = open(data)?.repair_to(&saved, &decision).map_err(|e| e.to_string())?;
+    let left = saved.check(&decision, &mut |_| ()).map_err(|e| e.to_string())?;
+    if !left.is_empty() {
+        print_damages(&left);
+        return Err(format!("`{}` is not whole: do not use it", to.display()));
+    }
+    print_damages(&done.lost);
+    let (rows, dropped, lost) = (done.rows, done.dropped, done.lost.len());
+    println!("Đã cứu {rows} dòng vào {}; bỏ {dropped} dòng; {lost} chỗ hỏng nêu trên.", to.display());
+    println!("{rows} rows were saved, {dropped} were left out; what is lost stands above ({lost} places).");
+    println!(
+        "Next: mach fhir reindex, mach audit-log verify (it names what the log still knows and the store has lost)."
+    );
+    Ok(if done.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 /// Says what is damaged, one line each.

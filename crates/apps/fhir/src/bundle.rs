@@ -2,6 +2,7 @@
 
 use crate::caller::Return;
 use crate::clauses::Reading;
+use crate::custom;
 use crate::entry::{Entry, Verb, at, known_id, parse};
 use crate::found;
 use crate::links::{self, Links};
@@ -18,6 +19,7 @@ use axum::response::Response;
 use mach_access::{Act, Scope};
 use mach_fhir::ResourceType;
 use mach_fhir::json::quote;
+use mach_store::Tx;
 use mach_store::resources::Resource;
 use mach_store::sql::Query;
 use std::collections::HashSet;
@@ -321,13 +323,16 @@ fn search_of(on: &mut dyn Query, scope: Scope, entry: &Entry, base: &str) -> Res
         _ => return Ok(None),
     };
     let reading = Reading::within(base, on, scope, &pairs)?;
-    let search = Search::read(&reading, &place, &pairs, crate::search::Handling::Lenient)?;
+    let search = Search::read_on(reading, on, &place, &pairs, crate::search::Handling::Lenient)?;
     Ok(Some((place, search)))
 }
 
-fn write_searchable(on: &mut dyn Query, scope: Scope, entry: &Entry) -> Result<(), Refusal> {
+fn write_searchable(on: &mut Tx<'_>, scope: Scope, entry: &Entry) -> Result<(), Refusal> {
     match search_of(on, scope, entry, "")? {
-        Some((_, search)) => write::indexed(on, &search.trusted()),
+        Some((_, search)) => {
+            write::indexed(on, &search.trusted())?;
+            custom::settle(on, &search.customs)
+        }
         None => Ok(()),
     }
 }
@@ -338,6 +343,9 @@ fn get(on: &mut dyn Query, scope: Scope, caller: &crate::caller::Caller, entry: 
             read::current(on, scope, type_of(kind)?, id)?;
         }
         write::indexed(on, &search.trusted())?;
+        if let Some(waiting) = custom::behind(on, &search.customs)? {
+            return Err(custom::not_yet(waiting));
+        }
         let page = found::answer(on, scope, &search)?;
         return Ok(Answer::Read(found::bundle(caller, &format!("/{}", entry.path.join("/")), &search, &page)?));
     }

@@ -79,7 +79,9 @@ impl FromRequestParts<House> for Caller {
     async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Refusal> {
         let format = match format(parts.uri.query(), &parts.headers) {
             // Tables have formats of their own; what is wrong with them is said as JSON.
-            Err(_) if crate::views::is_run(parts.uri.path()) => Format::Json,
+            Err(_) if crate::views::is_run(parts.uri.path()) || crate::binary::is_address(parts.uri.path()) => {
+                Format::Json
+            }
             format => format?,
         };
         let base = base(&parts.headers);

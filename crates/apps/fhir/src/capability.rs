@@ -1,14 +1,20 @@
 //! The CapabilityStatement: written from the definitions and from what the handler does, so that it stays true.
 
-use crate::caller::{FHIR_XML, Format, as_xml, format};
+use crate::caller::{Caller, FHIR_XML, Format, as_xml, format};
+use crate::custom::Customs;
 use crate::refusal::{FHIR_JSON, Refusal};
+use crate::serve::blocking;
 use crate::subscription::topic;
 use crate::{query, terms};
+use axum::extract::State as With;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
+use mach_access::Act;
 use mach_fhir::ResourceType;
 use mach_fhir::definitions::{self, ParamKind, SearchParam};
 use mach_fhir::json::Writer;
+use mach_house::House;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// When this statement last changed.
@@ -16,14 +22,23 @@ const DATE: &str = "2026-11-26";
 /// Stands for the server's URL in the prepared text.
 const BASE: &str = "\u{1}base";
 
-/// `GET /fhir/metadata`; open to everyone, it says nothing of what is stored.
-pub async fn metadata(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
-    static TEXT: LazyLock<String> = LazyLock::new(statement);
+/// `GET /fhir/metadata`; open to everyone, it says nothing of what is stored. Who is known is told the search parameters of
+/// their own too.
+pub async fn metadata(
+    With(house): With<House>,
+    uri: Uri,
+    headers: HeaderMap,
+    caller: Result<Caller, Refusal>,
+) -> Result<Response, Refusal> {
+    static TEXT: LazyLock<String> = LazyLock::new(|| statement(&Customs::default()));
     static TERMS: LazyLock<String> = LazyLock::new(|| terms::statement(BASE, DATE));
     let pairs = query::pairs(uri.query().unwrap_or_default())?;
     let text = match pairs.iter().find(|p| p.name == "mode").map(|p| p.value.as_str()) {
-        None | Some("full" | "normative") => &TEXT,
-        Some("terminology") => &TERMS,
+        None | Some("full" | "normative") => match caller {
+            Ok(caller) => own_statement(&house, &caller).await?.map_or(Cow::Borrowed(TEXT.as_str()), Cow::Owned),
+            Err(_) => Cow::Borrowed(TEXT.as_str()),
+        },
+        Some("terminology") => Cow::Borrowed(TERMS.as_str()),
         Some(other) => {
             let text = format!("`mode` cannot be `{other}`: `full`, `normative` or `terminology`");
             return Err(Refusal::invalid(text).at("mode"));
@@ -35,6 +50,17 @@ pub async fn metadata(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal>
         Format::Json => ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response(),
         Format::Xml => ([(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response(),
     })
+}
+
+/// The statement for who may search by parameters of their own; `None` where they have none.
+async fn own_statement(house: &House, caller: &Caller) -> Result<Option<String>, Refusal> {
+    let Ok(decision) = caller.decide(house, Act::ReadFhir).await else { return Ok(None) };
+    let store = house.store().clone();
+    blocking(move || {
+        let customs = Customs::all(&mut store.read(&decision)?, decision.scope())?;
+        Ok((!customs.is_empty()).then(|| statement(&customs)))
+    })
+    .await
 }
 
 /// Operations on all types.
@@ -58,7 +84,7 @@ const INTERACTIONS: [&str; 9] =
 /// Types that are messages between programs and are never stored for themselves.
 pub const NOT_STORED: [ResourceType; 1] = [ResourceType::PARAMETERS];
 
-fn statement() -> String {
+fn statement(customs: &Customs) -> String {
     let mut out = String::new();
     Writer::object(&mut out, |w| {
         w.text("resourceType", "CapabilityStatement").text("status", "active").text("date", DATE);
@@ -78,13 +104,13 @@ fn statement() -> String {
             }
         });
         w.list("rest", |l| {
-            l.item(rest);
+            l.item(|w| rest(w, customs));
         });
     });
     out
 }
 
-fn rest(w: &mut Writer<'_>) {
+fn rest(w: &mut Writer<'_>, customs: &Customs) {
     w.list("extension", |l| {
         l.item(|w| {
             w.text("url", "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket");
@@ -100,7 +126,7 @@ fn rest(w: &mut Writer<'_>) {
     });
     w.list("resource", |l| {
         for kind in ResourceType::all().filter(|k| stored(*k)) {
-            l.item(|w| resource(w, kind));
+            l.item(|w| resource(w, kind, customs));
         }
     });
     w.list("interaction", |l| {
@@ -132,7 +158,7 @@ pub fn stored(kind: ResourceType) -> bool {
     definitions::r4().find(kind.name()).is_some() && !NOT_STORED.contains(&kind)
 }
 
-fn resource(w: &mut Writer<'_>, kind: ResourceType) {
+fn resource(w: &mut Writer<'_>, kind: ResourceType, customs: &Customs) {
     const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport";
     if kind == ResourceType::SUBSCRIPTION {
         w.list("extension", |l| {
@@ -163,7 +189,9 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
     w.list("referencePolicy", |l| {
         l.item_text("literal").item_text("logical");
     });
-    let references: Vec<&SearchParam> = searched(kind).filter(|p| p.kind == ParamKind::Reference).collect();
+    let own = || customs.of_type(kind).map(|c| &c.param);
+    let references: Vec<&SearchParam> =
+        searched(kind).chain(own()).filter(|p| p.kind == ParamKind::Reference).collect();
     w.list("searchInclude", |l| {
         l.item_text("*");
         for param in &references {
@@ -177,7 +205,7 @@ fn resource(w: &mut Writer<'_>, kind: ResourceType) {
         }
     });
     w.list("searchParam", |l| {
-        for param in searched(kind) {
+        for param in searched(kind).chain(own()) {
             l.item(|w| {
                 w.text("name", param.code).text("definition", param.url).text("type", kind_code(param.kind));
             });

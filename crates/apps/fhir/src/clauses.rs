@@ -1,8 +1,10 @@
 //! Parameters as clauses: what a name, a modifier and a value ask. R4 §3.1.1.
 
+use crate::custom::{Customs, Used};
 use crate::query::{Pair, plain, split};
 use crate::refusal::Refusal;
 use crate::terms::{Shelves, search::Terms};
+use crate::tokens::{system_and_code, token, tokens, uri};
 use crate::units;
 use crate::{moment, near, unions};
 use mach_access::Scope;
@@ -14,7 +16,7 @@ use mach_fhir::{ResourceType, definitions};
 use mach_store::search::value::{second_param, shown_param};
 use mach_store::search::{Clause, Table, TextTest};
 use mach_store::sql::Query;
-use mach_terms::IdentifierSystems;
+use std::cell::{Cell, RefCell};
 
 /// Why a parameter makes no clause.
 #[derive(Debug)]
@@ -44,12 +46,25 @@ pub struct Reading<'a> {
     pub base: &'a str,
     /// Value sets and hierarchies.
     terms: Terms,
+    /// Parameters that others defined, and those of them that were asked by.
+    customs: Customs,
+    used: RefCell<Vec<Used>>,
+    /// Whether a parameter was named that R4 does not have.
+    missed: Cell<bool>,
 }
 
 impl<'a> Reading<'a> {
     /// Reads parameters of the server at `base`.
     pub fn new(base: &'a str) -> Self {
-        Self { definitions: definitions::r4(), base, terms: Terms::default() }
+        let (terms, customs) = (Terms::default(), Customs::default());
+        Self {
+            definitions: definitions::r4(),
+            base,
+            terms,
+            customs,
+            used: RefCell::default(),
+            missed: Cell::new(false),
+        }
     }
 
     /// Reads them in a transaction, which keeps nothing of what was stored for the next.
@@ -57,7 +72,8 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// Of the store.
     pub fn within(base: &'a str, on: &mut dyn Query, scope: Scope, pairs: &[Pair]) -> Result<Self, Refusal> {
-        Ok(Self::new(base).knowing(Terms::of(&Shelves::default(), on, scope, pairs)?))
+        let terms = Terms::of(&Shelves::default(), on, scope, pairs)?;
+        Ok(Self::new(base).knowing(terms))
     }
 
     /// Reads them with what the asker may know of value sets and hierarchies.
@@ -65,6 +81,26 @@ impl<'a> Reading<'a> {
     pub fn knowing(mut self, terms: Terms) -> Self {
         self.terms = terms;
         self
+    }
+
+    /// Reads them with the parameters that others defined.
+    #[must_use]
+    pub fn with(mut self, customs: Customs) -> Self {
+        self.customs = customs;
+        self
+    }
+
+    /// Whether a parameter was named that R4 does not have: others may have defined it.
+    pub fn missed(&self) -> bool {
+        self.missed.get()
+    }
+
+    /// The parameters of others that were asked by so far, each once.
+    pub fn used(&self) -> Vec<Used> {
+        let mut used = self.used.borrow().clone();
+        used.sort_unstable_by_key(|(custom, kind)| (custom.param.number, *kind));
+        used.dedup_by_key(|(custom, kind)| (custom.param.number, *kind));
+        used
     }
 
     /// What `name=value` asks of resources of type `kind`.
@@ -116,9 +152,14 @@ impl<'a> Reading<'a> {
 
     /// The parameter `code` of `kind`.
     pub fn param(&self, kind: ResourceType, code: &str) -> Result<&'static SearchParam, Wrong> {
-        definitions::r4()
-            .param(kind.name(), code)
-            .ok_or_else(|| Wrong::Unknown(format!("`{}` has no search parameter `{code}`", kind.name())))
+        if let Some(param) = definitions::r4().param(kind.name(), code) {
+            return Ok(param);
+        }
+        self.missed.set(true);
+        let unknown = || Wrong::Unknown(format!("`{}` has no search parameter `{code}`", kind.name()));
+        let custom = self.customs.find(kind, code).ok_or_else(unknown)?;
+        self.used.borrow_mut().push((custom, kind));
+        Ok(&custom.param)
     }
 
     fn id(&self, value: &str, modifier: &str, name: &str) -> Result<Clause, Refusal> {
@@ -388,7 +429,8 @@ fn alternatives(clause: Clause) -> Vec<Clause> {
     }
 }
 
-fn one_or_any(mut any: Vec<Clause>) -> Clause {
+/// One clause, or any of several.
+pub fn one_or_any(mut any: Vec<Clause>) -> Clause {
     if any.len() == 1 { any.remove(0) } else { Clause::Any(any) }
 }
 
@@ -406,7 +448,8 @@ fn each(value: &str, name: &str, read: impl Fn(&str) -> Result<Clause, Refusal>)
     Ok(one_or_any(any))
 }
 
-fn no_modifier(name: &str, modifier: &str) -> Refusal {
+/// 400: the parameter has no such modifier here.
+pub fn no_modifier(name: &str, modifier: &str) -> Refusal {
     Refusal::unsupported(format!("the modifier `:{modifier}` is not supported on `{name}`")).at(name)
 }
 
@@ -418,63 +461,9 @@ fn words(name: &str, value: &str) -> Result<String, Refusal> {
     Ok(value)
 }
 
-fn text(param: Param, test: TextTest) -> Clause {
+/// A text of a parameter.
+pub fn text(param: Param, test: TextTest) -> Clause {
     Clause::Text { param, test, shown: false }
-}
-
-fn uri(param: Param, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
-    match modifier {
-        "" => Ok(text(param, TextTest::Uri(value.to_owned()))),
-        "below" => Ok(text(param, TextTest::Below(value.to_owned()))),
-        "above" => {
-            // The URI itself and everything it lies below.
-            let mut any = vec![text(param, TextTest::Uri(value.to_owned()))];
-            let mut rest = value;
-            while let Some((above, _)) = rest.rsplit_once('/').filter(|(a, _)| !a.ends_with('/')) {
-                any.extend([above.to_owned(), format!("{above}/")].map(|u| text(param, TextTest::Uri(u))));
-                rest = above;
-            }
-            Ok(Clause::Any(any))
-        }
-        _ => Err(no_modifier(name, modifier)),
-    }
-}
-
-fn system_and_code(name: &str, value: &str) -> Result<(Option<String>, Option<String>), Refusal> {
-    match value.split_once('|') {
-        None => Ok((None, Some(value.to_owned()))),
-        Some(("", "")) => Err(Refusal::invalid(format!("`{name}`: `|` alone asks nothing")).at(name)),
-        Some((system, "")) => Ok((Some(system.to_owned()), None)),
-        Some((system, code)) => Ok((Some(system.to_owned()), Some(code.to_owned()))),
-    }
-}
-
-fn token(param: Param, name: &str, value: &str) -> Result<Clause, Refusal> {
-    let parts = split(value, '|');
-    if parts.len() > 2 {
-        return Err(Refusal::invalid(format!("`{name}`: `{value}` has more than one `|`")).at(name));
-    }
-    let joined: Vec<String> = parts.iter().map(|p| plain(p)).collect();
-    let (system, code) = match joined.as_slice() {
-        [code] => (None, Some(code.clone())),
-        [system, code] if code.is_empty() && system.is_empty() => {
-            return Err(Refusal::invalid(format!("`{name}`: `|` alone asks nothing")).at(name));
-        }
-        [system, code] if code.is_empty() => (Some(system.clone()), None),
-        [system, code] => (Some(system.clone()), Some(code.clone())),
-        _ => (None, None),
-    };
-    Ok(tokens(param, system, code, false))
-}
-
-/// A token under every spelling of its system: the URIs that mean one number are one.
-fn tokens(param: Param, system: Option<String>, code: Option<String>, second: bool) -> Clause {
-    let one = |system: Option<String>| Clause::Token { param, system, code: code.clone(), second };
-    let known = system.as_deref().and_then(|s| IdentifierSystems::shared().get(s));
-    let Some(known) = known else { return one(system) };
-    let mut spellings = known.uris.clone();
-    spellings.extend(system.filter(|s| !known.uris.contains(s)));
-    one_or_any(spellings.into_iter().map(|s| one(Some(s))).collect())
 }
 
 /// That a resource has a value of the parameter: in whichever table it may stand. A concept of words alone and a reference

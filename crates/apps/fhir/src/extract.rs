@@ -3,10 +3,11 @@
 use crate::refusal::Refusal;
 use crate::unions;
 use crate::units::{UCUM, based};
-use mach_fhir::definitions::{self, ParamKind};
+use mach_fhir::definitions::{self, ParamKind, SearchParam};
 use mach_fhir::index::Param;
+use mach_fhir::path::PathError;
 use mach_fhir::path::quantity::base_units;
-use mach_fhir::search::SearchValue;
+use mach_fhir::search::{Extractor, SearchValue};
 use mach_fhir::{Decimal, ResourceType, Tree};
 use mach_store::resources::Value;
 use mach_store::search::number::sortable;
@@ -63,6 +64,18 @@ pub fn extract(kind: ResourceType, tree: &Tree<'_>, base: &str) -> Result<Extrac
         _ => None,
     });
     Ok(Extract { values, patient, date })
+}
+
+/// The values of a parameter that others defined.
+///
+/// # Errors
+/// Where its expression has no answer on the resource.
+pub fn by(extractor: &Extractor, param: &SearchParam, tree: &Tree<'_>) -> Result<Vec<Value>, PathError> {
+    let mut values = Vec::new();
+    for one in &extractor.extract(definitions::r4(), tree)? {
+        push(&mut values, Param(one.number), &one.value, "", &|| param.kind == ParamKind::Reference);
+    }
+    Ok(values)
 }
 
 fn push(out: &mut Vec<Value>, param: Param, value: &SearchValue<'_>, base: &str, is_reference: &dyn Fn() -> bool) {

@@ -43,6 +43,9 @@ pub struct Page {
 /// Of the search; 503 where a type it asks about is not indexed completely.
 pub fn page(state: &State, store: &Store, reader: &mut Reader, search: &Search) -> Result<Page, Refusal> {
     state.trust(store, reader, &search.trusted())?;
+    if !search.customs.is_empty() {
+        state.settle(store, reader, &search.customs)?;
+    }
     let scope = reader.scope();
     answer(reader, scope, search)
 }

@@ -12,6 +12,7 @@
 //! audited, looks in batches. Sketch of a read by id: session and key 20 µs, a row by its key 10 µs, a pack of one bundle
 //! unpacked 30 µs, version and time set into the bytes 5 µs.
 
+mod binary;
 mod body;
 mod bulk;
 mod bundle;
@@ -19,6 +20,7 @@ mod caller;
 mod capability;
 mod clauses;
 pub mod cors;
+mod custom;
 mod entry;
 mod extract;
 mod filter;
@@ -45,6 +47,7 @@ mod stream;
 pub mod subscription;
 mod terms;
 mod token;
+mod tokens;
 mod trail;
 mod unions;
 mod units;

@@ -60,7 +60,11 @@ pub fn answer(caller: &Caller, found: &Resource, shape: &Shape) -> Result<Respon
     Ok(response)
 }
 
-fn unchanged(caller: &Caller, found: &Resource) -> Result<bool, Refusal> {
+/// Whether the asker has this version already.
+///
+/// # Errors
+/// 400 where a tag is none.
+pub fn unchanged(caller: &Caller, found: &Resource) -> Result<bool, Refusal> {
     if let Some(tags) = caller.header("if-none-match") {
         for tag in tags.split(',') {
             if tag.trim() == "*" || version_of(tag)? == found.version {

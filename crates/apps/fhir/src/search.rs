@@ -1,6 +1,7 @@
 //! A search as asked: what is looked for, in which order, what comes with it, and what stands in `self`.
 
 use crate::clauses::{Reading, Wrong};
+use crate::custom::{Customs, Used};
 use crate::filter;
 use crate::query::{Pair, join, plain, split};
 use crate::refusal::Refusal;
@@ -12,6 +13,7 @@ use mach_fhir::ResourceType;
 use mach_fhir::definitions::{self, ParamKind};
 use mach_fhir::index::Param;
 use mach_store::search::{Clause, Includes, Key, Order, Sort};
+use mach_store::sql::Query;
 
 /// What is done with a parameter that a type does not have. `Prefer: handling`, R4 §3.1.1.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub struct Search {
     pub shape: Shape,
     /// Words that must stand in narrative (`_text`) or anywhere (`_content`), folded.
     pub words: Vec<(Anywhere, String)>,
+    /// The parameters of others that it asks by: resources must have been read for them.
+    pub customs: Vec<Used>,
     /// Where the page before ended.
     pub page: Option<PageToken>,
     /// The parameters that were understood: `self`.
@@ -114,6 +118,7 @@ impl Search {
             includes: Vec::new(),
             shape: Shape::default(),
             words: Vec::new(),
+            customs: Vec::new(),
             page: None,
             own: Vec::new(),
             ignored: Vec::new(),
@@ -175,8 +180,29 @@ impl Search {
         if !search.page_is_its_own() {
             return Err(Refusal::invalid("`_page` belongs to a search of another `_sort`").at("_page"));
         }
+        search.customs = reading.used();
         search.asked = clauses.into_iter().map(|(kind, all)| (kind, Clause::All(all))).collect();
         Ok(search)
+    }
+
+    /// Reads a search; where it names what R4 does not have, once more with what the asker's own parameters say.
+    ///
+    /// # Errors
+    /// As `read`, and of the store.
+    pub fn read_on(
+        reading: Reading<'_>,
+        on: &mut dyn Query,
+        place: &Place,
+        pairs: &[Pair],
+        handling: Handling,
+    ) -> Result<Self, Refusal> {
+        let read = Self::read(&reading, place, pairs, handling);
+        if !reading.missed() {
+            return read;
+        }
+        let scope = on.scope();
+        let customs = Customs::all(on, scope)?;
+        if customs.is_empty() { read } else { Self::read(&reading.with(customs), place, pairs, handling) }
     }
 
     /// Takes a parameter that is not about what is found.

@@ -9,7 +9,7 @@ use crate::state::{State, without_numbers};
 use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{bulk, bundle, found, moment, operations, patch, read, render, trail, views};
+use crate::{binary, bulk, bundle, found, moment, operations, patch, read, render, trail, views};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -92,9 +92,15 @@ async fn taken(
         let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-long" } else { "invalid" };
         Refusal::new(status, code, "the body could not be taken")
     })?;
-    let body = read_xml(&mut caller, body)?;
     let path = uri.path().trim_start_matches("/fhir").trim_matches('/');
     let segments = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
+    let body = match binary::taken(&method, &segments, &caller, &body)? {
+        Some(resource) => {
+            caller.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/fhir+json"));
+            Bytes::from(resource)
+        }
+        None => read_xml(&mut caller, body)?,
+    };
     let query = uri.query().unwrap_or_default().to_owned();
     let asked = Asked { caller, method, segments, query, body, store: house.store().clone(), house, state };
     let again = (!matches!(asked.method, Method::GET | Method::HEAD)).then(|| asked.clone());
@@ -235,11 +241,11 @@ impl Asked {
             let mut reader = self.store.read(&decision)?;
             let terms = Terms::of(self.state.shelves(), &mut reader, decision.scope(), &pairs)?;
             let understood = Reading::new(&self.caller.base).knowing(terms);
-            let search = Search::read(&understood, &place, &pairs, self.caller.handling)?;
+            let search = Search::read_on(understood, &mut reader, &place, &pairs, self.caller.handling)?;
             let mut person = None;
             if let Place::Compartment(kind, id, _) = &place {
                 let kind = type_of(kind)?;
-                if reading().compartments().all(|(of, ..)| of != kind.name()) {
+                if definitions::r4().compartments().all(|(of, ..)| of != kind.name()) {
                     return Err(self.not_allowed());
                 }
                 person = found::must_exist(&mut reader, kind, id)?.patient;
@@ -279,6 +285,9 @@ impl Asked {
                 Some(version) => read::version(&mut reader, scope, kind, &id, version),
             };
             let found = found.and_then(|mut found| {
+                if kind == ResourceType::BINARY {
+                    binary::allowed(&mut reader, scope, &found, &self.caller.base)?;
+                }
                 if kind == ResourceType::SUBSCRIPTION && version.is_none() {
                     subscription::shown_to(&mut reader, decision.actor().account, &mut found)?;
                 }
@@ -289,6 +298,9 @@ impl Asked {
             match found {
                 Ok(found) => {
                     self.state.look(&decision, found.patient, short(target), "granted")?;
+                    if kind == ResourceType::BINARY && binary::is_asked_raw(&self.caller, &self.query) {
+                        return binary::answer(&self.caller, &found);
+                    }
                     read::answer(&self.caller, &found, &shape)
                 }
                 Err(refusal) => {
@@ -489,10 +501,6 @@ fn history_of(
             (Of::Resource(now.facility.unwrap_or(0), now.rid), format!("/{}/{id}/_history", kind.name()), now.patient)
         }
     })
-}
-
-fn reading() -> &'static mach_fhir::definitions::Definitions {
-    mach_fhir::definitions::r4()
 }
 
 /// The resource type of that name.

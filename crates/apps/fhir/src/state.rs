@@ -1,6 +1,7 @@
 //! What the interface keeps beside the house: the queue of looks to be audited, and what indexes the rest.
 
 use crate::bulk::Bulk;
+use crate::custom::{self, Used};
 use crate::extract::extract;
 use crate::looks::Looks;
 use crate::refusal::Refusal;
@@ -134,6 +135,24 @@ impl State {
         Err(refusal)
     }
 
+    /// Sees to it that resources were read for the parameters of others that a search asks by, as far as patience goes.
+    ///
+    /// # Errors
+    /// 503 where some still wait.
+    pub fn settle(&self, store: &Store, reader: &mut Reader, used: &[Used]) -> Result<(), Refusal> {
+        let began = Instant::now();
+        while let Some(next) = custom::behind(reader, used)? {
+            if began.elapsed() > PATIENCE {
+                return Err(custom::not_yet(next));
+            }
+            reader.aside(|| -> Result<(), Refusal> {
+                let _one = self.inner.indexing.lock().unwrap_or_else(PoisonError::into_inner);
+                custom::read_some(store, next).map(drop)
+            })??;
+        }
+        Ok(())
+    }
+
     /// Indexes what waits, as far as patience goes.
     ///
     /// # Errors
@@ -154,7 +173,10 @@ impl State {
         let waiting = resources::pending_rows(&mut store.read(&decision)?, INDEXED)?;
         let count = waiting.len();
         if count == 0 {
-            return Ok(0);
+            return match custom::next_behind(&mut store.read(&decision)?)? {
+                Some(next) => custom::read_some(store, next),
+                None => Ok(0),
+            };
         }
         let made: Vec<(resources::Resource, Vec<Value>)> = waiting
             .into_iter()

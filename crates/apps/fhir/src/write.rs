@@ -4,9 +4,11 @@
 //! savepoint. Conditions (`If-Match`, `If-None-Exist`, `Type?criteria`) are asked inside the transaction: the writer is one,
 //! so twenty identical conditional creates are one create and nineteen matches.
 
+use crate::binary;
 pub use crate::body::{Body, Ready, body, is_id, kept, ready};
 use crate::caller::{ANY_VERSION, NO_VERSION, facility_of, may_change};
 use crate::clauses::Reading;
+use crate::custom;
 pub use crate::id::new_id;
 use crate::patch::Patch;
 use crate::query;
@@ -207,8 +209,9 @@ impl<'t, 'x> Deciding<'t, 'x> {
         }
         // What is not understood must never widen a condition.
         let reading = Reading::within(self.base, self.tx, self.scope, &pairs)?;
-        let search = Search::read(&reading, &Place::Type(kind), &pairs, Handling::Strict)?;
+        let search = Search::read_on(reading, self.tx, &Place::Type(kind), &pairs, Handling::Strict)?;
         indexed(self.tx, &search.trusted())?;
+        custom::settle(self.tx, &search.customs)?;
         let ask = Ask { asked: search.asked, scope: self.scope, seq: self.tx.seq() };
         let hits = search::page(self.tx, &ask, &[], None, limit)?;
         let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
@@ -337,6 +340,9 @@ impl<'t, 'x> Deciding<'t, 'x> {
         // Whether it never was, is gone, or is somebody else's: nothing is there after.
         for now in found.into_iter().filter(|n| !n.deleted) {
             may_change(self.scope, Some(&now))?;
+            if kind == ResourceType::SEARCH_PARAMETER {
+                custom::drop(self.tx, now.facility.unwrap_or(0), &now.id)?;
+            }
             saves.push(Save {
                 kind,
                 id: now.id,
@@ -374,10 +380,14 @@ impl<'t, 'x> Deciding<'t, 'x> {
             Some(id) => self.person(id)?,
             // Of a new id nobody is known yet.
             None if kind == ResourceType::PATIENT && !fresh => self.person(&ready.id)?,
+            None if kind == ResourceType::BINARY => self.person_of_context(&ready.text)?,
             None => None,
         };
         if kind == ResourceType::SUBSCRIPTION {
             subscription::keep(self.tx, facility, &ready.id, &ready.headers)?;
+        }
+        if kind == ResourceType::SEARCH_PARAMETER {
+            custom::keep(self.tx, facility, &ready.id, &ready.text)?;
         }
         let done =
             Done { status, kind, id: ready.id.clone(), patient, resource: None, written: true, also: Vec::new() };
@@ -392,6 +402,15 @@ impl<'t, 'x> Deciding<'t, 'x> {
             index: ready.index,
         };
         Ok(Planned { done, save: Some(save), more: Vec::new() })
+    }
+
+    /// The person to whom what a Binary's `securityContext` names belongs: their record is where it lies.
+    fn person_of_context(&mut self, text: &str) -> Result<Option<i64>, Refusal> {
+        match binary::context_of(text, self.base) {
+            None => Ok(None),
+            Some((ResourceType::PATIENT, id)) => self.person(&id),
+            Some((kind, id)) => Ok(resources::current(self.tx, self.scope, kind, &id)?.and_then(|r| r.patient)),
+        }
     }
 
     /// The person of a Patient that the asker may see: writing about a hidden one must not make it known.

@@ -94,6 +94,12 @@ pub const FHIR_BODY_BYTES: usize = 64 << 20;
 pub const FHIR_PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Matches of a conditional delete, at most.
 pub const FHIR_DELETED: usize = 100;
+/// Bytes of a Binary that is sent as it is: a third more as the resource it makes.
+pub const FHIR_BINARY_BYTES: usize = 32 << 20;
+/// Search parameters that a facility, or the province, defines for itself.
+pub const FHIR_CUSTOM_PARAMS: usize = 20;
+/// Definitions of search parameters that one ever had: each keeps its number.
+pub const FHIR_CUSTOM_NUMBERS: usize = 200;
 /// Bytes of one line, or of one document, of a file that is loaded.
 pub const LOAD_LINE_BYTES: usize = 64 << 20;
 /// Requests of one address at once, and in a minute; not counted for this machine itself.

@@ -14,6 +14,8 @@ pub const EXPRESSION_BYTES: usize = 64 << 10;
 pub const EXPRESSION_DEPTH: usize = 200;
 /// Steps of one evaluation: one per expression node evaluated and one per item it visits.
 pub const EVALUATION_STEPS: u64 = 10_000_000;
+/// Steps of the expression of a search parameter that others defined, on one resource.
+pub const SEARCH_STEPS: u64 = 100_000;
 /// Depth of `repeat()`, `descendants()` and of nested evaluation.
 pub const EVALUATION_DEPTH: usize = 400;
 /// Items of one collection within an evaluation.

@@ -68,12 +68,12 @@ impl Store {
     }
 }
 
-fn columns(table: &Table) -> String {
+pub(crate) fn columns(table: &Table) -> String {
     table.columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// What of a table is not content of the store.
-fn except(table: &Table) -> String {
+pub(crate) fn except(table: &Table) -> String {
     if table.name == "meta" {
         format!(" WHERE name NOT IN ('schema', 'labels', '{KEYRING}', '{COPYING}')")
     } else {
@@ -128,7 +128,7 @@ fn within(table: &Table, error: Error) -> Error {
 }
 
 /// A row as `COPY` takes it: the number of columns, then each with its length; -1 is `NULL`.
-fn encode(table: &Table, row: &dyn Row, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn encode(table: &Table, row: &dyn Row, out: &mut Vec<u8>) -> Result<()> {
     out.extend((table.columns.len() as i16).to_be_bytes());
     for (i, (_, kind)) in table.columns.iter().enumerate() {
         let integer;
@@ -169,7 +169,7 @@ fn narrow(bytes: &[u8; 8], kind: Kind) -> Option<&[u8]> {
 }
 
 /// The arguments of the next row of a batch; `None` at its end.
-fn decode<'a>(table: &Table, rest: &mut &'a [u8], into: &mut Vec<Arg<'a>>) -> Option<()> {
+pub(crate) fn decode<'a>(table: &Table, rest: &mut &'a [u8], into: &mut Vec<Arg<'a>>) -> Option<()> {
     into.clear();
     *rest = rest.get(2..)?;
     for (_, kind) in &table.columns {
@@ -217,7 +217,8 @@ fn write(engine: &mut Engine, tables: &[Table], batches: &Receiver<Batch>) -> Re
     engine.learn_sizes()
 }
 
-fn in_transaction(engine: &mut Engine, work: impl FnOnce(&mut Engine) -> Result<()>) -> Result<()> {
+/// Does something in a transaction of its own.
+pub(crate) fn in_transaction(engine: &mut Engine, work: impl FnOnce(&mut Engine) -> Result<()>) -> Result<()> {
     engine.begin()?;
     let done = work(engine).and_then(|()| engine.settle()).and_then(|()| engine.commit());
     if done.is_err() {
@@ -227,7 +228,8 @@ fn in_transaction(engine: &mut Engine, work: impl FnOnce(&mut Engine) -> Result<
     done
 }
 
-fn refuse_other(engine: &mut Engine, tables: &[Table]) -> Result<()> {
+/// That a target is empty and has tables of the same shape.
+pub(crate) fn refuse_other(engine: &mut Engine, tables: &[Table]) -> Result<()> {
     let own = engine.tables()?;
     for table in tables {
         // A column that an older store was given later stands last there; rows name their columns.
@@ -247,6 +249,14 @@ fn refuse_other(engine: &mut Engine, tables: &[Table]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Adds a row; false where its key is there already.
+pub(crate) fn add_row(engine: &mut Engine, table: &Table, args: &[Arg<'_>]) -> Result<bool> {
+    let marks: Vec<String> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
+    let sql =
+        format!("INSERT INTO {}({}) VALUES ({}) ON CONFLICT DO NOTHING", table.name, columns(table), marks.join(", "));
+    Ok(engine.run(&sql, args)? > 0)
 }
 
 fn add(engine: &mut Engine, table: &Table, bytes: &[u8]) -> Result<()> {

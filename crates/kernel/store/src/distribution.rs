@@ -84,6 +84,10 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("subscription_event", Spread::Everywhere),
     ("subscription_header", Spread::Everywhere),
     ("subscription_prefix", Spread::Everywhere),
+    // Few, and looked into by the searches of every facility.
+    ("search_param", Spread::Everywhere),
+    ("search_param_done", Spread::Everywhere),
+    ("search_param_row", Spread::By("facility")),
     ("view_stored", Spread::Everywhere),
     ("view_row", Spread::By("facility")),
     ("certificate", Spread::By("facility")),

@@ -21,6 +21,7 @@ use mach_fhir::{IndexValue, ResourceType};
 
 pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, code_hash, id_key, system_hash, token_hash};
 pub use bodies::{Reference, of_rids, with_references};
+pub(crate) use read::after;
 pub use read::{
     Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
     of_patient, owner, patient_of, pending, pending_rows, pending_types, person_of, version, with_prefix, with_token,

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, people,
+    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params, people,
     resources, sealed, sessions, signing, subscriptions, views,
 };
 
@@ -33,6 +33,7 @@ const STEPS: &[&[&str]] = &[
     resources::BY_KEY,
     sealed::STEP,
     grants::ENDS,
+    params::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -79,6 +80,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
             certificates::DDL,
             citizens::DDL,
             signing::DDL,
+            params::DDL,
         ]
         .concat()
         {

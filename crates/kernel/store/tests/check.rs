@@ -92,6 +92,52 @@ fn a_page_of_nonsense_is_found_wherever_it_is() {
 }
 
 #[test]
+fn what_can_be_saved_from_a_damaged_store_is_saved() {
+    let (home, file) = closed();
+    let sound = std::fs::read(file).unwrap();
+    let page = usize::from(u16::from_be_bytes([sound[16], sound[17]]));
+    let pages = sound.len() / page;
+    let count = |store: &Store| {
+        let sql = "SELECT count(*) FROM resource WHERE until = 0 /* every shard: whole store */";
+        first(&mut store.read(&console()).unwrap(), sql, &[], |r| r.int(0)).unwrap().unwrap()
+    };
+    let (from, to) = (home.path().unwrap().join("from"), home.path().unwrap().join("to"));
+    let all = count(&home.open());
+    let (mut saved_some, mut repaired) = (0, 0);
+    // Every third page, and the sound store.
+    for number in std::iter::once(None).chain((0..pages).step_by(3).map(Some)) {
+        let mut bytes = sound.clone();
+        if let Some(number) = number {
+            for (i, byte) in bytes[number * page..(number + 1) * page].iter_mut().enumerate() {
+                *byte ^= 0x5a ^ (i % 251) as u8;
+            }
+        }
+        std::fs::create_dir_all(&from).unwrap();
+        std::fs::write(from.join("mach.db"), &bytes).unwrap();
+        if let Ok(damaged) = Store::open(&from) {
+            let new = Store::open(&to).unwrap();
+            match damaged.repair_to(&new, &console()) {
+                Ok(done) => {
+                    repaired += 1;
+                    assert_eq!(check(&new), [], "page {number:?}: what was saved is whole");
+                    assert_eq!(done.lost.is_empty(), number.is_none(), "page {number:?}: what is lost is named");
+                    let here = count(&new);
+                    assert!(here <= all && (number.is_some() || here == all), "page {number:?}: {here} of {all}");
+                    saved_some += u32::from(here > all / 2);
+                    // It can be written to again.
+                    new.write(&console(), |tx| schema::facility_id(tx, "46099")).unwrap();
+                }
+                Err(e) => assert!(number.is_some_and(|n| n < pages / 8), "page {number:?}: {e}"),
+            }
+        }
+        std::fs::remove_dir_all(&from).unwrap();
+        let _ = std::fs::remove_dir_all(&to);
+    }
+    assert!(repaired * 10 > pages / 3 * 8, "{repaired} of {} were repaired", pages / 3);
+    assert!(f64::from(saved_some) > f64::from(u32::try_from(repaired).unwrap()) * 0.8, "{saved_some} of {repaired}");
+}
+
+#[test]
 fn a_changed_byte_of_a_body_is_found_and_what_is_lost_is_named() {
     let (home, file) = closed();
     let store = home.open();

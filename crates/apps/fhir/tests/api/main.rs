@@ -1,9 +1,11 @@
 //! The interface as other systems see it: the real router upon a real store.
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
+mod binary;
 mod bulk;
 mod bundles;
 mod concurrent;
+mod custom;
 mod examples;
 mod fuzz;
 mod headers;

@@ -8,6 +8,7 @@ mod target;
 mod value;
 
 use crate::definitions::{Definitions, ParamKind, SearchParam, TypeId};
+use crate::limits;
 use crate::path::{Environment, Expression, Host, Item, Items, Mode, Node, PathError};
 use crate::tree::{Tree, Value};
 use crate::types::ResourceType;
@@ -20,6 +21,8 @@ pub use value::{Found, SearchValue};
 #[derive(Debug)]
 pub struct Extractor {
     rules: Vec<Rule>,
+    /// Steps of one expression, where it is not HL7's.
+    steps: Option<u64>,
 }
 
 /// One operand of one parameter's expression.
@@ -46,12 +49,40 @@ impl Extractor {
     /// # Errors
     /// Where an expression is no FHIRPath.
     pub fn compile(definitions: &Definitions, kind: ResourceType) -> Result<Self, PathError> {
-        let Some(id) = definitions.find(kind.name()) else { return Ok(Self { rules: Vec::new() }) };
+        let Some(id) = definitions.find(kind.name()) else { return Ok(Self { rules: Vec::new(), steps: None }) };
         let mut rules = Vec::new();
         for param in definitions.params_of(kind.name()).filter(|p| !p.expression.is_empty()) {
             rules.extend(rules_of(definitions, param, id)?);
         }
-        Ok(Self { rules })
+        Ok(Self { rules, steps: None })
+    }
+
+    /// The values of one parameter that others defined, under `number`, on resources of a type.
+    ///
+    /// # Errors
+    /// Where the expression is no FHIRPath.
+    pub fn custom(
+        definitions: &Definitions,
+        of: ResourceType,
+        (number, kind): (u16, ParamKind),
+        expression: &str,
+    ) -> Result<Self, PathError> {
+        let whole = Expression::compile(expression, definitions, TypeId::UNKNOWN, Mode::Lenient)?;
+        let mut rules = Vec::new();
+        if let Some(id) = definitions.find(of.name())
+            && let Some(mine) = whole.for_type(definitions, id)
+        {
+            for expression in mine.operands() {
+                let system = if kind == ParamKind::Token { expression.code_system(definitions, id) } else { None };
+                rules.push(Rule { number, code: "", kind, expression, system, components: Vec::new() });
+            }
+        }
+        Ok(Self { rules, steps: Some(limits::SEARCH_STEPS) })
+    }
+
+    /// Whether no resource of its type can have a value.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
     }
 
     /// The extractor of a type by the R4 definitions, compiled when first asked.
@@ -70,6 +101,7 @@ impl Extractor {
     pub fn extract<'t>(&self, definitions: &'t Definitions, tree: &'t Tree<'t>) -> Result<Vec<Found<'t>>, PathError> {
         let root = Item::Node(Node::root(tree, definitions));
         let mut environment = Environment::of(definitions, root);
+        environment.steps = self.steps.unwrap_or(environment.steps);
         let mut out = Vec::with_capacity(self.rules.len());
         for rule in &self.rules {
             let items = rule.expression.evaluate_in(&environment, &Types { definitions })?;

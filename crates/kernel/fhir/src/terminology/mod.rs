@@ -114,6 +114,9 @@ pub trait Terminology {
 
 static PACKED: &[u8] = include_bytes!("../../../../../content/fhir/terms.txt.zst");
 
+/// Countries and currencies, which R4 speaks of and does not list.
+static ISO: &str = include_str!("../../../../../content/fhir/iso.txt");
+
 /// The code systems, value sets and concept maps of R4, with the tables of v2 and the systems of v3.
 pub fn r4() -> &'static Library {
     static R4: LazyLock<Library> = LazyLock::new(|| Library::new(vec![r4_shelf()]));
@@ -125,6 +128,7 @@ pub fn r4_shelf() -> Arc<Shelf> {
     static SHELF: LazyLock<Arc<Shelf>> = LazyLock::new(|| {
         let mut shelf = Shelf::default();
         shelf.add_lines(r4_text().leak());
+        shelf.add_lines(ISO);
         Arc::new(shelf)
     });
     Arc::clone(&SHELF)

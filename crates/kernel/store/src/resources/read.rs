@@ -321,6 +321,17 @@ pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
     with_bodies(on, rows)
 }
 
+/// Current resources of `kind` whose versions are newer than `rid`, at most `limit`, in order.
+pub(crate) fn after(on: &mut dyn Query, kind: ResourceType, rid: i64, limit: usize) -> Result<Vec<Resource>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM resource WHERE type = ?1 AND rid > ?2 AND until = 0 AND deleted = 0
+            ORDER BY rid LIMIT {limit}{}",
+        every!("not indexed")
+    );
+    let rows = sql::list(on, &sql, &[number(kind), rid.into()], header)?;
+    with_bodies(on, rows)
+}
+
 /// The number of the last version that a facility (0: the province) wrote of each of these types: what was read of them
 /// before holds while it stays.
 pub fn last_written(on: &mut dyn Query, facility: i64, kinds: &[ResourceType]) -> Result<Vec<i64>> {

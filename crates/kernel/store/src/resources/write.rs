@@ -364,33 +364,43 @@ impl Tx<'_> {
         let sql =
             format!("SELECT at, rid FROM index_stale WHERE facility = ?1 AND at < ?2 ORDER BY at, rid LIMIT {most}");
         for (at, rid) in sql::list(self, &sql, &[facility.into(), before.into()], |r| Ok((r.int(0)?, r.int(1)?)))? {
-            self.unindex(facility, rid)?;
+            self.unindex_ended(facility, rid)?;
             let swept = "DELETE FROM index_stale WHERE facility = ?1 AND at = ?2 AND rid = ?3";
             self.push(swept, &[facility.into(), at.into(), rid.into()])?;
         }
         Ok(())
     }
 
-    /// Takes away the index rows of version `rid`.
-    fn unindex(&mut self, facility: i64, rid: i64) -> Result<()> {
-        let sql = "SELECT type, CASE WHEN vpack = 0 THEN pack ELSE vpack END, CASE WHEN vpack = 0 THEN slot + 1 ELSE vslot END
+    /// Takes away the index rows of version `rid` that ended, those of others' search parameters too.
+    fn unindex_ended(&mut self, facility: i64, rid: i64) -> Result<()> {
+        match self.unindex(facility, rid)? {
+            Some(kind) => self.unread_for(kind, facility, rid),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes away the index rows of version `rid`; its type, where others' search parameters have rows of it too.
+    fn unindex(&mut self, facility: i64, rid: i64) -> Result<Option<ResourceType>> {
+        let sql = "SELECT type, CASE WHEN vpack = 0 THEN pack ELSE vpack END, CASE WHEN vpack = 0 THEN slot + 1 ELSE vslot END,
+            (SELECT count(*) FROM search_param_row p WHERE p.rid = ?1 AND p.facility = ?2)
             FROM resource WHERE rid = ?1 AND facility = ?2";
         let found = sql::first(self, sql, &[rid.into(), facility.into()], |r| {
-            Ok((r.int(0)?, Place { facility, pack: r.int(1)?, slot: r.int(2)? }))
+            Ok((r.int(0)?, Place { facility, pack: r.int(1)?, slot: r.int(2)? }, r.int(3)? > 0))
         })?;
-        let (kind, place) = found.ok_or(Error::Missing("a resource version"))?;
+        let (kind, place, is_custom) = found.ok_or(Error::Missing("a resource version"))?;
         let kind = u16::try_from(kind).ok().and_then(ResourceType::from_number).ok_or(Error::Damaged(place.pack))?;
         let encoded = String::from_utf8(pack::body(self, place)?).map_err(|_| Error::Damaged(place.pack))?;
         let mut rows = Rows::default();
         rows.push_encoded(kind, (facility, rid), &encoded, place.pack)?;
-        rows.remove(self)
+        rows.remove(self)?;
+        Ok(is_custom.then_some(kind))
     }
 
     /// Takes away the index rows of an ended version now, where they are still there.
     pub(crate) fn unindex_now(&mut self, facility: i64, rid: i64) -> Result<()> {
         let stale = "DELETE FROM index_stale WHERE facility = ?1 AND rid = ?2";
         if self.run(stale, &[facility.into(), rid.into()])? > 0 {
-            self.unindex(facility, rid)?;
+            self.unindex_ended(facility, rid)?;
         }
         Ok(())
     }

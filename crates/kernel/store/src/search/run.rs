@@ -342,11 +342,15 @@ fn keyed_in_memory(
     let mut best: Vec<Hit> = Vec::new();
     let mut last: Option<Hit> = None;
     let mut open = None;
+    let of_others = sorts.iter().any(|s| s.order.is_of_others());
     loop {
         let hits = of_type(on, ask, one, &[], Wanted { after: last.as_ref(), limit: STREAMED, counted: None })?.0;
         total += hits.len();
         for hit in &hits {
-            let (id, values) = values_of(on, ask.scope, hit.rid, &mut open)?;
+            let (id, mut values) = values_of(on, ask.scope, hit.rid, &mut open)?;
+            if of_others {
+                values.extend(crate::params::values_of(on, ask.scope, hit.rid)?);
+            }
             let keys = sorts.iter().map(|s| key_of(&values, (hit.rid, &id), *s)).collect();
             let hit = Hit { rid: hit.rid, keys };
             if after.is_none_or(|a| order(&hit, a).is_gt()) {

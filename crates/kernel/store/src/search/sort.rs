@@ -24,6 +24,18 @@ pub enum Order {
     Reference(Param),
 }
 
+impl Order {
+    /// Whether it is by a parameter that others defined: its values do not lie beside the body.
+    pub(super) fn is_of_others(self) -> bool {
+        match self {
+            Self::LastUpdated | Self::Id => false,
+            Self::Date(by) | Self::Text(by) | Self::Quantity(by) | Self::Token(by) | Self::Reference(by) => {
+                by.0 >= crate::params::FIRST
+            }
+        }
+    }
+}
+
 /// One part of an order. Resources without a value come last either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
