@@ -104,6 +104,29 @@ export default (world) => {
           assert.match(await row().innerText(), new RegExp(after));
         }
       }],
+      ["registers a facility's rules of signing and sees who may sign with what", async () => {
+        await page.goto("/admin/signatures");
+        assert.match(await page.locator("main").innerText(), /01\/QĐ-MẪU[\s\S]*CA mẫu/);
+        await user.look("signatures");
+        const form = page.locator('form[action="/admin/signatures/policy"]');
+        await form.locator('input[name="facility"]').fill("99999");
+        await form.locator('input[name="document"]').fill("02/QĐ-SYT, 01/11/2026");
+        await form.locator("button").click();
+        assert.match(await page.locator(".errors").innerText(), /Không có cơ sở này/);
+        await form.locator('input[name="facility"]').fill(world.server.account("head").facility);
+        await form.locator("button").click();
+        await page.waitForURL(/done=policy/);
+        assert.match(await page.locator("main").innerText(), /02\/QĐ-SYT/);
+        await user.follow(page.locator('main a[href="/admin/signatures/signer"]'));
+        await page.locator('input[name="facility"]').fill(world.server.account("head").facility);
+        await page.locator('input[name="account"]').fill("operator");
+        await page.locator('input[name="licence"]').fill("000001/HUE-CCHN");
+        await page.locator('input[name="to"]').fill("2099-12-31");
+        await page.locator('textarea[name="chain"]').fill("không phải chứng thư");
+        await page.locator('form[action="/admin/signatures/signer"] button').click();
+        assert.match(await page.locator(".errors").innerText(), /PEM[\s\S]*tài khoản|tài khoản[\s\S]*PEM/);
+        await user.look("signer-refused");
+      }],
       ["makes an account, and is told its code once", async () => {
         await page.goto("/admin/accounts");
         await user.look("accounts");
@@ -226,7 +249,7 @@ export default (world) => {
         await page.locator('form[action="/sign-in/code"] button').click();
         await page.setViewportSize({ width: 390, height: 844 });
         user.screen = { name: "phone", width: 390, height: 844 };
-        for (const [path, name] of [["/account", "account"], ["/admin/accounts", "accounts"], ["/admin/accounts/new", "account-new"]]) {
+        for (const [path, name] of [["/account", "account"], ["/admin/accounts", "accounts"], ["/admin/accounts/new", "account-new"], ["/admin/signatures", "signatures"], ["/admin/signatures/signer", "signer"]]) {
           await user.open(path);
           await user.look(name);
         }

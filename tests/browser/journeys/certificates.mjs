@@ -1,7 +1,11 @@
-// A driver is received, examined by six doctors, concluded, signed twice, printed, sent, checked from the paper's QR on a phone,
-// then revoked and seen as revoked.
+// A driver is received, examined by six doctors, concluded, signed twice, printed, sent, checked from the paper's QR on a phone and
+// by its signatures, then revoked and seen as revoked.
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { User, journey } from "../lib/browser.mjs";
+import { out, program } from "../lib/paths.mjs";
 
 const CARD = "046085777001|191777001|Phan Văn Lái|09031985|Nam|Phường Thuận Hóa, thành phố Huế|01012022";
 
@@ -36,7 +40,23 @@ export async function fill(page, answers) {
 export default (world) => {
   const { server } = world;
   const doctors = server.accounts().filter((a) => a.role === "clinician");
-  let home = "", code = "";
+  let home = "", code = "", file = "";
+  /** What the QR codes of a PDF say, as a phone's camera reads them. */
+  const scanned = (pdf) => {
+    const prefix = `${code}-page`;
+    execFileSync("pdftoppm", ["-r", "150", "-png", pdf, join(out, prefix)]);
+    const pages = readdirSync(out).filter((name) => name.startsWith(prefix)).map((name) => join(out, name));
+    const read = spawnSync("zbarimg", ["--quiet", "--raw", ...pages], { encoding: "utf8" });
+    return read.stdout.trim().split("\n").filter(Boolean);
+  };
+  /** Anybody hands a file in at /verify. */
+  const verified = async (page) => {
+    await page.goto("/verify");
+    await page.locator('input[name="file"]').setInputFiles(file);
+    await page.locator('main form[action="/verify"] button[type="submit"]').click();
+    await page.locator(".notice").first().waitFor();
+    return page.locator("main").innerText();
+  };
   return journey(world, "certificates", {}, (user) => {
     const { page } = user;
     const others = [];
@@ -109,9 +129,13 @@ export default (world) => {
       }],
       ["the head signs; the certificate has its number and is sent", async () => {
         const head = await other(server.account("head"));
+        await head.page.goto("/certificates/sign");
+        for (const box of await head.page.locator('input[name="code"]').all()) await box.uncheck();
+        await head.page.locator(`input[name="code"][value="${code}"]`).check();
+        await head.look("certificate-batch");
+        await head.page.locator('form[action="/certificates/sign"] button').click();
+        await head.page.waitForURL(/done=sign&signed=1&refused=0/);
         await head.page.goto(home);
-        await head.page.locator('form[action$="/sign"] button').click();
-        await head.page.waitForURL(/done=sign/);
         for (let n = 0; !/đã nhận/.test(await head.page.locator("main").innerText()); n += 1) {
           assert.ok(n < 100, "the gateway has it");
           await head.page.reload();
@@ -124,10 +148,16 @@ export default (world) => {
         const pdf = await page.context().request.get(`${home}/certificate.pdf`);
         assert.match(pdf.headers()["content-type"], /^application\/pdf/);
         assert.equal((await pdf.body()).subarray(0, 5).toString(), "%PDF-");
+        const bytes = await pdf.body();
+        assert.equal(bytes.toString("latin1").split("/ByteRange").length - 1, 2, "two signatures");
+        file = join(out, `${code}.pdf`);
+        writeFileSync(file, bytes);
         const href = await page.locator(".paper .qr a").getAttribute("href");
-        assert.ok(href.endsWith(`/certificates/check?code=${code}`), href);
+        const [qr, ...more] = scanned(file);
+        assert.deepEqual([qr, more], [href, []], "the PDF's code and the page's say the same");
+        assert.ok(qr.endsWith(`/certificates/check?code=${code}`), qr);
         const phone = await other();
-        await phone.page.goto(new URL(href).pathname + new URL(href).search);
+        await phone.page.goto(qr);
         assert.match(await phone.page.locator(".notice.good").innerText(), /Giấy có thật và còn giá trị/);
         const text = await phone.page.locator("main").innerText();
         assert.match(text, /Phan Văn Lái/);
@@ -135,6 +165,14 @@ export default (world) => {
         await phone.look("certificate-check");
         await phone.page.goto("/certificates/check?code=AAAAAAAAAAAA");
         assert.match(await phone.page.locator(".notice.bad").innerText(), /Không có giấy nào/);
+        const said = await verified(phone.page);
+        for (const wanted of ["Chữ ký đúng", "Giấy do hệ thống này cấp", doctors[0].display, server.account("head").display, "CA mẫu"]) {
+          assert.ok(said.includes(wanted), `${wanted}: ${said}`);
+        }
+        await phone.look("certificate-verified");
+        const offline = spawnSync(program, ["verify", file, "--trust", join(server.data, "trust")], { encoding: "utf8" });
+        assert.equal(offline.status, 0, offline.stdout + offline.stderr);
+        assert.ok(offline.stdout.includes(doctors[0].display), offline.stdout);
       }],
       ["revoked with its reason, it is seen as revoked by everybody", async () => {
         await page.goto(home);
@@ -150,6 +188,11 @@ export default (world) => {
         await phone.page.goto(`/certificates/check?code=${code}`);
         assert.match(await phone.page.locator(".notice.bad").innerText(), /thu hồi/);
         await phone.look("certificate-check-revoked");
+        assert.match(await verified(phone.page), /Giấy đã bị thu hồi từ/);
+        await phone.look("certificate-verified-revoked");
+        const offline = spawnSync(program, ["verify", file, "--trust", join(server.data, "trust")], { encoding: "utf8" });
+        assert.equal(offline.status, 2, offline.stdout);
+        assert.match(offline.stdout, /thu hồi/);
         await page.goto("/certificates/statistics?by=class");
         assert.match(await page.locator("tbody").innerText(), /C\s+/);
         await user.look("certificate-statistics");

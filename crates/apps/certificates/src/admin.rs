@@ -305,7 +305,8 @@ pub(crate) async fn signer(
     if typed.chain.len() > CHAIN_BYTES {
         wrong("chain", lang.t(msg::SIGNER_CHAIN_WRONG).to_owned());
     } else if let Err(e) = Certificate::from_pem(&typed.chain) {
-        wrong("chain", format!("{} ({e})", lang.t(msg::SIGNER_CHAIN_WRONG)));
+        let said = lang.t(msg::SIGNER_CHAIN_WRONG);
+        wrong("chain", lang.pick(said.to_owned(), format!("{said} ({e})")));
     }
     let (code, name) = (typed.facility.trim().to_owned(), typed.account.trim().to_owned());
     let (facility, account) = house

@@ -5,6 +5,7 @@ use crate::bodies;
 use crate::case::{CLASH_DAYS, CONCLUSION, Case};
 use crate::desk::Desk;
 use crate::part::standard;
+use crate::signing::word;
 use crate::view::{by, line, link, meta, muted, points, refusal, result_word, seen, sending_chip, state_chip};
 use crate::work;
 use axum::Extension;
@@ -88,7 +89,7 @@ fn facts(lang: Lang, case: &Case) -> Html {
         Sending::Sent => lang.fmt(msg::GKSK_SEND_SENT, &[("receipt", &case.sent.receipt)]),
         Sending::Refused => lang.fmt(msg::GKSK_SEND_REFUSED, &[("why", &case.sent.said)]),
         Sending::Due if case.row.tried > 0 => {
-            lang.fmt(msg::GKSK_SEND_TRIES, &[("n", &case.row.tried.to_string()), ("why", &case.sent.said)])
+            lang.fmt(msg::GKSK_SEND_TRIES, &[("n", &case.row.tried.to_string()), ("why", &word(lang, &case.sent.said))])
         }
         _ => String::new(),
     };
@@ -106,8 +107,10 @@ fn digital(session: &Session, case: &Case) -> Vec<Html> {
             (Some(at), _) => {
                 (lang.fmt(msg::GKSK_SIGNED_DIGITALLY, &[("name", &name), ("when", &bodies::shown(at))]), false)
             }
-            (None, Some(_)) => (lang.fmt(msg::GKSK_SIGNING, &[("name", &name), ("why", &f.said)]), false),
-            (None, None) => (lang.fmt(msg::GKSK_SIGNING_STOPPED, &[("name", &name), ("why", &f.said)]), true),
+            (None, Some(_)) => (lang.fmt(msg::GKSK_SIGNING, &[("name", &name), ("why", &word(lang, &f.said))]), false),
+            (None, None) => {
+                (lang.fmt(msg::GKSK_SIGNING_STOPPED, &[("name", &name), ("why", &word(lang, &f.said))]), true)
+            }
         };
         let action = format!("/certificates/case/{}/resume", case.row.code);
         let again = (stopped && f.account == session.actor.account)

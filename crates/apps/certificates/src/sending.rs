@@ -4,7 +4,7 @@ use crate::bodies::Sent;
 use crate::case;
 use crate::work::{No, task};
 use mach_base::time::now_seconds;
-use mach_store::certificates::{Certificate, Sending};
+use mach_store::certificates::{self, Certificate, Sending};
 use mach_store::{Result, Tx};
 
 /// Puts a certificate to the head of the queue again.
@@ -44,7 +44,9 @@ pub fn begin_sending(tx: &mut Tx<'_>, c: &Certificate, action: &str) -> Result<b
 /// # Errors
 /// Of the store.
 pub fn put_off(tx: &mut Tx<'_>, c: &Certificate, next: i64) -> Result<()> {
-    tx.keep_certificate(&Certificate { tried: c.tried + 1, next: Some(next), ..c.clone() })
+    // As it stands now: it may have been signed, corrected or taken back since the queue was read.
+    let Some(row) = certificates::by_code(tx, &c.code)?.filter(|r| r.sending == Sending::Due) else { return Ok(()) };
+    tx.keep_certificate(&Certificate { tried: row.tried + 1, next: Some(next), ..row })
 }
 
 /// Writes what became of a try to send.

@@ -18,6 +18,7 @@ use mach_sign::trust::{Purpose, Standing, Trust};
 use mach_store::signing::{self, Act, Flight, Provider, Signer};
 use mach_store::sql::Query;
 use mach_store::{Error, Result, Store, resources};
+use mach_ui::{Lang, msg};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -67,17 +68,45 @@ fn console() -> Result<Decision> {
     decide(&Actor::console(), May::Certify).map_err(|e| Error::Refused(e.to_string()))
 }
 
-/// Where a certificate must stand for its owner to sign with it, in words; `None` where it does.
+/// Why something is not signed, in the reader's language: the words kept with a signature are codes where the house says them,
+/// and a provider's own text else.
+pub(crate) fn word(lang: Lang, said: &str) -> String {
+    let message = match said {
+        REVOKED => msg::SIGNING_REVOKED,
+        EXPIRED => msg::SIGNING_EXPIRED,
+        NOT_YET => msg::SIGNING_NOT_YET,
+        UNCHECKED => msg::SIGNING_UNCHECKED,
+        UNTRUSTED => msg::SIGNING_UNTRUSTED,
+        MAY_NOT => msg::SIGNING_MAY_NOT,
+        PATIENCE_OVER => msg::SIGNING_PATIENCE,
+        NO_SEAL => msg::SIGNING_NO_SEAL,
+        other => return other.to_owned(),
+    };
+    lang.t(message).to_owned()
+}
+
+const REVOKED: &str = "certificate-revoked";
+const EXPIRED: &str = "certificate-expired";
+const NOT_YET: &str = "certificate-not-yet";
+const UNCHECKED: &str = "certificate-unchecked";
+const UNTRUSTED: &str = "certificate-untrusted";
+const MAY_NOT: &str = "signer-may-not";
+const PATIENCE_OVER: &str = "not-confirmed";
+const NO_SEAL: &str = "no-seal";
+
+/// Why a certificate's owner cannot sign with it now; `None` where they can. Nothing is signed on a guess: where no revocation
+/// data is at hand, too.
 fn hindrance(chain: &[Certificate], trust: &Trust, now: i64) -> Option<String> {
-    let Some(own) = chain.first() else { return Some("no certificate".to_owned()) };
-    match trust.standing(own, chain, &Evidence::default(), now, Purpose::Document) {
-        Standing::Valid => None,
-        Standing::ValidUnchecked => Some("nothing at hand says whether the certificate was revoked".to_owned()),
-        Standing::NotYet => Some("the certificate is not valid yet".to_owned()),
-        Standing::Expired => Some("the certificate has expired".to_owned()),
-        Standing::Revoked(r) => Some(format!("the certificate was revoked ({})", mach_sign::time::to_vietnamese(r.at))),
-        Standing::Untrusted(why) | Standing::WrongUse(why) => Some(why),
-    }
+    let Some(own) = chain.first() else { return Some(UNTRUSTED.to_owned()) };
+    let code = match trust.standing(own, chain, &Evidence::default(), now, Purpose::Document) {
+        Standing::Valid => return None,
+        Standing::ValidUnchecked => UNCHECKED,
+        Standing::NotYet => NOT_YET,
+        Standing::Expired => EXPIRED,
+        Standing::Revoked(_) => REVOKED,
+        Standing::Untrusted(_) | Standing::WrongUse(_) => UNTRUSTED,
+    };
+    Some(code.to_owned())
 }
 
 /// Looks at the signatures under way that are due; gives how many.
@@ -136,7 +165,7 @@ fn attend(store: &Store, keys: &dyn Keys, flight: &Flight, now: i64) -> Result<(
         }
     }
     if flight.next.is_some() && now - flight.began > PATIENCE {
-        (flight.next, flight.said) = (None, "nobody confirmed it in time".to_owned());
+        (flight.next, flight.said) = (None, PATIENCE_OVER.to_owned());
     }
     store.write(&decision, move |tx| tx.keep_flight(&flight))
 }
@@ -154,7 +183,7 @@ fn step(
     let signer = signing::signer_of(&mut reader, flight.facility, flight.signer).map_err(|e| told(&e))?;
     let today = Minute::of_seconds(now).day();
     let Some(signer) = signer.filter(|s| s.holds(flight.act, today)) else {
-        return Ok(Step::Stopped("whoever signs may no longer do so".to_owned()));
+        return Ok(Step::Stopped(MAY_NOT.to_owned()));
     };
     let chain = match Certificate::from_pem(&signer.chain) {
         Ok(chain) => chain,
@@ -274,8 +303,7 @@ pub(crate) fn seal_of(
             found = signing::signing_with(on, case.row.facility, by.account, Act::Countersign, today).map_err(told)?;
         }
     }
-    let signer =
-        found.filter(|s| s.provider == Provider::Soft).ok_or("the facility has no seal to sign messages with")?;
+    let signer = found.filter(|s| s.provider == Provider::Soft).ok_or(NO_SEAL)?;
     let chain = Certificate::from_pem(&signer.chain).map_err(|e| e.to_string())?;
     if let Some(why) = hindrance(&chain, &keys.trust()?, now) {
         return Err(why);

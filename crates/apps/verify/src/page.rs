@@ -111,6 +111,8 @@ fn found(lang: Lang, verdict: &Verdict, paper: Option<&signing::Paper>) -> Vec<H
     } else {
         (Tone::Bad, msg::VERIFY_BAD)
     };
+    // A green word beside a red one would be read as the answer.
+    let tone = if ended.is_some() && tone == Tone::Good { Tone::Info } else { tone };
     let mut parts: Vec<Html> = vec![Notice::new(lang, tone, lang.t(said)).into()];
     // Right signatures upon a paper that was taken back since: that comes first.
     if paper.is_some() {

@@ -3,9 +3,11 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use mach_access::{Act, Actor, decide};
 use mach_base::limits;
 use mach_house::{House, Settings};
 use mach_sign::hc1::{self, Claims, Value};
+use mach_sign::jws;
 use mach_store::Store;
 use mach_test_sign::paper::{rendered, sign_at};
 use mach_test_sign::{Family, Person};
@@ -112,4 +114,74 @@ async fn codes_and_limits() {
     // A list that cannot be read: nothing is said to be valid.
     s.put("lists/0.crl", b"garbage");
     assert_eq!(s.post("code", code.as_bytes()).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn false_content_is_told_as_false_and_shown_as_text() {
+    let s = scene();
+    let payload = r#"{"resourceType":"Bundle","note":"<b>giả</b>\u202e"}"#;
+    let detached = jws::sign_detached(payload.as_bytes(), &s.doctor.key, &s.doctor.chain, s.family.now).expect("a JWS");
+    let with = |payload: &str| {
+        let text = mach_sign::base64(payload.as_bytes()).replace('+', "-").replace('/', "_");
+        detached.replace("..", &format!(".{}.", text.trim_end_matches('=')))
+    };
+    let (_, text) = s.post("code", with(payload).as_bytes()).await;
+    assert!(text.contains("Chữ ký đúng") && text.contains("Nội dung được ký"), "{text}");
+    assert!(text.contains("&#60;b&#62;giả") || text.contains("&lt;b&gt;giả"), "as text: {text}");
+    let altered = with(&payload.replace("giả", "thật"));
+    let (status, text) = s.post("code", altered.as_bytes()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(!text.contains("Chữ ký đúng") && text.contains("chữ ký không phải của nội dung này"), "{text}");
+    assert!(
+        text.contains("thật") && text.contains("BS. Phạm Thị Ngọc Ánh"),
+        "what it says, and whose it claims to be: {text}"
+    );
+}
+
+#[tokio::test]
+async fn reasons_are_in_the_readers_language() {
+    let s = scene();
+    let paper = rendered();
+    let mut altered = sign_at(&paper.pdf, &paper, "doctor", &s.doctor, "Bác sĩ", s.family.now);
+    altered[2000] ^= 1;
+    let (_, text) = s.post("file", &altered).await;
+    for english in ["not by this key", "the content", "signature is", "malformed"] {
+        assert!(!text.contains(english), "{english}: {text}");
+    }
+    let (_, text) = s.post("file", b"%PDF-1.7 nothing").await;
+    assert!(text.contains("không đúng định dạng") && !text.contains("PDF:"), "{text}");
+}
+
+type Work = Box<dyn FnOnce(&mut mach_store::Tx<'_>) -> mach_store::Result<()> + Send>;
+
+#[tokio::test]
+async fn a_paper_that_was_taken_back_is_told_by_its_hash() {
+    let s = scene();
+    let paper = rendered();
+    let pdf = sign_at(&paper.pdf, &paper, "doctor", &s.doctor, "Bác sĩ", s.family.now);
+    let hash = mach_sign::hex(&mach_sign::sha256(&pdf));
+    let write = |work: Work| {
+        let decision = decide(&Actor::console(), Act::Certify).expect("the console may all");
+        s.house.store().write(&decision, work).expect("written");
+    };
+    let (_, text) = s.post("file", &pdf).await;
+    assert!(text.contains("Chữ ký đúng") && !text.contains("Giấy do hệ thống này cấp"), "not of this house: {text}");
+    let kept = hash.clone();
+    write(Box::new(move |tx| tx.keep_paper(1, "AAAA", &kept)));
+    let (_, text) = s.post("file", &pdf).await;
+    assert!(text.contains("Giấy do hệ thống này cấp"), "{text}");
+    write(Box::new(|tx| tx.end_papers(1, "AAAA", "revoked")));
+    let (_, text) = s.post("file", &pdf).await;
+    assert!(text.contains("Giấy đã bị thu hồi từ"), "{text}");
+    let app = mach_verify::router(s.folder.path()).with_state(s.house.clone());
+    let response = app.oneshot(Request::get("/verify/papers.tsv").body(Body::empty()).expect("a request")).await;
+    let bytes = response.expect("an answer").into_body().collect().await.expect("a body").to_bytes();
+    let list = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(list.starts_with(&hash) && list.ends_with("\trevoked\n"), "{list}");
+    // The same list beside the trusted certificates tells those who cannot ask the house.
+    s.put("papers.tsv", list.as_bytes());
+    let shelf = mach_verify::Shelf::read(&s.folder.path().join("trust")).expect("a shelf");
+    assert_eq!(shelf.ended.get(&hash).map(|(_, why)| why.as_str()), Some("revoked"));
+    s.put("papers.tsv", b"no list");
+    assert!(mach_verify::Shelf::read(&s.folder.path().join("trust")).is_err_and(|e| e.contains("papers.tsv")));
 }
