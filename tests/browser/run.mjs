@@ -16,6 +16,7 @@ import noScript from "./journeys/no-script.mjs";
 import operator from "./journeys/operator.mjs";
 import policy from "./journeys/policy.mjs";
 import restart from "./journeys/restart.mjs";
+import vaccines from "./journeys/vaccines.mjs";
 import signIn from "./journeys/sign-in.mjs";
 
 const DESKTOP = { name: "desktop", width: 1440, height: 900 };
@@ -39,6 +40,7 @@ try {
     await operator({ ...world, screen });
     await clinician({ ...world, screen });
     await certificates({ ...world, screen });
+    await vaccines({ ...world, screen });
   }
   await noScript({ ...world, screen: PHONE });
   await afterSending(world);

@@ -4,6 +4,7 @@ mod bundles;
 mod fhir;
 mod http;
 mod sign;
+mod vaccines;
 
 use crate::claims::default_workers;
 use crate::{Outcome, accounts, console, open, serve};
@@ -56,6 +57,15 @@ enum What {
         #[arg(long, default_value_t = 200)]
         papers: usize,
     },
+    /// Vaccination: doses imported from a spreadsheet, passes issued in batch, beside the bare signature
+    Vaccines {
+        /// People; three doses each
+        #[arg(long, default_value_t = 30_000)]
+        people: usize,
+        /// Folder for files and data; removed first
+        #[arg(long, default_value = "target/bench-vaccines")]
+        work: PathBuf,
+    },
     /// Pages and searches over the data folder, beside the store's own point read
     Pages {
         /// Requests of each kind
@@ -71,6 +81,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
         What::Import { dossiers, work, from, to } => import_bench(*dossiers, work, from, to),
         What::Fhir(options) => fhir::run(options),
         What::Sign { codes, papers } => sign::run(*codes, *papers),
+        What::Vaccines { people, work } => vaccines::run(*people, work),
         What::Pages { requests } => pages(data, *requests),
     }
 }

@@ -104,6 +104,7 @@ fn load(store: &Store, data: &Path, options: &Options) -> Result<Vec<Account>, S
         let desk = mach_certificates::desk::Desk::upon(data, "");
         mach_certificates::demo_keys::make(store, &desk, facility).map_err(|e| e.to_string())?;
         mach_certificates::demo::fill(store, facility).map_err(|e| e.to_string())?;
+        mach_vaccines::demo::fill(store, data, facility)?;
     }
     let text = serde_json::to_string_pretty(&accounts).map_err(|e| e.to_string())?;
     write_private(&kept, &text).map_err(|e| format!("`{}`: {e}", kept.display()))?;

@@ -13,6 +13,7 @@ mod serve;
 mod store;
 mod subscription;
 mod token;
+mod vaccines;
 mod validate;
 
 use clap::{Parser, Subcommand};
@@ -90,6 +91,9 @@ enum Command {
     /// FHIR: load files, evaluate a path, make rows of a view
     #[command(subcommand)]
     Fhir(fhir::Command),
+    /// Vaccination: doses from spreadsheets, passes in batch, the list of passes taken back
+    #[command(subcommand)]
+    Vaccines(vaccines::Command),
     /// Measure this machine: import, pages
     Bench(bench::Options),
 }
@@ -124,6 +128,7 @@ fn main() -> ExitCode {
         Command::Verify(options) => log::command::offline(&cli.data, &options),
         Command::Witness(options) => log::witness::run(&cli.data, &options),
         Command::Fhir(command) => fhir::run(&cli.data, command),
+        Command::Vaccines(command) => vaccines::run(&cli.data, command),
         Command::Bench(options) => bench::run(&cli.data, &options),
     };
     match outcome {

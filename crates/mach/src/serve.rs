@@ -176,14 +176,15 @@ async fn only_reading(request: Request, next: Next) -> Response {
 /// The whole application; `data` is the folder of its files.
 pub fn application(house: House, data: &Path) -> axum::Router {
     let fhir = mach_fhir_api::Interface::upon(house.store(), data);
-    routes(house, &fhir, data, Arc::new(mach_certificates::desk::Desk::upon(data, "http://localhost")))
+    let desk = Arc::new(mach_certificates::desk::Desk::upon(data, "http://localhost"));
+    routes(house, &fhir, data, (desk, &mach_vaccines::batch::Worker::default()))
 }
 
 fn routes(
     house: House,
     fhir: &mach_fhir_api::Interface,
     data: &Path,
-    desk: Arc<mach_certificates::desk::Desk>,
+    (desk, batches): (Arc<mach_certificates::desk::Desk>, &mach_vaccines::batch::Worker),
 ) -> axum::Router {
     // The demonstration's telephones are nobody's: what would be sent lies in a file.
     let gateway: Arc<dyn mach_access_pages::sms::Gateway> = match house.demo() {
@@ -202,6 +203,7 @@ fn routes(
         .merge(mach_verify::router(data))
         .merge(mach_forms_desk::router())
         .merge(mach_certificates::router(desk))
+        .merge(mach_vaccines::router(data, batches.clone()))
         .merge(crate::log::routes::router())
         .with_state(house.clone())
         .layer(axum::middleware::from_fn(only_reading))
@@ -221,6 +223,7 @@ pub fn load_content() {
     mach_access::sensitive::Sensitive::shared();
     mach_forms::library::shipped();
     mach_certificates::rules::load();
+    mach_vaccines::products::Products::shared();
     mach_fhir_api::subscription::topic::all();
 }
 
@@ -257,10 +260,12 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let sending =
             house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
         let signing = mach_certificates::signing::start(house.store(), Arc::clone(&desk));
+        let batches = mach_vaccines::batch::Worker::default();
+        let issuing = batches.start(house.store(), data);
         if let Some(tls) = &tls {
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
-        let shared = listen::Shared::new(routes(house, &fhir, data, desk), limits, tls);
+        let shared = listen::Shared::new(routes(house, &fhir, data, (desk, &batches)), limits, tls);
         let sending_over = async {
             if let Some((plain, shared)) = over {
                 listen::serve(plain, shared, stopped()).await;
@@ -270,6 +275,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         delivery.stop().await;
         indexing.abort();
         signing.abort();
+        issuing.abort();
         if let Some(sending) = sending {
             sending.abort();
         }

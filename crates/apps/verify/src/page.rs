@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Actor, decide};
 use mach_base::limits;
 use mach_house::{Failure, House};
-use mach_sign::verdict::{Verdict, examine};
+use mach_sign::verdict::Verdict;
 use mach_store::signing;
 use mach_ui::components::{
     Button, Card, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, Tone, laid_out,
@@ -86,7 +86,7 @@ pub async fn verify(
     let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
     let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
     let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &hash)?)).await?;
-    let shelf = move || Shelf::read(&folder.0).map(|s| examine(&bytes, &s.trust, &s.signers, mach_sign::time::now()));
+    let shelf = move || Shelf::read(&folder.0).map(|s| s.examine(&bytes));
     let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     let parts = match verdict {
         Ok(verdict) => found(lang, &verdict, paper.as_ref()),
@@ -106,6 +106,8 @@ fn found(lang: Lang, verdict: &Verdict, paper: Option<&signing::Paper>) -> Vec<H
     let ended = paper.and_then(|p| Some((p.ended?, p.why.as_str())));
     let (tone, said) = if verdict.is_good() {
         (Tone::Good, msg::VERIFY_GOOD)
+    } else if verdict.withdrawn {
+        (Tone::Bad, msg::VERIFY_WITHDRAWN)
     } else if verdict.findings.is_empty() {
         (Tone::Warning, msg::VERIFY_UNSIGNED)
     } else {

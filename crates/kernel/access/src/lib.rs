@@ -168,11 +168,25 @@ pub enum Act {
     Countersign,
     /// An agency's look-up of a certificate, with its purpose.
     LookUpCertificates,
+    /// Reading doses of vaccine, passes and who is in doubt.
+    ReadVaccines,
+    /// Receiving doses, mending the identity of who got them.
+    Vaccinate,
+    /// Signing passes one by one, and taking them back.
+    IssuePasses,
+    /// Beginning and stopping batches of passes; shows counts only.
+    RunBatches,
+    /// Reading prescriptions and their lists.
+    ReadPrescriptions,
+    /// Writing, signing, replacing and cancelling prescriptions.
+    Prescribe,
+    /// Looking a prescription up by its code, and handing out its medicines.
+    Dispense,
 }
 
 impl Act {
     /// Every act, in the order of the policy table.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 27] = [
         Self::ReadFigures,
         Self::ReadClaims,
         Self::SendClaims,
@@ -193,6 +207,13 @@ impl Act {
         Self::ReadCertificates,
         Self::Countersign,
         Self::LookUpCertificates,
+        Self::ReadVaccines,
+        Self::Vaccinate,
+        Self::IssuePasses,
+        Self::RunBatches,
+        Self::ReadPrescriptions,
+        Self::Prescribe,
+        Self::Dispense,
     ];
 
     /// From its name.
@@ -223,6 +244,13 @@ impl Act {
             Self::ReadCertificates => "read-certificates",
             Self::Countersign => "countersign",
             Self::LookUpCertificates => "look-up-certificates",
+            Self::ReadVaccines => "read-vaccines",
+            Self::Vaccinate => "vaccinate",
+            Self::IssuePasses => "issue-passes",
+            Self::RunBatches => "run-batches",
+            Self::ReadPrescriptions => "read-prescriptions",
+            Self::Prescribe => "prescribe",
+            Self::Dispense => "dispense",
         }
     }
 }
@@ -290,18 +318,18 @@ mod tests {
     #[test]
     fn the_policy_table() {
         let table = "
-            leader         + + - + + + - + + - + - + + - - - + - +
-            operator       + + + - - - - + - - - - - + - - - + - -
-            clinician      + - - + + - - + + + - + - + - - + + - -
-            administrator  - - - - - - + + - - + - + - - - - - - -
-            sender         + - + - - - - - - - - - - - - - + + - -
-            system-reader  - - - - - - - - + - - - - - - - - - - +
-            system-writer  - - - - - - - - + + - - - - - - - - - -
-            console        + + + + + + + + + + + + + + + + + + + +
-            head           + + - + + - - + + - + - + + - - + + + -
-            citizen        - - - - - - - + - - - - - - + - - - - -
-            visitor        - - - - - - - - - - - - - - - + - - - -
-            system-auditor - - - - - - - - - - + - - - - - - - - -";
+            leader         + + - + + + - + + - + - + + - - - + - + + - - + - - -
+            operator       + + + - - - - + - - - - - + - - - + - - + + - - + - +
+            clinician      + - - + + - - + + + - + - + - - + + - - + + - - + + +
+            administrator  - - - - - - + + - - + - + - - - - - - - - - - + - - -
+            sender         + - + - - - - - - - - - - - - - + + - - - + - - - - +
+            system-reader  - - - - - - - - + - - - - - - - - - - + - - - - - - -
+            system-writer  - - - - - - - - + + - - - - - - - - - - - - - - - - -
+            console        + + + + + + + + + + + + + + + + + + + + + + + + + + +
+            head           + + - + + - - + + - + - + + - - + + + - + + + - + - -
+            citizen        - - - - - - - + - - - - - - + - - - - - - - - - - - -
+            visitor        - - - - - - - - - - - - - - - + - - - - - - - - - - -
+            system-auditor - - - - - - - - - - + - - - - - - - - - - - - - - - -";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let role = Role::parse(words.next().unwrap()).unwrap();

@@ -197,6 +197,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
                 (Act::SearchPeople, item(msg::NAV_PEOPLE, "/people", Icon::People)),
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
                 (Act::ReadCertificates, item(msg::GKSK, "/certificates", Icon::Check)),
+                (Act::ReadVaccines, item(msg::VAC, "/vaccines", Icon::Shield)),
                 (Act::ReviewAccess, item(msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review)),
                 (Act::ReadOwn, item(msg::ME, "/me", Icon::People)),
             ],
@@ -204,6 +205,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
         (
             msg::NAV_ADMINISTRATION,
             vec![
+                (Act::RunBatches, item(msg::VAC_BATCHES, "/vaccines/batches", Icon::Check)),
                 (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
                 (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
                 (Act::Administer, item(msg::SIGNATURES, "/admin/signatures", Icon::Check)),

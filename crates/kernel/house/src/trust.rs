@@ -2,9 +2,12 @@
 //! papers of this house are no longer valid, so that they are known where the house cannot be asked.
 
 use mach_sign::certificate::Certificate;
+use mach_sign::hc1;
+use mach_sign::jws;
 use mach_sign::revocation::Crl;
 use mach_sign::trust::Trust;
-use std::collections::BTreeMap;
+use mach_sign::verdict::{Verdict, examine};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Where it lies in the data folder.
@@ -17,6 +20,8 @@ pub struct Shelf {
     pub trust: Trust,
     /// `signers/*.pem`: who may sign QR codes.
     pub signers: Vec<Certificate>,
+    /// `revoked/*.jws`: marks of QR certificates that were taken back, each list signed by one of the signers.
+    pub revoked: HashSet<String>,
     /// `papers.tsv`: papers that were issued and are no longer valid, by the SHA-256 of their bytes: since when (seconds), and
     /// why (`revoked`, `replaced`).
     pub ended: BTreeMap<String, (i64, String)>,
@@ -83,6 +88,38 @@ impl Shelf {
             let bytes = std::fs::read(&path).map_err(|e| at(e.to_string()))?;
             trust.evidence.lists.push(Crl::parse(&bytes).map_err(|e| at(e.to_string()))?);
         }
-        Ok(Self { trust, signers: certificates(&folder.join("signers"))?, ended: papers(folder)? })
+        let signers = certificates(&folder.join("signers"))?;
+        let mut shelf = Self { trust, signers, revoked: HashSet::new(), ended: papers(folder)? };
+        for path in files(&folder.join("revoked"), "jws")? {
+            let marks = shelf.marks(&path).map_err(|e| format!("`{}`: {e}", path.display()))?;
+            shelf.revoked.extend(marks);
+        }
+        Ok(shelf)
+    }
+
+    /// The marks of a list, where one of those who may sign QR codes has signed it.
+    fn marks(&self, path: &Path) -> Result<Vec<String>, String> {
+        let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+        let list = jws::verify(&text, None, &self.trust, mach_sign::time::now()).map_err(|e| e.to_string())?;
+        if !list.is_good() || !self.signers.contains(&list.certificate) {
+            return Err("nobody who may sign QR codes has signed this list".to_owned());
+        }
+        let content: serde_json::Value = serde_json::from_slice(&list.payload).map_err(|e| e.to_string())?;
+        let marks = content.get("revoked").and_then(serde_json::Value::as_array).ok_or("it holds no list `revoked`")?;
+        let text = |mark: &serde_json::Value| mark.as_str().map(str::to_owned).ok_or("a mark that is no text");
+        marks.iter().map(text).collect::<Result<_, _>>().map_err(str::to_owned)
+    }
+
+    /// Examines what somebody holds, by what the shelf holds.
+    ///
+    /// # Errors
+    /// As [`examine`].
+    pub fn examine(&self, bytes: &[u8]) -> mach_sign::Result<Verdict> {
+        let mut verdict = examine(bytes, &self.trust, &self.signers, mach_sign::time::now())?;
+        if let Some((claims, _)) = &verdict.claims {
+            let withdrawn = |identifier: &&str| self.revoked.contains(&hc1::mark(identifier));
+            verdict.withdrawn = hc1::identifiers(claims).iter().any(withdrawn);
+        }
+        Ok(verdict)
     }
 }

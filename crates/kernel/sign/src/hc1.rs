@@ -50,6 +50,19 @@ pub fn key_id(certificate: &Certificate) -> Vec<u8> {
     certificate.fingerprint()[..8].to_vec()
 }
 
+/// The unique certificate identifiers (`ci`) of a DCC: of vaccinations, tests and recoveries.
+pub fn identifiers(claims: &Claims) -> Vec<&str> {
+    let Some(record) = claims.content.1.get(1).filter(|_| claims.content.0 == HEALTH) else { return Vec::new() };
+    let lists = ["v", "t", "r"].into_iter().filter_map(|name| record.named(name));
+    let entries = lists.filter_map(|list| if let Value::Array(entries) = list { Some(entries) } else { None });
+    entries.flatten().filter_map(|entry| entry.named("ci")?.as_text()).collect()
+}
+
+/// What a list of certificates taken back says of one: the first half of the SHA-256 of its identifier, in hexadecimal.
+pub fn mark(identifier: &str) -> String {
+    crate::hex(&crate::sha256(identifier.as_bytes())[..16])
+}
+
 fn structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
     let parts = vec![
         Value::Text("Signature1".to_owned()),

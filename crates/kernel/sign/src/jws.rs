@@ -43,6 +43,14 @@ pub fn sign_detached(payload: &[u8], key: &dyn Signer, chain: &[Certificate], at
     Ok(format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
+/// A signature with its bytes: `header.payload.signature`.
+///
+/// # Errors
+/// What the key says.
+pub fn sign(payload: &[u8], key: &dyn Signer, chain: &[Certificate], at: Moment) -> Result<String> {
+    Ok(sign_detached(payload, key, chain, at)?.replacen("..", &format!(".{}.", URL_SAFE_NO_PAD.encode(payload)), 1))
+}
+
 /// A signature that was read.
 #[derive(Clone, Debug)]
 pub struct Signature {

@@ -69,13 +69,15 @@ pub struct Verdict {
     pub claims: Option<(Claims, Age)>,
     /// What a JWS is of, as it stands in it: to be shown as text only.
     pub payload: Option<Vec<u8>>,
+    /// Whether a list of its issuer says that it was taken back; whoever has such lists says so.
+    pub withdrawn: bool,
 }
 
 impl Verdict {
     /// Whether there is a signature and every one counts, over the whole.
     pub fn is_good(&self) -> bool {
         let whole = |f: &Finding| matches!(f.extent, Extent::Whole | Extent::ThenSigned);
-        !self.findings.is_empty() && self.findings.iter().all(|f| f.good && whole(f))
+        !self.withdrawn && !self.findings.is_empty() && self.findings.iter().all(|f| f.good && whole(f))
     }
 }
 
@@ -126,6 +128,7 @@ fn pdf(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Verdict> {
         findings: report.signatures.iter().map(finding).collect(),
         claims: None,
         payload: None,
+        withdrawn: false,
     })
 }
 
@@ -154,7 +157,7 @@ fn xml_file(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
         now: s.now,
     };
     let findings = xml::verify(text, trust, now)?.into_iter().map(finding).collect();
-    Ok(Verdict { kind: Kind::Xml, findings, claims: None, payload: None })
+    Ok(Verdict { kind: Kind::Xml, findings, claims: None, payload: None, withdrawn: false })
 }
 
 fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Result<Verdict> {
@@ -175,7 +178,13 @@ fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Resu
         then: report.then,
         now: report.now,
     };
-    Ok(Verdict { kind: Kind::Code, findings: vec![finding], claims: Some((report.claims, report.age)), payload: None })
+    Ok(Verdict {
+        kind: Kind::Code,
+        findings: vec![finding],
+        claims: Some((report.claims, report.age)),
+        payload: None,
+        withdrawn: false,
+    })
 }
 
 fn token(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
@@ -191,5 +200,6 @@ fn token(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
         then: found.then,
         now: found.now,
     };
-    Ok(Verdict { kind: Kind::Jws, findings: vec![finding], claims: None, payload: Some(found.payload) })
+    let payload = Some(found.payload);
+    Ok(Verdict { kind: Kind::Jws, findings: vec![finding], claims: None, payload, withdrawn: false })
 }

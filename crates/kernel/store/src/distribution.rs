@@ -96,6 +96,16 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("delegation", Spread::By("facility")),
     ("flight", Spread::By("facility")),
     ("signed_paper", Spread::By("facility")),
+    ("dose", Spread::By("facility")),
+    ("vaccine_doubt", Spread::By("facility")),
+    ("vaccine_pass", Spread::By("facility")),
+    ("vaccine_file", Spread::By("facility")),
+    ("vaccine_fault", Spread::By("facility")),
+    ("prescription", Spread::By("facility")),
+    ("prescription_line", Spread::By("facility")),
+    ("dispensing", Spread::By("facility")),
+    // Few; one loop moves them on.
+    ("vaccine_batch", Spread::Everywhere),
 ];
 
 /// The statements that ask every shard: (name, reason).

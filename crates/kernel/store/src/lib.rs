@@ -26,6 +26,7 @@ pub mod pack;
 pub mod params;
 pub mod people;
 mod postgres;
+pub mod prescriptions;
 mod repair;
 pub mod resources;
 pub mod schema;
@@ -36,6 +37,7 @@ pub mod signing;
 pub mod sql;
 mod sqlite;
 pub mod subscriptions;
+pub mod vaccines;
 pub mod views;
 mod writer;
 

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
     Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params, people,
-    resources, sealed, sessions, signing, subscriptions, views,
+    prescriptions, resources, sealed, sessions, signing, subscriptions, vaccines, views,
 };
 
 /// Tables every module needs.
@@ -34,6 +34,8 @@ const STEPS: &[&[&str]] = &[
     sealed::STEP,
     grants::ENDS,
     params::DDL,
+    vaccines::DDL,
+    prescriptions::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -81,6 +83,8 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
             citizens::DDL,
             signing::DDL,
             params::DDL,
+            vaccines::DDL,
+            prescriptions::DDL,
         ]
         .concat()
         {

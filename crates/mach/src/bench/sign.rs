@@ -37,7 +37,7 @@ fn person() -> Result<Person> {
 }
 
 /// Runs `work` so many times over all cores; how many a second.
-fn rate(times: usize, work: impl Fn(usize) -> Result<()> + Sync) -> std::result::Result<f64, String> {
+pub fn rate(times: usize, work: impl Fn(usize) -> Result<()> + Sync) -> std::result::Result<f64, String> {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let begin = Instant::now();
     let done: std::result::Result<Vec<()>, String> = std::thread::scope(|scope| {

@@ -252,12 +252,15 @@ fn paper(data: &Path, options: &Offline) -> Outcome {
     }
     let folder = options.trust.clone().unwrap_or_else(|| data.join("trust"));
     let shelf = mach_verify::Shelf::read(&folder)?;
-    match mach_sign::verdict::examine(&bytes, &shelf.trust, &shelf.signers, mach_sign::time::now()) {
+    match shelf.examine(&bytes) {
         Ok(verdict) => {
             let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
             let ended = shelf.ended.get(&hash).map(|(at, why)| (*at, why.as_str()));
             let good = verdict.is_good() && ended.is_none();
             println!("{}", if good { "ĐÚNG / VALID" } else { "SAI / NOT VALID" });
+            if verdict.withdrawn {
+                println!("{}", mach_ui::Lang::Vi.t(mach_ui::msg::VERIFY_WITHDRAWN));
+            }
             if ended.is_some() {
                 let (name, said) = mach_verify::paper(mach_ui::Lang::Vi, ended);
                 println!("{name}: {said}");

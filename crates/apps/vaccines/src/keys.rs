@@ -1,0 +1,98 @@
+//! The key that signs passes, and who is told to trust it. Both are files of the data folder:
+//! `keys/hc1.pem` (the key, PKCS#8, and its certificate, one after the other), `trust/signers/own.pem`, `trust/roots/own.pem`.
+
+use mach_sign::authority::{Authority, Profile, Request};
+use mach_sign::certificate::Certificate;
+use mach_sign::key::SoftKey;
+use mach_sign::name::Name;
+use mach_sign::oid;
+use mach_sign::time::{DAY, now};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A key with its certificate.
+#[derive(Debug)]
+pub struct Signer {
+    /// The key.
+    pub key: SoftKey,
+    /// Its certificate.
+    pub certificate: Certificate,
+}
+
+fn file(data: &Path) -> PathBuf {
+    data.join("keys").join("hc1.pem")
+}
+
+/// The key of this data folder; `None` where there is none.
+///
+/// # Errors
+/// Where the file cannot be read or used, or the key is not the certificate's.
+pub fn open(data: &Path) -> Result<Option<Signer>, String> {
+    let path = file(data);
+    let at = |e: String| format!("`{}`: {e}", path.display());
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(at(e.to_string())),
+    };
+    let key = SoftKey::from_pem(&text).map_err(|e| at(e.to_string()))?;
+    let certificates = text.split("-----BEGIN CERTIFICATE-----").nth(1);
+    let text = certificates.map(|rest| format!("-----BEGIN CERTIFICATE-----{rest}")).unwrap_or_default();
+    let found = Certificate::from_pem(&text).map_err(|e| at(e.to_string()))?;
+    let certificate = found.into_iter().next().ok_or_else(|| at("it holds no certificate after the key".to_owned()))?;
+    if certificate.key.info() != mach_sign::key::Signer::public(&key).info() {
+        return Err(at("the certificate is of another key".to_owned()));
+    }
+    if certificate.not_after < now() {
+        return Err(at("the certificate has expired".to_owned()));
+    }
+    Ok(Some(Signer { key, certificate }))
+}
+
+/// Makes a key with an authority of one's own, trusted by this data folder alone; nothing where there is a key already.
+///
+/// # Errors
+/// Of files.
+pub fn make(data: &Path, organisation: &str) -> Result<Signer, String> {
+    if let Some(signer) = open(data)? {
+        return Ok(signer);
+    }
+    let text = |e: mach_sign::Error| e.to_string();
+    let request = |name: &str, profile, years: i64| Request {
+        subject: Name::of(&[(oid::COUNTRY, "VN"), (oid::ORGANIZATION, organisation), (oid::COMMON_NAME, name)]),
+        profile,
+        not_before: now() - DAY,
+        not_after: now() + years * 365 * DAY,
+        ocsp: None,
+        crl: None,
+    };
+    let root = SoftKey::generate().map_err(text)?;
+    let root =
+        Authority::root(root, &request("Gốc ký chứng nhận tiêm chủng", Profile::Authority(0), 10)).map_err(text)?;
+    let key = SoftKey::generate().map_err(text)?;
+    let named = request("Ký chứng nhận tiêm chủng", Profile::Document, 5);
+    let certificate = root.issue(&named, mach_sign::key::Signer::public(&key)).map_err(text)?;
+    keep(&data.join("trust/roots/own.pem"), &root.certificate().to_pem(), false)?;
+    keep(&data.join("trust/signers/own.pem"), &certificate.to_pem(), false)?;
+    keep(&file(data), &format!("{}{}", key.to_pem(), certificate.to_pem()), true)?;
+    Ok(Signer { key, certificate })
+}
+
+/// Writes a file whole or not at all; `secret`: for its owner only.
+///
+/// # Errors
+/// Of files.
+pub fn keep(path: &Path, text: &str, secret: bool) -> Result<(), String> {
+    let at = |e: std::io::Error| format!("`{}`: {e}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(at)?;
+    }
+    let part = path.with_extension("part");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if secret { 0o600 } else { 0o644 });
+    let mut out = options.open(&part).map_err(at)?;
+    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(at)?;
+    std::fs::rename(&part, path).map_err(at)
+}
