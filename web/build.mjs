@@ -67,7 +67,7 @@ const css = await build({ ...common, entryPoints: [join(root, "css/app.css")], p
 emit("app.css", css.outputFiles[0].contents);
 
 // What every page loads, and what only pages with a form of questions load besides.
-for (const name of ["app", "forms"]) {
+for (const name of ["app", "forms", "worker"]) {
   const js = await build({ ...common, entryPoints: [join(root, `ts/${name}.ts`)], target: "es2020", format: "iife" });
   const { contents } = js.outputFiles[0];
   if (contents.length > ISLANDS_MAX_BYTES) {

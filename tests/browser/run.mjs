@@ -13,6 +13,7 @@ import clinician from "./journeys/clinician.mjs";
 import indicators, { afterSending } from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
 import noScript from "./journeys/no-script.mjs";
+import organisation from "./journeys/organisation.mjs";
 import operator from "./journeys/operator.mjs";
 import policy from "./journeys/policy.mjs";
 import restart from "./journeys/restart.mjs";
@@ -46,7 +47,9 @@ try {
   await afterSending(world);
   await policy(world);
   // Afterwards: they turn on second factors, which the policy table does not expect.
-  await accounts({ ...world, screen: DESKTOP });
+  const left = { ...world, screen: DESKTOP };
+  await accounts(left);
+  for (const screen of [DESKTOP, PHONE]) await organisation({ ...left, screen });
   await restart(world);
 } catch (error) {
   // Not a step that failed but the harness itself: it must not look like a pass.

@@ -13,3 +13,5 @@ tables();
 uploads();
 // What is wrong comes first, also for those who do not see where they are.
 document.querySelector<HTMLElement>(".errors")?.focus();
+// Style and script from this device, and a page that says there is no network: see worker.ts.
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => undefined);

@@ -204,6 +204,7 @@ fn routes(
         .merge(mach_forms_desk::router())
         .merge(mach_certificates::router(desk))
         .merge(mach_vaccines::router(data, batches.clone()))
+        .merge(mach_organisation::router())
         .merge(crate::log::routes::router())
         .with_state(house.clone())
         .layer(axum::middleware::from_fn(only_reading))
@@ -224,6 +225,7 @@ pub fn load_content() {
     mach_forms::library::shipped();
     mach_certificates::rules::load();
     mach_vaccines::products::Products::shared();
+    mach_organisation::load();
     mach_fhir_api::subscription::topic::all();
 }
 

@@ -7,7 +7,6 @@ use mach_house::Session;
 use mach_store::sql::Query;
 use mach_store::{Error, Result as Stored, accounts};
 use mach_ui::components::{Button, ErrorSummary, Field, Layout, laid_out};
-use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg};
 
 /// A form of fields with one button.
@@ -64,18 +63,9 @@ pub(crate) fn moment(seconds: i64) -> String {
     format::date_time(Minute::of_seconds(seconds))
 }
 
-/// A fresh code of twelve letters and digits in three groups; none of them looks like another.
-pub(crate) fn new_code() -> Result<String, Problem> {
-    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let token = mach_access::secret::new_token("").map_err(Problem::internal)?;
-    let digest = mach_access::secret::token_hash(&token);
-    let letter = |b: &u8| char::from(LETTERS[usize::from(*b) & 31]);
-    let all: String = digest[..12].iter().map(letter).collect();
-    Ok(format!("{}-{}-{}", &all[..4], &all[4..8], &all[8..]))
-}
-
 pub(crate) use mach_house::Failure;
 pub(crate) use mach_house::admin::{Closed, administrator, proven_administrator};
+pub(crate) use mach_house::proof::new_code;
 
 /// One's own account.
 pub(crate) fn own(on: &mut dyn Query, decision: &Decision) -> Stored<accounts::Account> {

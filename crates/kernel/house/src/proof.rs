@@ -125,6 +125,19 @@ pub fn plain_code(typed: &str) -> String {
     typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase()
 }
 
+/// A fresh code of twelve letters and digits in three groups; none of them looks like another.
+///
+/// # Errors
+/// Without random numbers.
+pub fn new_code() -> Result<String, Problem> {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let token = secret::new_token("").map_err(Problem::internal)?;
+    let digest = secret::token_hash(&token);
+    let letter = |b: &u8| char::from(LETTERS[usize::from(*b) & 31]);
+    let all: String = digest[..12].iter().map(letter).collect();
+    Ok(format!("{}-{}-{}", &all[..4], &all[4..8], &all[8..]))
+}
+
 /// What the door of a session asks.
 pub(crate) struct Asks {
     pub title: Msg,

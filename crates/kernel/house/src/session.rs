@@ -207,6 +207,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
             vec![
                 (Act::RunBatches, item(msg::VAC_BATCHES, "/vaccines/batches", Icon::Check)),
                 (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
+                (Act::Administer, item(msg::ORG, "/admin/facilities", Icon::Facility)),
                 (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
                 (Act::Administer, item(msg::SIGNATURES, "/admin/signatures", Icon::Check)),
                 (Act::Administer, item(msg::NAV_POLICY, "/admin/access", Icon::Review)),

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
     Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params, people,
-    prescriptions, resources, sealed, sessions, signing, subscriptions, vaccines, views,
+    resources, sealed, sessions, signing, subscriptions, vaccines, views,
 };
 
 /// Tables every module needs.
@@ -35,7 +35,6 @@ const STEPS: &[&[&str]] = &[
     grants::ENDS,
     params::DDL,
     vaccines::DDL,
-    prescriptions::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -84,7 +83,6 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
             signing::DDL,
             params::DDL,
             vaccines::DDL,
-            prescriptions::DDL,
         ]
         .concat()
         {

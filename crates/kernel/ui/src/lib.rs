@@ -37,6 +37,7 @@ mod html;
 pub mod http;
 mod lang;
 pub mod pages;
+mod pwa;
 pub mod shell;
 
 pub use html::{Html, escape};

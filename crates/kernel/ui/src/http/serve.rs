@@ -38,6 +38,7 @@ const LANG_SECONDS: i64 = 365 * 24 * 3600;
 /// Call it once, on the merged router, after `with_state` and outside every other layer.
 pub fn serve(app: Router) -> Router {
     app.merge(assets::router())
+        .merge(crate::pwa::router())
         .fallback(|| async { Problem::NotFound })
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(answer))
