@@ -40,6 +40,10 @@ struct Queue {
     waiting: Vec<Look>,
     /// The last ones could not be written yet: until they are, nothing more is shown.
     failing: bool,
+    /// Tries to write, the one under way among them; the last that somebody waits for.
+    begun: u64,
+    wanted: u64,
+    done: u64,
     ended: bool,
 }
 
@@ -70,6 +74,13 @@ impl Looks {
     pub fn add(&self, look: Look) -> bool {
         let mut queue = self.shared.queue();
         while queue.waiting.len() >= MOST && !queue.ended && !queue.failing {
+            queue = self.shared.taken.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        // The store may be back: it is tried now and not at its time, by a try that begins after this.
+        let next = queue.begun + 1;
+        while queue.failing && queue.done < next && !queue.ended {
+            queue.wanted = next;
+            self.shared.came.notify_one();
             queue = self.shared.taken.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         if queue.ended || queue.failing {
@@ -103,18 +114,23 @@ impl Shared {
     fn written(&self, store: &Store, looks: &Arc<Vec<Look>>) {
         loop {
             let these = Arc::clone(looks);
+            self.queue().begun += 1;
             let written = own_decision()
                 .map_err(|e| e.to_string())
                 .and_then(|d| store.write(&d, move |tx| tx.audit_looks(&these)).map_err(|e| e.to_string()));
             let mut queue = self.queue();
             queue.failing = written.is_err();
+            queue.done = queue.begun;
             self.taken.notify_all();
             let Err(e) = written else { return };
             tracing::error!("looks at resources could not be audited: {e}");
             if queue.ended {
                 return;
             }
-            // Whoever ends it wakes this.
+            if queue.wanted > queue.begun {
+                continue;
+            }
+            // Whoever ends it, or wants it now, wakes this.
             let waited = self.came.wait_timeout(queue, AGAIN);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
         }

@@ -101,7 +101,6 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("vaccine_pass", Spread::By("facility")),
     ("vaccine_file", Spread::By("facility")),
     ("vaccine_fault", Spread::By("facility")),
-    ("dispensing", Spread::By("facility")),
     // Few; one loop moves them on.
     ("vaccine_batch", Spread::Everywhere),
 ];

@@ -31,10 +31,10 @@ const STEPS: &[&[&str]] = &[
     resources::BY_VERSION,
     signing::DDL,
     resources::BY_KEY,
-    sealed::STEP,
-    grants::ENDS,
     params::DDL,
     vaccines::DDL,
+    sealed::STEP,
+    grants::ENDS,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// The name in `meta` of the keyring that a store is sealed with.
 pub(crate) const KEYRING: &str = "keyring";
 /// The version whose step seals what lay in clear.
-pub(crate) const SEALED: i64 = 14;
+pub(crate) const SEALED: i64 = 16;
 
 /// Columns that people's numbers need besides, in stores made before.
 pub(crate) const STEP: &[&str] = &[
@@ -92,9 +92,14 @@ pub(crate) fn bytes_opened(row: &str, sealed: &[u8]) -> Result<Vec<u8>> {
 /// Looks whether the store is sealed with this process's keyring; a new one notes that it is.
 pub(crate) fn claim(engine: &mut Engine) -> Result<()> {
     let mark = ring()?.mark();
-    let insert = format!("INSERT INTO meta(name, value) VALUES ('{KEYRING}', ?1) ON CONFLICT(name) DO NOTHING");
-    engine.run(&insert, &[mark.into()])?;
-    let found = sql::first(engine, "SELECT value FROM meta WHERE name = ?1", &[KEYRING.into()], |r| r.int(0))?;
+    // Asked first: a store is opened on a full disk, too.
+    let ask = "SELECT value FROM meta WHERE name = ?1";
+    let mut found = sql::first(engine, ask, &[KEYRING.into()], |r| r.int(0))?;
+    if found.is_none() {
+        let insert = format!("INSERT INTO meta(name, value) VALUES ('{KEYRING}', ?1) ON CONFLICT(name) DO NOTHING");
+        engine.run(&insert, &[mark.into()])?;
+        found = sql::first(engine, ask, &[KEYRING.into()], |r| r.int(0))?;
+    }
     if found == Some(mark) {
         return Ok(());
     }

@@ -324,7 +324,7 @@ pub fn pending_rows(on: &mut dyn Query, limit: usize) -> Result<Vec<Resource>> {
 /// Current resources of `kind` whose versions are newer than `rid`, at most `limit`, in order.
 pub(crate) fn after(on: &mut dyn Query, kind: ResourceType, rid: i64, limit: usize) -> Result<Vec<Resource>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM resource WHERE type = ?1 AND rid > ?2 AND until = 0 AND deleted = 0
+        "SELECT {COLUMNS} FROM resource r WHERE type = ?1 AND rid > ?2 AND until = 0 AND deleted = 0
             ORDER BY rid LIMIT {limit}{}",
         every!("not indexed")
     );
