@@ -225,12 +225,16 @@ fn include(
         next.extend(got.into_iter().filter(|rid| known.insert(*rid)));
         let mut full = next.len() >= room;
         let rids: Vec<i64> = newest.iter().map(|source| source.rid).collect();
-        for what in steps.iter().filter(|i| i.back).flat_map(|i| i.steps()) {
+        let by_rows = steps.iter().flat_map(|i| i.steps().map(|what| (i.back, what)));
+        for (back, what) in by_rows.filter(|(back, what)| *back || what.is_custom()) {
             for chunk in rids.chunks(TOGETHER) {
                 if full {
                     break;
                 }
-                let got = search::revincluded(on, ask, chunk, what, room)?;
+                let got = match back {
+                    true => search::revincluded(on, ask, chunk, what, room)?,
+                    false => search::included_by_rows(on, ask, chunk, what, room)?,
+                };
                 // Of a full answer some may have been known: what it left out is not.
                 full = got.len() >= room;
                 next.extend(got.into_iter().filter(|rid| known.insert(*rid)));

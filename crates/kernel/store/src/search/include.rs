@@ -62,6 +62,38 @@ pub fn included(on: &mut dyn Query, ask: &Ask, targets: &[Target<'_>]) -> Result
     Ok(rids)
 }
 
+impl Includes<'_> {
+    /// Whether one of the parameters is not R4's own: its references do not lie beside the body.
+    pub fn is_custom(&self) -> bool {
+        self.params.iter().any(|p| p.0 >= crate::params::FIRST)
+    }
+}
+
+/// The versions that resources `rids` of `what.source` refer to, by the rows of the index; at most `limit`.
+pub fn included_by_rows(
+    on: &mut dyn Query,
+    ask: &Ask,
+    rids: &[i64],
+    what: Includes<'_>,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let list = list(&mut builder, rids);
+    let target = what.target.map_or(String::new(), |t| format!(" AND x.target = {}", t.number()));
+    let sql = format!(
+        "SELECT DISTINCT t.rid FROM index_reference x CROSS JOIN resource m CROSS JOIN resource t WHERE x.param IN ({})
+            AND x.type = {} AND x.rid IN ({list}){} AND m.rid = x.rid AND m.facility = x.facility AND t.type = x.target
+            AND t.key = x.key{target} AND {} AND {} LIMIT {limit}{}",
+        numbers(&what.params.iter().map(|p| i64::from(p.0)).collect::<Vec<_>>()),
+        what.source.number(),
+        builder.within("x"),
+        builder.reachable("m", "t"),
+        builder.there("t"),
+        builder.spread()
+    );
+    in_order(on, &sql, &builder)
+}
+
 /// Versions of `what.source` that refer to resources `rids`; at most `limit`.
 pub fn revincluded(on: &mut dyn Query, ask: &Ask, rids: &[i64], what: Includes<'_>, limit: usize) -> Result<Vec<i64>> {
     let mut builder = Builder::new(ask.scope, ask.seq);

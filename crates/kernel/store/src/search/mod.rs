@@ -22,7 +22,7 @@ use mach_access::Scope;
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
 
-pub use include::{Includes, Target, included, revincluded};
+pub use include::{Includes, Target, included, included_by_rows, revincluded};
 pub use run::{Hit, count, first_page, page, rids_of, snapshot};
 pub use sort::{Key, Order, Sort};
 
