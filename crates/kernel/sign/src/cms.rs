@@ -132,6 +132,21 @@ fn find<'a>(list: &'a [u8], id: &[u8]) -> Result<Option<der::Value<'a>>> {
     Ok(found)
 }
 
+/// A version that is one of these.
+fn version(reader: &mut Reader<'_>, known: &[u8]) -> Result<()> {
+    match reader.expect(tag::INTEGER)?.content {
+        [one] if known.contains(one) => Ok(()),
+        _ => Err(malformed("CMS", "no version of it")),
+    }
+}
+
+/// A digest's name; its parameters are none, or NULL (RFC 5754).
+fn algorithm(mut one: Reader<'_>) -> Result<Hash> {
+    let hash = Hash::of(one.expect(tag::OID)?.content)?;
+    let plain = one.is_empty() || one.rest() == [5, 0];
+    if plain { Ok(hash) } else { Err(malformed("CMS", "a digest with parameters")) }
+}
+
 impl SignedData {
     /// Reads a container. `padded`: zeros may follow, as in a PDF.
     ///
@@ -148,8 +163,8 @@ impl SignedData {
             return Err(malformed("CMS", "no signed data"));
         }
         let mut data = info.expect(tag::context(0))?.reader().sequence()?;
-        data.expect(tag::INTEGER)?;
-        data.expect(tag::SET)?;
+        version(&mut data, &[1, 3, 4, 5])?;
+        let announced = data.expect(tag::SET)?;
         let mut inner = data.sequence()?;
         let content_type = inner.expect(tag::OID)?.content.to_vec();
         let content = inner.optional(tag::context(0))?;
@@ -176,7 +191,7 @@ impl SignedData {
         if !infos.is_empty() {
             return Err(Error::Unsupported("a container of several signers".to_owned()));
         }
-        signer.expect(tag::INTEGER)?;
+        version(&mut signer, &[1, 3])?;
         let id = signer.any()?;
         let is = |c: &&Certificate| -> bool {
             if id.tag == tag::context_primitive(0) {
@@ -188,7 +203,17 @@ impl SignedData {
         let own = certificates.iter().find(is).cloned();
         let own =
             own.ok_or_else(|| malformed("CMS", "the signer's certificate is not there, or its key is too weak"))?;
-        let hash = Hash::of(signer.sequence()?.expect(tag::OID)?.content)?;
+        let hash = algorithm(signer.sequence()?)?;
+        // Nothing signs the list at the head: one that does not name what is used was made by somebody else.
+        let mut list = announced.reader();
+        let mut named = false;
+        while !list.is_empty() {
+            // Others may be of kinds not known here.
+            named |= algorithm(list.sequence()?).is_ok_and(|h| h == hash);
+        }
+        if !named {
+            return Err(malformed("CMS", "the digest that was used is not announced"));
+        }
         let attributes = signer.optional(tag::context(0))?;
         let attributes = attributes.ok_or_else(|| malformed("CMS", "no signed attributes"))?;
         let scheme = Scheme::parse(signer.expect(tag::SEQUENCE)?.raw, Some(hash))?;
