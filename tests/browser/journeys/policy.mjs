@@ -96,6 +96,7 @@ const TABLE = {
   // Open: a number and the code sent to its owner are the key.
   "GET /me/sign-in": ["/me/sign-in", 200],
   "POST /me/sign-in": ["/me/sign-in", 200],
+  "GET /me/sign-in/code": ["/me/sign-in/code", 303],
   "POST /me/sign-in/code": ["/me/sign-in/code", 401],
   "GET /me": ["/me", ...PAGE(403, 403, 403)],
   "GET /me/looks/{person}": ["/me/looks/1", ...PAGE(403, 403, 403)],
