@@ -1,6 +1,6 @@
 //! `GET /admin/accounts`: the accounts one looks after, and who wants to get back in.
 
-use crate::form::{Closed, Failure, administrator, moment, stack, state};
+use crate::form::{Closed, Failure, administrator, moment, state};
 use axum::extract::{Query, State};
 use mach_base::limits;
 use mach_house::{House, Session, facility_name, role_label};
@@ -8,7 +8,7 @@ use mach_store::accounts::{self, Account};
 use mach_store::factors::{self, Recovery};
 use mach_store::schema;
 use mach_ui::components::{
-    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, Pager, PostForm, Row, Table, Tone, chip,
+    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, Pager, PostForm, Row, Table, Tone, chip, stack,
 };
 use mach_ui::{Html, Lang, format, msg, shell};
 use serde::Deserialize;

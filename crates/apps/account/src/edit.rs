@@ -1,6 +1,6 @@
 //! `/admin/accounts/new`, `/admin/accounts/{id}`: an account made and changed.
 
-use crate::form::{Closed, Failure, codes, form, line, moment, new_code, proven_administrator, roles, stack, state};
+use crate::form::{Closed, Failure, codes, form, moment, new_code, proven_administrator, roles, state};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -8,7 +8,7 @@ use mach_access::{Role, secret};
 use mach_house::{House, Session, proof, role_label};
 use mach_store::accounts::{self, Account, Change, NewAccount};
 use mach_store::{factors, schema};
-use mach_ui::components::{Button, Card, Field, FieldKind, PageHead, PostForm, chip};
+use mach_ui::components::{Button, Card, Field, FieldKind, PageHead, PostForm, chip, line, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, msg, shell};

@@ -1,6 +1,6 @@
 //! `/account/second-factor`: one-time codes from an app.
 
-use crate::form::{Failure, codes, form, line, new_code, stack};
+use crate::form::{Failure, codes, form, new_code};
 use askama::Template;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_house::{House, Session, proof};
 use mach_store::factors::{self, Factor};
-use mach_ui::components::{Button, Card, Notice, PageHead, Tone};
+use mach_ui::components::{Button, Card, Notice, PageHead, Tone, line, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::Crumb;
 use mach_ui::{Html, Lang, msg, shell};

@@ -1,4 +1,4 @@
-//! What the pages of this crate share: a form, a stack of parts, a secret shown once, and who may come in.
+//! What the pages of this crate share: a form, a secret shown once, and who may come in.
 
 use askama::Template;
 use mach_access::{Decision, Role};
@@ -6,44 +6,12 @@ use mach_base::Minute;
 use mach_house::Session;
 use mach_store::sql::Query;
 use mach_store::{Error, Result as Stored, accounts};
-use mach_ui::components::{Button, ErrorSummary, Field, Layout, laid_out};
+use mach_ui::components::{Button, Field, field_form};
 use mach_ui::{Html, Lang, format, msg};
-
-/// A form of fields with one button.
-#[derive(Template)]
-#[template(path = "form.html")]
-struct FormBody {
-    action: String,
-    errors: Html,
-    fields: Vec<Html>,
-    button: Button,
-}
 
 /// A form of fields with one button; their errors stand above it.
 pub(crate) fn form(lang: Lang, action: impl Into<String>, fields: &[Field], button: Button) -> Html {
-    Html::template(&FormBody {
-        action: action.into(),
-        errors: ErrorSummary::of(lang, fields).into(),
-        fields: fields.iter().map(|f| f.html(lang)).collect(),
-        button,
-    })
-}
-
-/// Parts below each other.
-pub(crate) fn stack(parts: impl IntoIterator<Item = Html>) -> Html {
-    laid_out(Layout::Stack, parts)
-}
-
-/// A paragraph.
-#[derive(Template)]
-#[template(path = "line.html")]
-struct Line<'a> {
-    text: &'a str,
-}
-
-/// A paragraph of plain text.
-pub(crate) fn line(text: &str) -> Html {
-    Html::template(&Line { text })
+    field_form(lang, action, ("", Vec::new()), fields, [button.into()])
 }
 
 /// Codes that are shown this once.

@@ -1,6 +1,6 @@
 //! `/account`: one's own.
 
-use crate::form::{Failure, form, line, moment, own, stack};
+use crate::form::{Failure, form, moment, own};
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,6 +14,7 @@ use mach_store::factors;
 use mach_store::sessions::{self, Listed};
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Notice, PageHead, PostForm, Row, Table, Tone, chip,
+    line, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, Msg, msg, shell};

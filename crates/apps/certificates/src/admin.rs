@@ -2,7 +2,6 @@
 //! registered nothing is signed at a facility (Circular 13/2025/TT-BYT; Law on Electronic Transactions 20/2023/QH15).
 
 use crate::batch::facility_of;
-use crate::view::muted;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,7 +15,7 @@ use mach_store::signing::{self, Act, Provider, Signer};
 use mach_store::{accounts, schema};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone, chip,
-    field_form, stack,
+    field_form, muted, stack,
 };
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, Msg, msg, shell};

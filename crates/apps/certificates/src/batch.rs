@@ -1,7 +1,7 @@
 //! `/certificates/sign`: what waits for the head's signature, signed together; and who signs in the head's place.
 
 use crate::desk::Desk;
-use crate::view::{by, line, link, muted, refusal, result_word};
+use crate::view::{by, link, refusal, result_word};
 use crate::{bodies, case, signing as under, work};
 use askama::Template;
 use axum::Extension;
@@ -17,7 +17,7 @@ use mach_store::signing::{self, Delegation};
 use mach_store::{accounts, schema};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone,
-    field_form, stack,
+    field_form, line, muted, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};

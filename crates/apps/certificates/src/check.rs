@@ -2,14 +2,14 @@
 //! paper in hand does: not the number of the identity card, not what was found.
 
 use crate::case::{self, Case};
-use crate::view::{line, result_word};
+use crate::view::result_word;
 use askama::Template;
 use axum::extract::{Query, State};
 use mach_access::{Act, Actor, decide};
 use mach_base::Day;
 use mach_house::{Failure, House};
 use mach_store::certificates::State as Stands;
-use mach_ui::components::{Card, Definitions, Icon, Notice, PageHead, Tone, stack};
+use mach_ui::components::{Card, Definitions, Icon, Notice, PageHead, Tone, line, stack};
 use mach_ui::http::{Here, Problem};
 use mach_ui::shell::PageMeta;
 use mach_ui::{Html, Lang, msg, shell};

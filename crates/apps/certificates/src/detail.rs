@@ -6,7 +6,7 @@ use crate::case::{CLASH_DAYS, CONCLUSION, Case};
 use crate::desk::Desk;
 use crate::part::standard;
 use crate::signing::word;
-use crate::view::{by, line, link, meta, muted, points, refusal, result_word, seen, sending_chip, state_chip};
+use crate::view::{by, link, meta, points, refusal, result_word, seen, sending_chip, state_chip};
 use crate::work;
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
@@ -23,7 +23,7 @@ use mach_store::resources;
 use mach_store::signing::{Act as Signs, Flight};
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, PostForm, Row, Table,
-    Tone, chip, field_form, laid_out, stack,
+    Tone, chip, field_form, laid_out, line, muted, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};

@@ -3,7 +3,7 @@
 use crate::batch;
 use crate::case::{CONCLUSION, Case, Part};
 use crate::desk::Desk;
-use crate::view::{button, by, line, link, meta, points, refusal, seen};
+use crate::view::{by, link, meta, points, refusal, seen};
 use crate::work::{self, No};
 use axum::Extension;
 use axum::extract::{Multipart, Path, State};
@@ -15,7 +15,7 @@ use mach_forms::{Answers, Coding, Problem as Wrong, Value};
 use mach_house::{House, Session};
 use mach_store::certificates::State as Stands;
 use mach_store::signing;
-use mach_ui::components::{Card, Icon, Notice, PageHead, Tone, stack};
+use mach_ui::components::{Button, Card, Icon, Notice, PageHead, Tone, line, muted, stack};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg, shell};
 use std::sync::Arc;
@@ -54,8 +54,8 @@ impl Shown<'_> {
         };
         let body = if open {
             let buttons = [
-                button(lang.t(finish), "finish", Icon::Check, true),
-                button(lang.t(msg::FORM_KEEP), "draft", Icon::Down, false),
+                Button::choosing(lang.t(finish), "finish").icon(Icon::Check).as_primary().into(),
+                Button::choosing(lang.t(msg::FORM_KEEP), "draft").icon(Icon::Down).into(),
                 back,
             ];
             let target = Target {
@@ -104,7 +104,7 @@ pub(crate) fn standard(lang: Lang, case: &Case, answers: &Answers) -> Html {
     };
     let group = rules::class(&case.row.class, case.day()).map(|c| c.group.clone()).unwrap_or_else(|| "—".to_owned());
     let about = lang.fmt(msg::GKSK_FITNESS_GROUP, &[("class", &case.row.class), ("group", &group)]);
-    let body = [line(&about), points(list), crate::view::muted(lang.t(msg::GKSK_FITNESS_NOTE))];
+    let body = [line(&about), points(list), muted(lang.t(msg::GKSK_FITNESS_NOTE))];
     Card::new(lang.t(msg::GKSK_FITNESS), Html::concat(body)).note(mach_ui::components::chip(tone, &word)).into()
 }
 

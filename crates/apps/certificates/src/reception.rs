@@ -2,7 +2,6 @@
 
 use crate::card::{self, Card};
 use crate::rules;
-use crate::view::button;
 use crate::work::{self, Arrival};
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -10,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::Act;
 use mach_base::Day;
 use mach_house::{House, Session};
-use mach_ui::components::{Card as Panel, Field, FieldKind, Icon, Notice, PageHead, Tone, field_form, stack};
+use mach_ui::components::{Button, Card as Panel, Field, FieldKind, Icon, Notice, PageHead, Tone, field_form, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg, shell};
@@ -156,9 +155,9 @@ fn shown(session: &Session, typed: &Typed, errors: &Errors, notice: Option<(Tone
     scan.max_chars = 1_000;
     scan.autofocus = typed.number.is_empty();
     let kept = vec![("class", typed.class.clone()), ("phone", typed.phone.clone())];
-    let read = button(lang.t(msg::GKSK_SCAN_READ), "read", Icon::Person, false);
+    let read = Button::choosing(lang.t(msg::GKSK_SCAN_READ), "read").icon(Icon::Person).into();
     let scan = field_form(lang, "/certificates/new", ("", kept), &[scan], [read]);
-    let receive = button(lang.t(msg::GKSK_RECEIVE), "receive", Icon::Check, true);
+    let receive = Button::choosing(lang.t(msg::GKSK_RECEIVE), "receive").icon(Icon::Check).as_primary().into();
     let by_hand = field_form(lang, "/certificates/new", ("", Vec::new()), &fields(lang, typed, errors), [receive]);
     let notice = notice.map(|(tone, text)| Notice::new(lang, tone, lang.t(text)).into());
     let parts = [

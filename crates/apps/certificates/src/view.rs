@@ -14,37 +14,6 @@ use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, Msg, msg};
 
 #[derive(Template)]
-#[template(path = "send.html")]
-struct Send<'a> {
-    label: &'a str,
-    value: &'a str,
-    icon: Icon,
-    primary: bool,
-}
-
-/// A button that says which of several things its form is to do.
-pub(crate) fn button(label: &str, value: &str, icon: Icon, primary: bool) -> Html {
-    Html::template(&Send { label, value, icon, primary })
-}
-
-#[derive(Template)]
-#[template(path = "line.html")]
-struct Line<'a> {
-    text: &'a str,
-    muted: bool,
-}
-
-/// A paragraph.
-pub(crate) fn line(text: &str) -> Html {
-    Html::template(&Line { text, muted: false })
-}
-
-/// A quiet paragraph.
-pub(crate) fn muted(text: &str) -> Html {
-    Html::template(&Line { text, muted: true })
-}
-
-#[derive(Template)]
 #[template(path = "points.html")]
 struct Points {
     points: Vec<String>,

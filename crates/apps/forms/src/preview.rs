@@ -7,7 +7,7 @@ use mach_forms::render::{self, Target, View};
 use mach_forms::{Answers, Context, Form, Problem as Wrong};
 use mach_house::admin::{Closed, administrator};
 use mach_house::{House, Session};
-use mach_ui::components::{Button, Card, Icon, Layout, Notice, PageHead, Tone, laid_out, print_button};
+use mach_ui::components::{Button, Card, Icon, Layout, Notice, PageHead, Tone, laid_out, line, print_button};
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg, shell};
 
@@ -15,12 +15,6 @@ use mach_ui::{Html, Lang, msg, shell};
 #[template(path = "checks.html")]
 struct Buttons {
     lang: Lang,
-}
-
-#[derive(Template)]
-#[template(path = "line.html")]
-struct Line<'a> {
-    text: &'a str,
 }
 
 fn meta(session: &Session, form: &Form) -> PageMeta {
@@ -49,7 +43,7 @@ fn shown(session: &Session, form: &Form, answers: &Answers, problems: &[Wrong], 
     };
     let view = View { lang, form, answers, problems, part: None, files: "" };
     let notes = (!form.notes.is_empty()).then(|| {
-        let lines = form.notes.iter().map(|n| Html::template(&Line { text: n }));
+        let lines = form.notes.iter().map(|n| line(n));
         Html::from(Card::new(lang.t(msg::FORMS_NOTES), Html::concat(lines)))
     });
     let parts = [Some(head(session, form).into()), notes, notice, Some(render::form(view, &target))];

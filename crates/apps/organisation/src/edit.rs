@@ -4,7 +4,7 @@ use crate::check::Flaw;
 use crate::keep::{self, No};
 use crate::read;
 use crate::sheet::{Draft, FACILITY, SHEETS, number};
-use crate::view::{HOME, SheetForm, button, by, into, meta, posted, value};
+use crate::view::{HOME, SheetForm, by, into, meta, posted, value};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -28,9 +28,9 @@ fn shown(session: &Session, s: Shown<'_>) -> Html {
     let lang = session.lang;
     let title = format!("{} · {}", lang.t(SHEETS[s.sheet].label), s.draft.facility("name"));
     let home = format!("{HOME}/{}", s.code);
-    let mut buttons = vec![button(lang.t(msg::ORG_SAVE), "save", Icon::Check, true)];
+    let mut buttons = vec![Button::choosing(lang.t(msg::ORG_SAVE), "save").icon(Icon::Check).as_primary().into()];
     if s.sheet != FACILITY {
-        buttons.push(button(lang.t(msg::ORG_MORE), "more", Icon::Down, false));
+        buttons.push(Button::choosing(lang.t(msg::ORG_MORE), "more").icon(Icon::Down).into());
     }
     buttons.push(Button::link(lang.t(msg::CANCEL), home.clone()).into());
     let form = SheetForm {

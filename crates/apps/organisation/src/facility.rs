@@ -5,7 +5,7 @@ use crate::keep::{self, Last, No};
 use crate::list::state_of;
 use crate::read::{self, Code, Facility, code_systems};
 use crate::sheet::{FACILITY, Holds, SHEETS, day, shown};
-use crate::view::{HOME, by, card, into, line, meta, muted, value};
+use crate::view::{HOME, by, card, into, meta, value};
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_base::Day;
@@ -15,7 +15,7 @@ use mach_places::Places;
 use mach_terms::Facilities;
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, PostForm, Row, Table,
-    Tone, field_form, laid_out, stack,
+    Tone, field_form, laid_out, line, muted, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg, shell};

@@ -9,7 +9,7 @@ use askama::Template;
 use mach_access::{Act, Decision};
 use mach_house::admin::{Closed, administrator, proven_administrator};
 use mach_house::{House, Session, role_label};
-use mach_ui::components::{Card, Cell, Column, ErrorSummary, Field, FieldKind, Icon, Layout, Row, Table, laid_out};
+use mach_ui::components::{Card, Cell, Column, ErrorSummary, Field, FieldKind, Layout, Row, Table, laid_out, muted};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg};
@@ -18,37 +18,6 @@ use mach_ui::{Html, Lang, msg};
 pub(crate) const HOME: &str = "/admin/facilities";
 /// Empty rows under those that are filled.
 const SPARE: usize = 2;
-
-#[derive(Template)]
-#[template(path = "send.html")]
-struct Send<'a> {
-    label: &'a str,
-    value: &'a str,
-    icon: Icon,
-    primary: bool,
-}
-
-/// A button that says which of several things its form is to do.
-pub(crate) fn button(label: &str, value: &str, icon: Icon, primary: bool) -> Html {
-    Html::template(&Send { label, value, icon, primary })
-}
-
-#[derive(Template)]
-#[template(path = "line.html")]
-struct Line<'a> {
-    text: &'a str,
-    muted: bool,
-}
-
-/// A paragraph.
-pub(crate) fn line(text: &str) -> Html {
-    Html::template(&Line { text, muted: false })
-}
-
-/// A quiet paragraph.
-pub(crate) fn muted(text: &str) -> Html {
-    Html::template(&Line { text, muted: true })
-}
 
 #[derive(Template)]
 #[template(path = "cell.html")]

@@ -6,7 +6,7 @@ use crate::keep::{self, Keys, Opened};
 use crate::kinds::Kinds;
 use crate::sheet::{Draft, FACILITY, SHEETS, number};
 use crate::upload;
-use crate::view::{HOME, SheetForm, button, by, card, has_accounts, line, meta, of_province, posted};
+use crate::view::{HOME, SheetForm, by, card, has_accounts, meta, of_province, posted};
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -15,8 +15,8 @@ use mach_base::Day;
 use mach_house::admin::Closed;
 use mach_house::{Failure, House, Session};
 use mach_ui::components::{
-    Button, Card, Cell, Column, Icon, Notice, PageHead, PostForm, Row, Segment, SegmentItem, Table, Tone, print_button,
-    stack,
+    Button, Card, Cell, Column, Icon, Notice, PageHead, PostForm, Row, Segment, SegmentItem, Table, Tone, line,
+    print_button, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::shell::Crumb;
@@ -144,11 +144,11 @@ fn step_shown(session: &Session, id: &str, at: usize, draft: &Draft, told: bool)
     let all = check(lang, draft);
     let flaws: Vec<Flaw> = if told { all.iter().filter(|f| f.sheet == at).cloned().collect() } else { Vec::new() };
     let title = title_of(lang, draft);
-    let mut buttons = vec![button(lang.t(msg::ORG_NEXT), "next", Icon::Next, true)];
+    let mut buttons = vec![Button::choosing(lang.t(msg::ORG_NEXT), "next").icon(Icon::Next).as_primary().into()];
     if at != FACILITY {
-        buttons.push(button(lang.t(msg::ORG_MORE), "more", Icon::Down, false));
+        buttons.push(Button::choosing(lang.t(msg::ORG_MORE), "more").icon(Icon::Down).into());
     }
-    buttons.push(button(lang.t(msg::ORG_KEEP), "keep", Icon::Check, false));
+    buttons.push(Button::choosing(lang.t(msg::ORG_KEEP), "keep").icon(Icon::Check).into());
     let form = SheetForm {
         lang,
         sheet: at,

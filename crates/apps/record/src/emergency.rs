@@ -2,7 +2,6 @@
 //! an hour to this one account, whoever answers for the facility looks at it afterwards, and the person sees it.
 
 use crate::opening::number;
-use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -13,7 +12,7 @@ use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_house::{House, Session};
 use mach_store::grants::{NewGrant, Review};
-use mach_ui::components::{Button, Card, ErrorSummary, Field, FieldKind, Layout, Notice, PageHead, Tone, laid_out};
+use mach_ui::components::{Button, Card, Field, FieldKind, Layout, Notice, PageHead, Tone, field_form, laid_out};
 use mach_ui::http::Problem;
 use mach_ui::shell::{self, Crumb};
 use mach_ui::{Html, Lang, msg};
@@ -110,17 +109,6 @@ async fn find(house: &House, decision: &Decision, typed: &Typed) -> Result<Optio
         .await
 }
 
-#[derive(Template)]
-#[template(path = "form.html")]
-struct FormBody {
-    action: String,
-    /// The person whose record was on the screen; empty where none was.
-    person: String,
-    errors: Html,
-    fields: Vec<Html>,
-    button: Button,
-}
-
 fn render(session: &Session, typed: &Typed, errors: &[(&str, String)]) -> Html {
     let lang = session.lang;
     let title = lang.t(msg::EMERGENCY);
@@ -130,13 +118,10 @@ fn render(session: &Session, typed: &Typed, errors: &[(&str, String)]) -> Html {
     let known = number(&typed.person).is_ok();
     let address =
         if known { format!("/people/emergency?person={}", typed.person) } else { "/people/emergency".to_owned() };
-    let body = Html::template(&FormBody {
-        action: address,
-        errors: ErrorSummary::of(lang, &fields).into(),
-        person: if known { typed.person.clone() } else { String::new() },
-        fields: fields.iter().map(|f| f.html(lang)).collect(),
-        button: Button { danger: true, ..Button::primary(lang.t(msg::EMERGENCY_DO)) },
-    });
+    // The person whose record was on the screen.
+    let hidden = known.then(|| ("person", typed.person.clone()));
+    let button = Button { danger: true, ..Button::primary(lang.t(msg::EMERGENCY_DO)) };
+    let body = field_form(lang, address, ("", hidden.into_iter().collect()), &fields, [button.into()]);
     let minutes = limits::BREAK_GLASS_MINUTES.to_string();
     let parts = [
         Html::from(PageHead::new(title)),

@@ -1,6 +1,6 @@
 //! Passes in batch: begun and stopped by hand, moved on by the worker. It shows counts and nobody.
 
-use crate::view::{line, moment, stack};
+use crate::view::moment;
 use crate::{Shop, batch, keys};
 use axum::Extension;
 use axum::extract::{Form, State};
@@ -10,7 +10,7 @@ use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_store::vaccines::{self, Batch};
 use mach_ui::components::{
-    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, PostForm, Progress, Row, Table, Tone, chip,
+    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, PostForm, Progress, Row, Table, Tone, chip, line, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, format, msg, shell};

@@ -2,13 +2,13 @@
 
 use crate::bodies::day;
 use crate::products::Products;
-use crate::view::{link, stack};
+use crate::view::link;
 use axum::extract::{Query, State};
 use mach_access::{Act, decide};
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_store::{people, schema, vaccines};
-use mach_ui::components::{Button, Card, Cell, Column, Definitions, Empty, Icon, PageHead, Row, Table};
+use mach_ui::components::{Button, Card, Cell, Column, Definitions, Empty, Icon, PageHead, Row, Table, stack};
 use mach_ui::http::Problem;
 use mach_ui::{Html, format, msg, shell};
 use serde::Deserialize;

@@ -3,7 +3,7 @@
 use crate::bodies::day;
 use crate::pass::{self, No};
 use crate::products::Products;
-use crate::view::{form, line, link, moment, refusal, stack};
+use crate::view::{link, moment, refusal};
 use crate::{Shop, keys};
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
@@ -18,7 +18,7 @@ use mach_store::schema;
 use mach_store::vaccines::{self, Dose, Pass};
 use mach_ui::components::{
     Allergies, Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PatientBanner, PostForm,
-    Row, Sex, Table, Tone, chip,
+    Row, Sex, Table, Tone, chip, field_form, line, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
@@ -142,7 +142,7 @@ pub(crate) async fn page(
                 let why = Field::new("why", lang.t(msg::VAC_WHY), FieldKind::Text).required();
                 let action = format!("/vaccines/passes/{}/revoke", valid.code);
                 let button = Button::submit(lang.t(msg::VAC_REVOKE)).into();
-                let body = form(lang, action, (lang.t(msg::VAC_REVOKE_LEAD), Vec::new()), &[why], [button]);
+                let body = field_form(lang, action, (lang.t(msg::VAC_REVOKE_LEAD), Vec::new()), &[why], [button]);
                 acts.push(Card::new(lang.t(msg::VAC_REVOKE), body).into());
             }
             None => {}

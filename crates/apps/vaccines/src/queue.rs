@@ -1,7 +1,7 @@
 //! People whose identity is in doubt, by commune; a station's worker mends them by the card.
 
 use crate::mend::{self, Card as OnCard, No};
-use crate::view::{commune, form, link, moment, stack};
+use crate::view::{commune, link, moment};
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,7 +14,8 @@ use mach_store::people::{self, PersonRow};
 use mach_store::resources;
 use mach_store::vaccines::{self, Doubtful, Reason};
 use mach_ui::components::{
-    Button, Card, Cell, Column, Definitions, Empty, Field, FieldKind, Icon, Notice, PageHead, Row, Segment, Table, Tone,
+    Button, Card, Cell, Column, Definitions, Empty, Field, FieldKind, Icon, Notice, PageHead, Row, Segment, Table,
+    Tone, field_form, stack,
 };
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
@@ -175,7 +176,7 @@ fn shown(session: &Session, open: &Open, typed: &Typed, wrong: Option<(&str, Msg
     }
     let action = format!("/vaccines/queue/{}", d.id);
     let button = Button::primary(lang.t(msg::VAC_MEND)).icon(Icon::Check).into();
-    let body = form(lang, action, (lang.t(msg::VAC_MEND_LEAD), Vec::new()), &fields, [button]);
+    let body = field_form(lang, action, (lang.t(msg::VAC_MEND_LEAD), Vec::new()), &fields, [button]);
     let alike = (!open.alike.is_empty()).then(|| {
         let columns = [msg::VAC_PERSON, msg::VAC_ID, msg::VAC_ADDRESS].map(|m| Column::text(lang.t(m)));
         let rows = open

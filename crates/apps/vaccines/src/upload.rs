@@ -2,7 +2,7 @@
 
 use crate::import::{self, Refusal};
 use crate::row::COLUMNS;
-use crate::view::{moment, stack};
+use crate::view::moment;
 use askama::Template;
 use axum::extract::{Multipart, Path, State};
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::Act;
 use mach_house::{Failure, House, Session};
 use mach_store::vaccines::{self, File};
-use mach_ui::components::{Card, Cell, Column, Definitions, Empty, Icon, Notice, PageHead, Row, Table, Tone};
+use mach_ui::components::{Card, Cell, Column, Definitions, Empty, Icon, Notice, PageHead, Row, Table, Tone, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, format, msg, shell};

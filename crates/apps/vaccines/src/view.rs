@@ -1,57 +1,9 @@
 //! What the pages of this crate share.
 
 use crate::pass::No;
-use askama::Template;
-use mach_ui::components::{Button, ErrorSummary, Field, Icon, Layout, laid_out};
+use mach_ui::components::{Button, Icon};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg};
-
-/// A form of fields with its buttons; errors stand above it.
-#[derive(Template)]
-#[template(path = "form.html")]
-struct FormBody {
-    action: String,
-    errors: Html,
-    hidden: Vec<(&'static str, String)>,
-    lead: String,
-    fields: Vec<Html>,
-    buttons: Html,
-}
-
-/// A form of fields.
-pub(crate) fn form(
-    lang: Lang,
-    action: impl Into<String>,
-    (lead, hidden): (&str, Vec<(&'static str, String)>),
-    fields: &[Field],
-    buttons: impl IntoIterator<Item = Html>,
-) -> Html {
-    Html::template(&FormBody {
-        action: action.into(),
-        errors: ErrorSummary::of(lang, fields).into(),
-        hidden,
-        lead: lead.to_owned(),
-        fields: fields.iter().map(|f| f.html(lang)).collect(),
-        buttons: Html::concat(buttons),
-    })
-}
-
-#[derive(Template)]
-#[template(path = "line.html")]
-struct Line<'a> {
-    text: &'a str,
-    muted: bool,
-}
-
-/// A paragraph.
-pub(crate) fn line(text: &str) -> Html {
-    Html::template(&Line { text, muted: false })
-}
-
-/// Parts below each other.
-pub(crate) fn stack(parts: impl IntoIterator<Item = Html>) -> Html {
-    laid_out(Layout::Stack, parts)
-}
 
 /// A link that looks like a button.
 pub(crate) fn link(label: &str, href: impl Into<String>, icon: Icon) -> Html {

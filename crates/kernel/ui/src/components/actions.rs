@@ -20,13 +20,15 @@ pub struct Button {
     pub primary: bool,
     /// Whether it destroys something.
     pub danger: bool,
+    /// What it sends as `do`: which of several things its form is to do.
+    pub says: Option<String>,
 }
 component!(Button);
 
 impl Button {
     /// A quiet button that submits its form.
     pub fn submit(label: impl Into<String>) -> Self {
-        Self { label: label.into(), icon: None, href: None, primary: false, danger: false }
+        Self { label: label.into(), icon: None, href: None, primary: false, danger: false, says: None }
     }
 
     /// The one primary button of the page; submits its form.
@@ -37,6 +39,11 @@ impl Button {
     /// A link that looks like a button.
     pub fn link(label: impl Into<String>, href: impl Into<String>) -> Self {
         Self { href: Some(href.into()), ..Self::submit(label) }
+    }
+
+    /// One of several that submit a form: the field `do` says which.
+    pub fn choosing(label: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { says: Some(says.into()), ..Self::submit(label) }
     }
 
     /// The same with a drawing.

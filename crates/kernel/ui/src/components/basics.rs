@@ -36,6 +36,23 @@ impl PageHead {
     }
 }
 
+#[derive(Template)]
+#[template(source = "<p{% if muted %} class=\"muted\"{% endif %}>{{ text }}</p>", ext = "html")]
+struct Line<'a> {
+    text: &'a str,
+    muted: bool,
+}
+
+/// A paragraph.
+pub fn line(text: &str) -> Html {
+    Html::template(&Line { text, muted: false })
+}
+
+/// A quiet paragraph.
+pub fn muted(text: &str) -> Html {
+    Html::template(&Line { text, muted: true })
+}
+
 /// A titled box.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "components/card.html")]

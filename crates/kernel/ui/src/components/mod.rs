@@ -16,7 +16,7 @@ mod timeline;
 mod upload;
 
 pub use actions::{Button, Confirm, PostForm};
-pub use basics::{Card, Definitions, Empty, Notice, PageHead, Progress, loading, print_button};
+pub use basics::{Card, Definitions, Empty, Notice, PageHead, Progress, line, loading, muted, print_button};
 pub use chip::{ClaimState, Flag, Severity, Tone, chip, claim_chip, flag_chip, severity_chip};
 pub use form::{ErrorSummary, Field, FieldKind, Filters, field_form};
 pub use icon::Icon;
