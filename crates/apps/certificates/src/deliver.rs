@@ -7,11 +7,11 @@ use crate::gateway::{Answer, Message, Simulator, message, understood};
 use crate::{signing, work};
 use mach_access::{Act, Actor, Decision, decide};
 use mach_base::time::now_seconds;
+use mach_house::follow::{Again, follow, until};
 use mach_store::certificates::{self, Certificate, Sending, State};
 use mach_store::{Error, Result, Store};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// Certificates sent before the queue is looked at again.
 const TOGETHER: usize = 20;
@@ -19,6 +19,8 @@ const TOGETHER: usize = 20;
 const FIRST_WAIT: i64 = 15;
 /// Seconds between two tries, at most: several fit into the four hours.
 const LONGEST_WAIT: i64 = 1_800;
+/// Between two looks, however many commits come.
+const QUIET: Duration = Duration::from_millis(100);
 /// The longest the queue rests without being looked at.
 const REST: Duration = Duration::from_secs(60);
 
@@ -130,37 +132,18 @@ fn reason(store: &Store, decision: &Decision, row: &Certificate) -> Result<Strin
     Ok(first.and_then(|r| r.get_text("text")).unwrap_or_default().into_owned())
 }
 
-fn next_due(store: &Store) -> Result<Option<i64>> {
-    let decision = decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
-    certificates::next_due(&mut store.read(&decision)?)
-}
-
 /// Sends what is due for as long as the program runs.
 pub fn start(store: &Store, gateway: Simulator, desk: Arc<Desk>) -> tokio::task::JoinHandle<()> {
-    let wake = Arc::new(Notify::new());
-    let woken = Arc::clone(&wake);
-    store.on_commit(move || {
-        woken.notify_one();
-        true
-    });
-    let store = store.clone();
-    tokio::spawn(async move {
-        loop {
-            let (at, gateway, desk) = (store.clone(), gateway.clone(), Arc::clone(&desk));
-            let tried = tokio::task::spawn_blocking(move || once(&at, &gateway, desk.as_ref(), now_seconds())).await;
-            match tried {
-                Ok(Ok(TOGETHER..)) => continue,
-                Ok(Ok(_)) => {}
-                Ok(Err(e)) => tracing::error!("driver certificates could not be sent: {e}"),
-                Err(e) => tracing::error!("the queue of driver certificates: {e}"),
+    let at = store.clone();
+    follow(store, "the queue of driver certificates", QUIET, move || {
+        let look = || -> Result<Again> {
+            if once(&at, &gateway, desk.as_ref(), now_seconds())? >= TOGETHER {
+                return Ok(Again::After(Duration::ZERO));
             }
-            let at = store.clone();
-            let next = tokio::task::spawn_blocking(move || next_due(&at)).await;
-            let rest = match next {
-                Ok(Ok(Some(next))) => Duration::from_secs(u64::try_from(next - now_seconds()).unwrap_or(0)).min(REST),
-                _ => REST,
-            };
-            tokio::select! { () = wake.notified() => {}, () = tokio::time::sleep(rest) => {} }
-        }
+            let decision =
+                decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
+            Ok(until(certificates::next_due(&mut at.read(&decision)?)?, REST))
+        };
+        look().map_err(|e| e.to_string())
     })
 }

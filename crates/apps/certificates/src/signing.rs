@@ -9,6 +9,7 @@ use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_documents::{Rendered, SealText, draw_seal};
 use mach_fhir::{ResourceType, Tree};
+use mach_house::follow::{Again, follow, until};
 use mach_sign::certificate::Certificate;
 use mach_sign::pades::{self, Appearance, AskTime, Request};
 use mach_sign::pdf::Update;
@@ -21,7 +22,6 @@ use mach_store::{Error, Result, Store, resources};
 use mach_ui::{Lang, msg};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// Signatures looked at before the queue is looked at again.
 const TOGETHER: usize = 50;
@@ -33,6 +33,8 @@ const FIRST_WAIT: i64 = 5;
 const LONGEST_WAIT: i64 = 600;
 /// Seconds after which a signature that nobody confirms ends.
 const PATIENCE: i64 = 86_400;
+/// Between two looks, however many commits come.
+const QUIET: Duration = Duration::from_millis(100);
 /// The longest the queue rests without being looked at.
 const REST: Duration = Duration::from_secs(60);
 
@@ -330,35 +332,14 @@ pub fn publish(store: &Store, desk: &crate::desk::Desk) -> Result<()> {
 
 /// Looks at signatures under way for as long as the program runs.
 pub fn start(store: &Store, desk: Arc<crate::desk::Desk>) -> tokio::task::JoinHandle<()> {
-    let wake = Arc::new(Notify::new());
-    let woken = Arc::clone(&wake);
-    store.on_commit(move || {
-        woken.notify_one();
-        true
-    });
-    let store = store.clone();
-    tokio::spawn(async move {
-        loop {
-            let (at, desk) = (store.clone(), Arc::clone(&desk));
-            let looked = tokio::task::spawn_blocking(move || {
-                let looked = once(&at, desk.as_ref(), now_seconds());
-                let next = console().and_then(|d| signing::next_flight(&mut at.read(&d)?));
-                (looked, next)
-            });
-            let mut rest = REST;
-            match looked.await {
-                Ok((Ok(TOGETHER..), _)) => continue,
-                Ok((looked, next)) => {
-                    if let Err(e) = looked {
-                        tracing::error!("signatures of driver certificates: {e}");
-                    }
-                    if let Ok(Some(next)) = next {
-                        rest = Duration::from_secs(u64::try_from(next - now_seconds()).unwrap_or(1).max(1)).min(REST);
-                    }
-                }
-                Err(e) => tracing::error!("signatures of driver certificates: {e}"),
+    let at = store.clone();
+    follow(store, "signatures of driver certificates", QUIET, move || {
+        let look = || -> Result<Again> {
+            if once(&at, desk.as_ref(), now_seconds())? >= TOGETHER {
+                return Ok(Again::After(Duration::ZERO));
             }
-            tokio::select! { () = wake.notified() => {}, () = tokio::time::sleep(rest) => {} }
-        }
+            Ok(until(signing::next_flight(&mut at.read(&console()?)?)?, REST))
+        };
+        look().map_err(|e| e.to_string())
     })
 }

@@ -4,6 +4,7 @@
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
 pub mod admin;
+pub mod follow;
 pub mod pace;
 pub mod proof;
 mod recover;
