@@ -1053,11 +1053,12 @@ gksk-api-wanted = The purpose of the look-up is missing (purpose).
 
 # Import of driver certificates
 gksk-import = Import a spreadsheet
-gksk-import-lead = A CSV file (UTF-8), a row for each finished examination. Good rows are taken, bad ones are told row by row and not taken. Columns of answers are named by the questions' codes in the form:
-gksk-import-choose = Choose a CSV file
+gksk-import-lead = A CSV (UTF-8) or XLSX file, a row for each finished examination. Good rows are taken, bad ones are told row by row and not taken. Columns of answers are named by the questions' codes in the form:
+gksk-import-choose = Choose a CSV or XLSX file
 gksk-import-utf8 = The file is not in UTF-8: save it as CSV UTF-8.
 gksk-import-column = The column { $name } is missing.
 gksk-import-many = At most { $n } rows in one file.
+gksk-import-row = Line { $line } cannot be read: { $why }. Nothing was taken.
 gksk-import-twin = It is here already: { $code }
 gksk-import-stopped = The import stopped at line { $line }: the store does not take more now. Import the rest again from that line.
 gksk-state-wrong = There is no list `{ $state }`.
@@ -1263,6 +1264,10 @@ org-book-unreadable = The file cannot be read: an Excel .xlsx file without a pas
 org-book-large = The file is too large.
 org-book-column = The template has no column `{ $name }`.
 org-book-missing = The column { $name } is missing.
+org-book-sheet = The template has no such sheet: remove it or name it as the template does.
+org-book-twice = This stands twice: once is wanted.
+org-book-cell = This cell cannot be read: it holds an error or is damaged.
+org-book-beside = This stands beside the columns of the template: nothing would be kept of it.
 org-guide = Guide
 org-drafts = Unfinished
 org-typed = Last typed

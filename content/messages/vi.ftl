@@ -1053,11 +1053,12 @@ gksk-api-wanted = Thiếu mục đích tra cứu (purpose).
 
 # Import of driver certificates
 gksk-import = Nhập từ bảng tính
-gksk-import-lead = Tệp CSV (UTF-8), mỗi dòng một người đã khám xong. Dòng nào đúng thì nhận, dòng nào sai thì báo lỗi theo dòng, không nhận. Các cột trả lời mang mã câu hỏi của biểu mẫu:
-gksk-import-choose = Chọn tệp CSV
+gksk-import-lead = Tệp CSV (UTF-8) hoặc XLSX, mỗi dòng một người đã khám xong. Dòng nào đúng thì nhận, dòng nào sai thì báo lỗi theo dòng, không nhận. Các cột trả lời mang mã câu hỏi của biểu mẫu:
+gksk-import-choose = Chọn tệp CSV hoặc XLSX
 gksk-import-utf8 = Tệp không phải UTF-8: lưu lại dạng CSV UTF-8.
 gksk-import-column = Thiếu cột { $name }.
 gksk-import-many = Nhiều nhất { $n } dòng mỗi tệp.
+gksk-import-row = Dòng { $line } không đọc được: { $why }. Chưa nhận dòng nào.
 gksk-import-twin = Đã có: { $code }
 gksk-import-stopped = Dừng ở dòng { $line }: kho chưa nhận thêm được. Nhập lại phần còn lại từ dòng đó.
 gksk-state-wrong = Không có danh sách `{ $state }`.
@@ -1263,6 +1264,10 @@ org-book-unreadable = Tệp không đọc được: cần tệp Excel .xlsx, kh�
 org-book-large = Tệp quá lớn.
 org-book-column = Cột `{ $name }` không có trong mẫu.
 org-book-missing = Thiếu cột { $name }.
+org-book-sheet = Mẫu không có trang này: hãy xóa đi hoặc đặt tên như trong mẫu.
+org-book-twice = Có hai lần: chỉ được một.
+org-book-cell = Ô này không đọc được: ô báo lỗi hoặc bị hỏng.
+org-book-beside = Ô này nằm ngoài các cột của mẫu: nội dung sẽ bị mất.
 org-guide = Hướng dẫn
 org-drafts = Đang làm dở
 org-typed = Sửa lần cuối

@@ -7,11 +7,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use mach_access::Act;
 use mach_house::{House, Session};
+use mach_sheets::{Limits, Table as Spreadsheet};
 use mach_ui::components::{Card, Column, Icon, Notice, PageHead, Row, Table, Tone, stack};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg, shell};
 use serde_json::{Map, Value};
+use std::io::Cursor;
 
 /// Rows of one file.
 const ROWS: usize = 2_000;
@@ -42,36 +44,53 @@ pub(crate) async fn page(State(house): State<House>, session: Session) -> Result
     Ok(shown(&session, None))
 }
 
-/// The rows of a file: comma or semicolon, with or without the mark of UTF-8.
+/// What an XLSX file may be: two thousand rows fit many times.
+const LIMITS: Limits = Limits { parts: 200, unpacked: 64 << 20, strings: 8 << 20 };
+/// Columns that a file must have.
+const WANTED: [&str; 6] = ["number", "name", "born", "sex", "class", "doctor"];
+
+/// The rows of a file, CSV or XLSX.
 ///
 /// # Errors
-/// What is wrong with the file as a whole.
+/// What is wrong with the file as a whole, or with a row that is none.
 fn rows(lang: Lang, bytes: &[u8]) -> Result<Vec<(u64, Sent)>, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| lang.t(msg::GKSK_IMPORT_UTF8).to_owned())?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let first = text.lines().next().unwrap_or_default();
-    let delimiter = if first.matches(';').count() > first.matches(',').count() { b';' } else { b',' };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|e| e.to_string())?.clone();
-    for wanted in ["number", "name", "born", "sex", "class", "doctor"] {
+    let is_head = |cells: &[String]| WANTED.iter().all(|w| cells.iter().any(|c| c.trim() == *w));
+    let mut table = Spreadsheet::open(Cursor::new(bytes), &LIMITS, &is_head).map_err(|e| e.to_string())?;
+    let mut lines = table.lines().map_err(|e| e.to_string())?;
+    let utf8 = |line: u64, why: String| match std::str::from_utf8(bytes) {
+        Err(_) if !bytes.starts_with(b"PK") => lang.t(msg::GKSK_IMPORT_UTF8).to_owned(),
+        _ => lang.fmt(msg::GKSK_IMPORT_ROW, &[("line", &line.to_string()), ("why", &why)]),
+    };
+    let trimmed = |cells: Vec<String>| cells.iter().map(|c| c.trim().to_owned()).collect::<Vec<_>>();
+    let header = match lines.next() {
+        Some((line, cells)) => trimmed(cells.map_err(|why| utf8(line, why))?),
+        None => Vec::new(),
+    };
+    for wanted in WANTED {
         if !header.iter().any(|h| h == wanted) {
             return Err(lang.fmt(msg::GKSK_IMPORT_COLUMN, &[("name", wanted)]));
         }
     }
     let mut out = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|e| e.to_string())?;
+    for (line, cells) in lines {
+        let cells = trimmed(cells.map_err(|why| utf8(line, why))?);
         if out.len() == ROWS {
             return Err(lang.fmt(msg::GKSK_IMPORT_MANY, &[("n", &ROWS.to_string())]));
         }
-        let line = record.position().map_or(0, |p| line_of(text, p.byte()));
+        if let Some(at) = mach_sheets::beyond(header.len(), &cells) {
+            return Err(utf8(line, at));
+        }
+        if let Some(error) = cells.iter().find(|c| mach_sheets::is_error(c)) {
+            return Err(utf8(line, error.clone()));
+        }
         let get = |name: &str| {
             let at = header.iter().position(|h| h == name);
-            at.and_then(|n| record.get(n)).unwrap_or_default().to_owned()
+            at.and_then(|n| cells.get(n)).cloned().unwrap_or_default()
         };
         let mut answers = Map::new();
-        for (name, value) in header.iter().zip(record.iter()).filter(|(n, v)| !COLUMNS.contains(n) && !v.is_empty()) {
-            answers.insert(name.to_owned(), Value::String(value.to_owned()));
+        for (name, value) in header.iter().zip(&cells).filter(|(n, v)| !COLUMNS.contains(&n.as_str()) && !v.is_empty())
+        {
+            answers.insert(name.clone(), Value::String(value.clone()));
         }
         let person = Person {
             number: get("number"),
@@ -84,15 +103,6 @@ fn rows(lang: Lang, bytes: &[u8]) -> Result<Vec<(u64, Sent)>, String> {
         out.push((line, Sent { person, class: get("class"), answers, doctor: get("doctor"), head: get("head") }));
     }
     Ok(out)
-}
-
-/// The line on which the record begins that the reader went to look for at `byte`: empty lines before it are none of it.
-fn line_of(text: &str, byte: u64) -> u64 {
-    let at = usize::try_from(byte).unwrap_or(text.len()).min(text.len());
-    let (before, rest) = text.as_bytes().split_at(at);
-    let empty = rest.iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|b| **b == b'\n');
-    let lines = before.iter().filter(|b| **b == b'\n').count() + empty.count();
-    u64::try_from(lines).unwrap_or(u64::MAX).saturating_add(1)
 }
 
 /// `POST /certificates/import`, multipart field `file`.
@@ -171,6 +181,10 @@ mod tests {
         assert!(rows[1].1.answers.is_empty());
         assert!(super::rows(Lang::En, b"name\nA\n").is_err_and(|e| e.contains("number")));
         assert!(super::rows(Lang::En, b"\xff").is_err());
+        let open = b"number,name,born,sex,class,doctor\n\"1,A,1985-01-01,1,C,B\n";
+        assert!(super::rows(Lang::En, open).is_err_and(|e| e.contains("quote")), "a quote that is not closed");
+        let slid = b"number,name,born,sex,class,doctor\n1,A,1985-01-01,1,C,B,too many\n";
+        assert!(super::rows(Lang::En, slid).is_err());
         let many = |n: usize| format!("number,name,born,sex,class,doctor\n{}", "1,A,1985-01-01,1,C,B\n".repeat(n));
         assert_eq!(super::rows(Lang::En, many(ROWS).as_bytes()).map(|r| r.len()), Ok(ROWS));
         assert!(super::rows(Lang::En, many(ROWS + 1).as_bytes()).is_err());

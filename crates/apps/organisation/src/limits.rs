@@ -16,8 +16,6 @@ pub const BOOK_BYTES: usize = 4 << 20;
 pub const BOOK_UNPACKED_BYTES: u64 = 16 << 20;
 /// Parts (files of the archive) of a spreadsheet.
 pub const BOOK_PARTS: usize = 200;
-/// Nodes (elements, texts) of one part of a spreadsheet.
-pub const BOOK_NODES: u32 = 300_000;
 /// Flaws that are told at a time.
 pub const FLAWS: usize = 200;
 /// Rows of one page of the list.

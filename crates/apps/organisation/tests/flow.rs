@@ -288,22 +288,60 @@ fn hostile_files_are_refused() {
         ("The file is too large.", "The file cannot be read: an Excel .xlsx file without a password is needed.");
     assert_eq!(told(b"no archive"), unreadable);
     assert_eq!(told(&vec![0; limits::BOOK_BYTES + 1]), large);
-    let size = usize::try_from(limits::BOOK_UNPACKED_BYTES).expect("a size");
-    assert_eq!(told(&archive(&[("xl/worksheets/sheet1.xml", &vec![b' '; size + 1])])), large);
-    assert_eq!(
-        told(&archive(&[("xl/worksheets/sheet1.xml", &vec![b' '; size])])),
-        unreadable,
-        "at the limit it is looked at"
-    );
     let names: Vec<String> = (0..=limits::BOOK_PARTS).map(|n| format!("p{n}")).collect();
     let parts: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), b"".as_slice())).collect();
     assert_eq!(told(&archive(&parts)), large);
     assert_eq!(told(&archive(&parts[1..])), unreadable);
     let entity = b"<!DOCTYPE x [<!ENTITY a 'b'>]><workbook>&a;</workbook>".as_slice();
-    assert_eq!(told(&archive(&[("xl/workbook.xml", entity), ("xl/_rels/workbook.xml.rels", b"<r/>")])), unreadable);
-    let nodes = usize::try_from(limits::BOOK_NODES).expect("a number");
-    let many = format!("<workbook>{}</workbook>", "<a/>".repeat(nodes));
-    assert_eq!(told(&archive(&[("xl/workbook.xml", many.as_bytes()), ("xl/_rels/workbook.xml.rels", b"<r/>")])), large);
+    assert_eq!(told(&archive(&[("xl/workbook.xml", entity)])), unreadable);
+    // What unpacks to more than may be.
+    let size = usize::try_from(limits::BOOK_UNPACKED_BYTES).expect("a size");
+    let padded = |spaces: usize| {
+        let rows = format!("<row r=\"1\"><c r=\"A1\" t=\"n\"><v>1</v></c></row>{}", "<a/>".repeat(spaces / 4));
+        told(&filled(Lang::Vi.t(SHEETS[DEPARTMENTS].label), &rows))
+    };
+    assert_eq!(padded(size), large);
+    assert!(padded(size - 10_000).contains("no column"), "below the limit it is looked at");
+}
+
+/// A book of one sheet with these rows.
+fn filled(name: &str, rows: &str) -> Vec<u8> {
+    let workbook = format!("<workbook><sheets><sheet name=\"{name}\" r:id=\"a\"/></sheets></workbook>");
+    let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
+    archive(&[
+        ("xl/workbook.xml", workbook.as_bytes()),
+        (
+            "xl/_rels/workbook.xml.rels",
+            b"<r><Relationship Id=\"a\" Type=\"x/worksheet\" Target=\"worksheets/sheet1.xml\"/></r>",
+        ),
+        ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
+    ])
+}
+
+#[test]
+fn nothing_of_a_file_is_left_out_in_silence() {
+    let text = |t: &str| format!("<c t=\"inlineStr\"><is><t>{t}</t></is></c>");
+    let head = format!("<row>{}{}</row>", text("Mã ngắn"), text("Tên khoa, bộ phận"));
+    let label = |n: usize| Lang::Vi.t(SHEETS[n].label).to_owned();
+    let departments = label(DEPARTMENTS);
+    let read = |name: &str, rows: &str| book::read(Lang::Vi, &filled(name, &format!("{head}{rows}")));
+    // Rows and cells without their places, as the standard permits.
+    let good = read(&departments, &format!("<row>{}{}</row>", text("K1"), text("Khoa khám")));
+    let good = good.unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(good.draft.sheets[DEPARTMENTS], [row(&["K1", "Khoa khám"])]);
+    let number =
+        read(&departments, "<row r=\"2\"><c r=\"A2\" t=\"n\"><v>12</v></c><c r=\"B2\" t=\"n\"><v>3.0</v></c></row>");
+    assert_eq!(number.expect("read").draft.sheets[DEPARTMENTS], [row(&["12", "3"])]);
+    for (name, rows, place) in [
+        (departments.as_str(), format!("<row>{}<c t=\"e\"><v>#REF!</v></c></row>", text("K1")), "B2"),
+        (&departments, format!("<row>{}{}{}</row>", text("K1"), text("Khoa"), text("ghi chú")), "C2"),
+        (&departments, "<row r=\"2\"><c r=\"A2\" t=\"s\"><v>5</v></c></row>".to_owned(), "A2"),
+        ("Trang khác", String::new(), "1"),
+    ] {
+        let faults = read(name, &rows).err().unwrap_or_else(|| panic!("{rows} is taken"));
+        assert_eq!((faults[0].sheet.as_str(), faults[0].place.as_str()), (name, place), "{faults:?}");
+    }
+    assert!(book::read(Lang::Vi, &filled("Sheet1", "")).is_ok(), "an empty sheet says nothing");
 }
 
 mach_test_engines::on_both_engines!(

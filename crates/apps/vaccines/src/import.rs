@@ -75,10 +75,12 @@ pub fn import(
 ) -> Result<File, Refusal> {
     let file_error = |e: std::io::Error| Refusal::File(format!("`{name}`: {e}"));
     let own = decision.scope().facility();
-    let mut rows = sheet::open(path).map_err(Refusal::File)?;
+    let mut table = sheet::open(path).map_err(Refusal::File)?;
+    let mut rows = table.lines().map_err(|e| Refusal::File(e.to_string()))?;
     let (_, first) = rows.next().ok_or_else(|| Refusal::File("the file is empty".to_owned()))?;
     let first = first.map_err(Refusal::File)?;
     let header = Header::read(first.iter().map(String::as_str)).map_err(Refusal::File)?;
+    let width = first.len();
     let new = File {
         begun: now_seconds(),
         account: decision.actor().account,
@@ -107,7 +109,10 @@ pub fn import(
             .take(TOGETHER)
             .map(|(line, cells)| {
                 let given = match cells {
-                    Ok(cells) => row::read(&header, |n| cells.get(n).map(String::as_str), today),
+                    Ok(cells) => match mach_sheets::beyond(width, &cells) {
+                        None => row::read(&header, |n| cells.get(n).map(String::as_str), today),
+                        Some(at) => Err(vec![("", format!("column {at} has no heading: have the cells slid?"))]),
+                    },
                     Err(why) => Err(vec![("", why)]),
                 };
                 (i64::try_from(line).unwrap_or(i64::MAX), given)

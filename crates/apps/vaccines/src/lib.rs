@@ -39,13 +39,19 @@ use axum::routing::{get, post};
 use mach_house::House;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Where keys and lists lie, and who moves batches on.
 #[derive(Clone, Debug)]
 pub(crate) struct Shop {
     data: Arc<Path>,
     worker: batch::Worker,
+    /// Uploads that may be read at the same time.
+    reading: Arc<Semaphore>,
 }
+
+/// Uploaded files that are read at the same time.
+const READING: usize = 2;
 
 /// A form's own words around the file.
 fn upload_limit() -> DefaultBodyLimit {
@@ -67,5 +73,5 @@ pub fn router(data: &Path, worker: batch::Worker) -> Router<House> {
         .route("/vaccines/queue/{id}", get(queue::one).post(queue::mend))
         .route("/vaccines/batches", get(batches::page).post(batches::act))
         .route("/vaccines/revoked", get(person::revoked))
-        .layer(axum::Extension(Shop { data: Arc::from(data), worker }))
+        .layer(axum::Extension(Shop { data: Arc::from(data), worker, reading: Arc::new(Semaphore::new(READING)) }))
 }

@@ -187,6 +187,9 @@ pub fn read<'a>(header: &Header, cell: impl Fn(usize) -> Option<&'a str>, today:
         if place.and_then(&cell).is_some_and(|c| c.chars().count() > CELL_CHARS) {
             wrong.push((name, format!("longer than {CELL_CHARS} characters")));
         }
+        if let Some(text) = place.and_then(&cell).filter(|c| mach_sheets::is_error(c)) {
+            wrong.push((name, format!("the spreadsheet shows the error {} here", text.trim())));
+        }
     }
     if !wrong.is_empty() {
         return Err(wrong);
@@ -325,6 +328,8 @@ mod tests {
         let long = |n: usize| one(["An", "1985", "1", "", "VGB", "2021-08-01", "1", &"9".repeat(n)]);
         assert!(long(CELL_CHARS + 1).expect_err("refused")[0].1.contains("255"));
         assert_eq!(long(CELL_CHARS).expect_err("refused")[0].0, "CO_SO_TIEM");
+        let error = one(["#N/A", "1985", "1", "", "VGB", "#REF!", "1", ""]).expect_err("refused");
+        assert_eq!(error.iter().map(|(c, _)| *c).collect::<Vec<_>>(), ["HO_TEN", "NGAY_TIEM"]);
         for (n, good) in [("20", true), ("21", false), ("0", false)] {
             assert_eq!(one(["An", "1985", "1", "", "VGB", "2021-08-01", n, ""]).is_ok(), good, "{n}");
         }

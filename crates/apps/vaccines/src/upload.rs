@@ -1,9 +1,11 @@
 //! A spreadsheet of a browser, and how far files are.
 
+use crate::Shop;
 use crate::import::{self, Refusal};
 use crate::row::COLUMNS;
 use crate::view::moment;
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Multipart, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -112,6 +114,7 @@ pub(crate) async fn one(State(house): State<House>, session: Session, Path(id): 
 pub(crate) async fn take(
     State(house): State<House>,
     session: Session,
+    Extension(shop): Extension<Shop>,
     mut form: Multipart,
 ) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::Vaccinate).await?;
@@ -126,10 +129,8 @@ pub(crate) async fn take(
             continue;
         }
         let name = field.file_name().unwrap_or_default().to_owned();
-        let ending = name.rsplit('.').next().unwrap_or_default().to_lowercase();
-        let suffix = if ending == "xlsx" { ".xlsx" } else { ".csv" };
         // A file of its own that is gone when it was read: an upload is larger than what is kept in memory.
-        let mut file = tempfile::Builder::new().suffix(suffix).tempfile().map_err(Problem::internal)?;
+        let mut file = tempfile::NamedTempFile::new().map_err(Problem::internal)?;
         let mut bytes = 0;
         while let Some(chunk) = field.chunk().await.map_err(bad)? {
             bytes += chunk.len();
@@ -147,8 +148,12 @@ pub(crate) async fn take(
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     };
     let store = house.store().clone();
-    let done =
-        tokio::task::spawn_blocking(move || import::import(&store, &decision, (file.path(), &name), &mut |_| {}));
+    // A few are read at a time, so that what they hold in memory has a bound; others wait with their file on the disk.
+    let turn = shop.reading.clone().acquire_owned().await.map_err(Problem::internal)?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        import::import(&store, &decision, (file.path(), &name), &mut |_| {})
+    });
     match done.await.map_err(Problem::internal)? {
         Ok(file) => Ok(Redirect::to(&format!("/vaccines/import/{}", file.id)).into_response()),
         Err(Refusal::File(why)) => {

@@ -111,6 +111,15 @@ async fn codes_and_limits() {
     assert_eq!(s.post("code", b"").await.0, StatusCode::BAD_REQUEST);
     assert_eq!(s.post("file", &vec![b'x'; limits::VERIFY_BYTES]).await.0, StatusCode::OK);
     assert_eq!(s.post("file", &vec![b'x'; limits::VERIFY_BYTES + 1]).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    // A list of codes taken back that cannot be used: no code is said to be valid, a paper is examined as ever.
+    s.put("revoked/other.jws", b"garbage");
+    let (status, text) = s.post("code", code.as_bytes()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(text.contains("Không kiểm tra được") && !text.contains("Chữ ký đúng"), "{text}");
+    let paper = rendered();
+    let pdf = sign_at(&paper.pdf, &paper, "doctor", &s.doctor, "Bác sĩ", s.family.now);
+    let (status, text) = s.post("file", &pdf).await;
+    assert!(status == StatusCode::OK && text.contains("Chữ ký đúng"), "{text}");
     // A list that cannot be read: nothing is said to be valid.
     s.put("lists/0.crl", b"garbage");
     assert_eq!(s.post("code", code.as_bytes()).await.0, StatusCode::INTERNAL_SERVER_ERROR);

@@ -14,14 +14,15 @@ use std::path::{Path, PathBuf};
 pub const FOLDER: &str = "trust";
 
 /// What the folder `trust` holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Shelf {
     /// `roots/*.pem`, `authorities/*.pem`, `lists/*.crl` (DER).
     pub trust: Trust,
     /// `signers/*.pem`: who may sign QR codes.
     pub signers: Vec<Certificate>,
-    /// `revoked/*.jws`: marks of QR certificates that were taken back, each list signed by one of the signers.
-    pub revoked: HashSet<String>,
+    /// `revoked/*.jws`: marks of QR certificates that were taken back, each list signed by one of the signers; or which list
+    /// cannot be used: then no QR certificate can be said to count, and everything else is examined as ever.
+    pub revoked: Result<HashSet<String>, String>,
     /// `papers.tsv`: papers that were issued and are no longer valid, by the SHA-256 of their bytes: since when (seconds), and
     /// why (`revoked`, `replaced`).
     pub ended: BTreeMap<String, (i64, String)>,
@@ -79,7 +80,8 @@ impl Shelf {
     /// Reads the folder. An absent one trusts nobody.
     ///
     /// # Errors
-    /// Which file cannot be read: half a list of revoked certificates is worse than an error.
+    /// Which file cannot be read: half a list of revoked certificates is worse than an error. Lists of `revoked/` are not
+    /// among them: see [`Shelf::revoked`].
     pub fn read(folder: &Path) -> Result<Self, String> {
         let mut trust = Trust::in_anchors(certificates(&folder.join("roots"))?);
         trust.between = certificates(&folder.join("authorities"))?;
@@ -89,12 +91,20 @@ impl Shelf {
             trust.evidence.lists.push(Crl::parse(&bytes).map_err(|e| at(e.to_string()))?);
         }
         let signers = certificates(&folder.join("signers"))?;
-        let mut shelf = Self { trust, signers, revoked: HashSet::new(), ended: papers(folder)? };
-        for path in files(&folder.join("revoked"), "jws")? {
-            let marks = shelf.marks(&path).map_err(|e| format!("`{}`: {e}", path.display()))?;
-            shelf.revoked.extend(marks);
-        }
+        let mut shelf = Self { trust, signers, revoked: Ok(HashSet::new()), ended: papers(folder)? };
+        shelf.revoked = shelf.all_marks(&folder.join("revoked"));
         Ok(shelf)
+    }
+
+    /// The marks of all lists of a folder.
+    fn all_marks(&self, folder: &Path) -> Result<HashSet<String>, String> {
+        let mut out = HashSet::new();
+        for path in files(folder, "jws")? {
+            // Anybody may be shown this: the file, not where it lies.
+            let name = path.file_name().unwrap_or_default().display();
+            out.extend(self.marks(&path).map_err(|e| format!("`{name}`: {e}"))?);
+        }
+        Ok(out)
     }
 
     /// The marks of a list, where one of those who may sign QR codes has signed it.
@@ -113,11 +123,14 @@ impl Shelf {
     /// Examines what somebody holds, by what the shelf holds.
     ///
     /// # Errors
-    /// As [`examine`].
+    /// As [`examine`]; `Refused` for a QR certificate where a list of those taken back cannot be used.
     pub fn examine(&self, bytes: &[u8]) -> mach_sign::Result<Verdict> {
         let mut verdict = examine(bytes, &self.trust, &self.signers, mach_sign::time::now())?;
         if let Some((claims, _)) = &verdict.claims {
-            let withdrawn = |identifier: &&str| self.revoked.contains(&hc1::mark(identifier));
+            let unusable =
+                |why: &String| mach_sign::Error::Refused(format!("a list of certificates taken back, {why}"));
+            let revoked = self.revoked.as_ref().map_err(unusable)?;
+            let withdrawn = |identifier: &&str| revoked.contains(&hc1::mark(identifier));
             verdict.withdrawn = hc1::identifiers(claims).iter().any(withdrawn);
         }
         Ok(verdict)
