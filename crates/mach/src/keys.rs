@@ -22,15 +22,16 @@ pub enum Command {
 /// Runs `mach keys`.
 pub fn run(data: &Path, command: Command) -> Outcome {
     match command {
-        Command::Show => show(&*mach_seal::ring().map_err(|e| e.to_string())?)?,
+        Command::Show => match mach_seal::existing().map_err(|e| e.to_string())? {
+            Some(ring) => show(&ring)?,
+            None => println!("{}  no keys yet: the first start of a store makes them", folder()?),
+        },
         Command::Rotate => {
             // The store is looked at first: new keys for a store of another keyring would be of no use.
             let store = open(data)?;
-            let ring = mach_seal::rotate().map_err(|e| e.to_string())?;
-            store
-                .write(&console(Act::Administer)?, |tx| tx.audit(None, "keys rotated", "granted"))
-                .map_err(|e| e.to_string())?;
-            show(&ring)?;
+            show(&*store.turn_keys(&console(Act::Administer)?).map_err(|e| e.to_string())?)?;
+            println!("Chép lại thư mục khóa ngay: bản sao cũ không mở được dữ liệu từ nay.");
+            println!("Copy the folder of keys again now: older copies do not open what is sealed from here on.");
             reseal(&store)?;
         }
         Command::Reseal => reseal(&open(data)?)?,
@@ -38,8 +39,12 @@ pub fn run(data: &Path, command: Command) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+fn folder() -> Result<String, String> {
+    mach_seal::folder().map(|folder| folder.display().to_string()).map_err(|e| e.to_string())
+}
+
 fn show(ring: &Keyring) -> Result<(), String> {
-    println!("{}  keyring {:016x}", mach_seal::folder().map_err(|e| e.to_string())?.display(), ring.mark());
+    println!("{}  keyring {:016x}", folder()?, ring.mark());
     for purpose in [Purpose::Body, Purpose::Identity, Purpose::Secret, Purpose::Index] {
         println!("{:<9} key {}", purpose.name(), ring.number(purpose));
     }
@@ -50,6 +55,10 @@ fn reseal(store: &mach_store::Store) -> Result<(), String> {
     let bar = output::bar(0, "rows");
     let done = store.reseal(&console(Act::Administer)?, &mut |rows| bar.set_position(rows));
     bar.finish_and_clear();
-    println!("{} rows sealed anew", done.map_err(|e| e.to_string())?);
+    let done = done.map_err(|e| e.to_string())?;
+    if done.damaged > 0 {
+        println!("{} rows are damaged and stay as they are; see: mach store check", done.damaged);
+    }
+    println!("{} rows sealed anew", done.rows);
     Ok(())
 }

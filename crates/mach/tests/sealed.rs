@@ -130,6 +130,10 @@ fn use_it(client: &mut Client) {
         lines += &send(client, "GET", &url[url.find("/fhir/").unwrap()..], &[], "", 200);
     }
     assert!(lines.contains(CCCD) && lines.contains(DIAGNOSIS), "{lines}");
+    // What was asked for names people too.
+    let filter = format!("/fhir/Patient/$export?_typeFilter=Patient%3Fidentifier%3D{CCCD}");
+    let job = client.send("GET", &filter, &[("prefer", "respond-async")], "").unwrap();
+    assert_eq!(job.status, 202, "{job:?}");
     // And goes in again from a body, which lies there too.
     let again = lines.lines().filter(|l| l.contains(CCCD)).map(|l| l.replace("\"id\":\"p\"", "\"id\":\"p2\""));
     let body: String = again.map(|l| l + "\n").collect();
@@ -251,8 +255,17 @@ fn keys_are_turned_and_a_store_opens_with_its_own_only() {
     assert!(code == Some(1) && said.contains("bring it back"), "{said}");
     std::fs::rename(root.join("away"), root.join("keys/master.key")).unwrap();
 
+    // Looking makes none.
+    let (code, said) = with("none", &["keys", "show"]);
+    assert!(code == Some(0) && said.contains("no keys yet") && !root.join("none").exists(), "{said}");
+
     // New keys: everything is sealed anew, once, and is what it was.
+    std::fs::create_dir(root.join("old")).unwrap();
+    for file in ["master.key", "keyring"] {
+        std::fs::copy(root.join("keys").join(file), root.join("old").join(file)).unwrap();
+    }
     let (code, said) = with("keys", &["keys", "rotate"]);
+    assert!(said.contains("Copy the folder of keys again now"), "{said}");
     assert!(code == Some(0) && said.contains("body      key 2") && said.contains("index     key 1"), "{said}");
     let rows: u64 = said.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(rows > 100, "{said}");
@@ -262,5 +275,20 @@ fn keys_are_turned_and_a_store_opens_with_its_own_only() {
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = with("keys", &["audit-log", "verify"]);
     assert_eq!(code, Some(0), "{said}");
+
+    // A copy of the keys from before is refused in words: nothing is called damaged, nothing is written with old keys.
+    for args in [&["store", "check"][..], &["keys", "rotate"], &["store", "digest"]] {
+        let (code, said) = with("old", args);
+        assert!(code == Some(1) && said.contains("an older copy") && !said.contains("HỎNG"), "{said}");
+    }
+    // A value that was changed keeps no other from being sealed anew.
+    let path = data.join("mach.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(4).position(|w| w == [2, 0, 1, 0xe5]).unwrap();
+    bytes[at + 20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (code, said) = with("keys", &["keys", "rotate"]);
+    assert!(code == Some(0) && said.contains("1 rows are damaged") && said.contains("body      key 3"), "{said}");
+    assert_eq!(with("keys", &["keys", "reseal"]).1.lines().last().unwrap(), "0 rows sealed anew");
     std::fs::remove_dir_all(&root).unwrap();
 }

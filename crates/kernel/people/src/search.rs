@@ -14,6 +14,8 @@ use mach_store::sql::Query;
 
 /// Digits a number must at least be searched by.
 const NUMBER_CHARS: usize = mach_store::people::ENDING;
+/// Characters from which on what is typed is first taken for a whole number: the shortest that names people has nine.
+const WHOLE_CHARS: usize = 9;
 /// Owners of a number's last digits that are looked at. Four digits of CCCD, insurance, facility and telephone numbers
 /// of 1.27 million people end alike for about 500.
 const NUMBER_OWNERS: usize = 4000;
@@ -254,6 +256,16 @@ fn owners_of(on: &mut dyn Query, number: &str) -> Result<Vec<i64>> {
     let mut spellings = vec![number.to_owned(), number.to_uppercase(), number.to_lowercase()];
     spellings.dedup();
     let mut owners = Vec::new();
+    // A whole number is found by itself: those that only end alike are not opened for it.
+    if number.chars().count() >= WHOLE_CHARS {
+        for spelling in &spellings {
+            let found = rows::numbers_with(on, &numbers::key(spelling), NUMBER_OWNERS as i64)?;
+            owners.extend(found.iter().filter(|n| NumberKind::searchable(n.kind)).map(|n| n.person));
+        }
+        if !owners.is_empty() {
+            return Ok(owners);
+        }
+    }
     for spelling in spellings {
         let found = rows::numbers_ending(on, &numbers::key(&spelling), NUMBER_OWNERS)?;
         owners.extend(found.iter().filter(|n| NumberKind::searchable(n.kind)).map(|n| n.person));

@@ -13,7 +13,7 @@ mod ring_of;
 
 pub use file::{Reader, Writer, name_of, open_file};
 pub use keyring::{Keyring, Purpose, SEALED_BYTES};
-pub use ring_of::{folder, open, open_text, ring, rotate, set_folder};
+pub use ring_of::{blind, existing, folder, open, open_text, ring, rotate, set_folder};
 
 /// Why something is not sealed, or does not open.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +26,17 @@ pub enum Error {
         /// Why.
         why: String,
     },
-    /// Sealed by a key that is not in the keyring, for another row, or changed since.
-    #[error("a sealed value does not open: it was changed, moved, or sealed by keys that are not here")]
+    /// Sealed for another row, or changed since: its key is here, and does not open it.
+    #[error("a sealed value does not open: it was changed or moved")]
     Closed,
+    /// Sealed by a key that is not in the keyring: the value may be whole, an older copy of the keyring is in use.
+    #[error("a value is sealed by {purpose} key {number}, which is not in the keyring: bring its newest copy")]
+    NoKey {
+        /// What the key is for.
+        purpose: &'static str,
+        /// Its number.
+        number: u16,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     NoChance,

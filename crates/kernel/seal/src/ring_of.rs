@@ -1,10 +1,12 @@
 //! The keyring of this process: where it lies, made where there is none, read again where it changed.
 
-use crate::keyring::{Keyring, master, random};
+use crate::keyring::{Keyring, Purpose, blind_by, master, random};
 use crate::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::aead::LessSafeKey;
+use ring::hmac;
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -56,20 +58,52 @@ pub fn ring() -> Result<Arc<Keyring>> {
     Ok(read)
 }
 
-/// Reads the keyring again: another process may have added a key.
+/// The keyring as its files are now; `None` where there is none yet: none is made.
+///
+/// # Errors
+/// `Keys` where it cannot be read.
+pub fn existing() -> Result<Option<Keyring>> {
+    read(&folder()?)
+}
+
+/// A keyed hash of 64 bits, for looking for equal values: [`Keyring::blind`] of this process's keyring, whose key for this is
+/// read once.
+///
+/// # Errors
+/// `Keys` where the keyring cannot be read.
+pub fn blind(what: &[u8]) -> Result<i64> {
+    static INDEX: OnceLock<hmac::Key> = OnceLock::new();
+    let key = match INDEX.get() {
+        Some(key) => key,
+        None => {
+            let ring = ring()?;
+            INDEX.get_or_init(|| ring.index().clone())
+        }
+    };
+    Ok(blind_by(key, what))
+}
+
+/// Reads the keyring again: another process may have added a key. What has fewer keys than are known is no newer one.
 fn again() -> Result<Arc<Keyring>> {
     let read = Arc::new(load(&folder()?)?);
-    *RING.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&read));
+    let mut kept = RING.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = &*kept {
+        let is_newer = read.mark() == known.mark() && read.number(Purpose::Body) >= known.number(Purpose::Body);
+        if !is_newer {
+            return Ok(Arc::clone(known));
+        }
+    }
+    *kept = Some(Arc::clone(&read));
     Ok(read)
 }
 
 /// Opens what was sealed for `row`, also by a key that another process added since.
 ///
 /// # Errors
-/// `Closed`, `Keys`.
+/// `Closed`, `NoKey`, `Keys`.
 pub fn open(row: &str, sealed: &[u8]) -> Result<Vec<u8>> {
     match ring()?.open(row, sealed) {
-        Err(Error::Closed) if Keyring::number_of(sealed).is_some_and(|n| n > 1) => again()?.open(row, sealed),
+        Err(Error::NoKey { .. }) => again()?.open(row, sealed),
         opened => opened,
     }
 }
@@ -77,7 +111,7 @@ pub fn open(row: &str, sealed: &[u8]) -> Result<Vec<u8>> {
 /// The same of a text.
 ///
 /// # Errors
-/// `Closed`, also where it is not sealed; `Keys`.
+/// `Closed`, also where it is not sealed; `NoKey`, `Keys`.
 pub fn open_text(row: &str, sealed: &str) -> Result<String> {
     let bytes = Keyring::text_bytes(sealed).ok_or(Error::Closed)?;
     String::from_utf8(open(row, &bytes)?).map_err(|_| Error::Closed)
@@ -89,32 +123,64 @@ pub fn open_text(row: &str, sealed: &str) -> Result<String> {
 /// # Errors
 /// `Keys` where the keyring cannot be written.
 pub fn rotate() -> Result<Arc<Keyring>> {
-    let folder = folder()?;
-    let failed = |why: String| Error::Keys { folder: folder.display().to_string(), why };
-    let key = read_master(&folder.join(MASTER)).map_err(&failed)?.ok_or_else(|| failed("there is none".to_owned()))?;
-    let new = load(&folder)?.rotated()?;
-    replace(&folder.join(KEYRING), &new.written(&key)?).map_err(&failed)?;
+    rotate_in(&folder()?)?;
     again()
 }
 
+/// Two who turn the keys at once take turns: what either has sealed with its new key is lost without that key.
+fn rotate_in(folder: &Path) -> Result<()> {
+    let failed = |why: String| failed(folder, why);
+    let _turn = turn(folder).map_err(failed)?;
+    let key = read_master(&folder.join(MASTER)).map_err(failed)?.ok_or_else(|| failed("there is none".to_owned()))?;
+    let old = read(folder)?.ok_or_else(|| failed("there is no keyring".to_owned()))?;
+    replace(&folder.join(KEYRING), &old.rotated()?.written(&key)?).map_err(failed)
+}
+
+fn failed(folder: &Path, why: String) -> Error {
+    Error::Keys { folder: folder.display().to_string(), why }
+}
+
+/// The keyring in `folder`; made where there is none.
 fn load(folder: &Path) -> Result<Keyring> {
-    let failed = |why: String| Error::Keys { folder: folder.display().to_string(), why };
-    make_folder(folder).map_err(&failed)?;
+    if let Some(ring) = read(folder)? {
+        return Ok(ring);
+    }
+    let failed = |why: String| failed(folder, why);
+    make_folder(folder).map_err(failed)?;
+    let _turn = turn(folder).map_err(failed)?;
+    // Whoever had the turn before may have made it.
+    if let Some(ring) = read(folder)? {
+        return Ok(ring);
+    }
     let at = folder.join(MASTER);
-    if read_master(&at).map_err(&failed)?.is_none() {
-        // Without its master key a keyring is lost: another one does not help, and would hide it.
-        if folder.join(KEYRING).exists() {
-            return Err(failed(format!("there is a keyring, but `{MASTER}` is missing: bring it back")));
-        }
-        create(&at, &format!("{}\n", STANDARD_NO_PAD.encode(random::<32>()?))).map_err(&failed)?;
+    if read_master(&at).map_err(failed)?.is_none() {
+        replace(&at, &format!("{}\n", STANDARD_NO_PAD.encode(random::<32>()?))).map_err(failed)?;
     }
-    let key = read_master(&at).map_err(&failed)?.ok_or_else(|| failed(format!("`{MASTER}` went away")))?;
-    let ring = folder.join(KEYRING);
-    if !ring.exists() {
-        create(&ring, &Keyring::new()?.written(&key)?).map_err(&failed)?;
-    }
-    let text = std::fs::read_to_string(&ring).map_err(|e| failed(e.to_string()))?;
-    Keyring::read(&text, &key).map_err(|why| failed(why.to_owned()))
+    let key = read_master(&at).map_err(failed)?.ok_or_else(|| failed(format!("`{MASTER}` went away")))?;
+    replace(&folder.join(KEYRING), &Keyring::new()?.written(&key)?).map_err(failed)?;
+    read(folder)?.ok_or_else(|| failed(format!("`{KEYRING}` went away")))
+}
+
+/// The keyring in `folder`; `None` where it is not made yet.
+fn read(folder: &Path) -> Result<Option<Keyring>> {
+    let failed = |why: String| failed(folder, why);
+    // The keyring is made last: where it is there, the master key was before it.
+    let text = match std::fs::read_to_string(folder.join(KEYRING)) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e.to_string())),
+    };
+    // Without its master key a keyring is lost: another one does not help, and would hide it.
+    let key = read_master(&folder.join(MASTER)).map_err(failed)?;
+    let key = key.ok_or_else(|| failed(format!("there is a keyring, but `{MASTER}` is missing: bring it back")))?;
+    Keyring::read(&text, &key).map(Some).map_err(|why| failed(why.to_owned()))
+}
+
+/// The turn to write in the folder, as long as it is held; others, of other processes too, wait.
+fn turn(folder: &Path) -> std::result::Result<File, String> {
+    let turn = File::open(folder).map_err(|e| e.to_string())?;
+    turn.lock().map_err(|e| e.to_string())?;
+    Ok(turn)
 }
 
 /// The master key of a file; `None` where there is none.
@@ -137,29 +203,27 @@ fn read_master(file: &Path) -> std::result::Result<Option<LessSafeKey>, String> 
 }
 
 fn make_folder(folder: &Path) -> std::result::Result<(), String> {
+    if folder.is_dir() {
+        return Ok(());
+    }
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|e| e.to_string())
+    builder.create(folder).map_err(|e| e.to_string())?;
+    folder.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Writes a file that only its owner reads, whole and durable under its name; leaves one alone that is there already.
-fn create(file: &Path, text: &str) -> std::result::Result<(), String> {
-    let new = write_beside(file, text)?;
-    // Two programs may start at once: who is first makes it, the other takes it.
-    let linked = std::fs::hard_link(&new, file);
-    let _ = std::fs::remove_file(&new);
-    match linked {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(format!("`{}`: {e}", file.display())),
-        _ => Ok(()),
-    }
-}
-
-/// The same in the place of one that is there.
+/// Writes a file that only its owner reads, whole, in the place of one that may be there; when this returns both the file and
+/// its name are on the disk: what is sealed with a key that a power failure took back is lost.
 fn replace(file: &Path, text: &str) -> std::result::Result<(), String> {
     let new = write_beside(file, text)?;
-    std::fs::rename(&new, file).map_err(|e| format!("`{}`: {e}", file.display()))
+    std::fs::rename(&new, file).map_err(|e| format!("`{}`: {e}", file.display()))?;
+    file.parent().map_or(Ok(()), sync_folder)
+}
+
+fn sync_folder(folder: &Path) -> std::result::Result<(), String> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| format!("`{}`: {e}", folder.display()))
 }
 
 fn write_beside(file: &Path, text: &str) -> std::result::Result<PathBuf, String> {
@@ -203,5 +267,30 @@ mod tests {
         std::fs::rename(home.path().join("away"), folder.join(MASTER)).unwrap();
         std::fs::write(folder.join(KEYRING), "mach keyring 1\n").unwrap();
         assert!(load(&folder).unwrap_err().to_string().contains("lacks a key"));
+    }
+
+    #[test]
+    fn many_first_starts_at_once_make_one_keyring() {
+        for _ in 0..40 {
+            let home = tempfile::tempdir().unwrap();
+            let marks: Vec<Result<i64>> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..6).map(|_| scope.spawn(|| load(home.path()).map(|ring| ring.mark()))).collect();
+                all.into_iter().map(|t| t.join().unwrap()).collect()
+            });
+            assert!(marks.iter().all(|m| m.is_ok() && *m == marks[0]), "{marks:?}");
+        }
+    }
+
+    #[test]
+    fn who_turns_the_keys_at_the_same_time_loses_none() {
+        let home = tempfile::tempdir().unwrap();
+        load(home.path()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| (0..5).for_each(|_| rotate_in(home.path()).unwrap()));
+            }
+        });
+        assert_eq!(load(home.path()).unwrap().number(Purpose::Body), 31);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 2, "nothing is left beside");
     }
 }

@@ -112,7 +112,7 @@ fn job(r: &dyn Row) -> Result<Job> {
             ..Actor::console()
         },
         request: sealed::opened(&row!("bulk_job", r.text(1)?), r.text(7)?)?,
-        asked: r.text(8)?.to_owned(),
+        asked: sealed::opened(&row!("bulk_job asked", r.text(1)?), r.text(8)?)?,
         seq: r.int(9)?,
         at: r.int(10)?,
         state: State::parse(r.text(11)?).ok_or(Error::Column(11))?,
@@ -212,6 +212,7 @@ impl Tx<'_> {
         let facility = self.scope().facility();
         // What is asked for may name people: an export of those with a number.
         let request = sealed::text(Purpose::Body, &row!("bulk_job", token), request)?;
+        let asked = sealed::text(Purpose::Body, &row!("bulk_job asked", token), asked)?;
         let sql = "INSERT INTO bulk_job(token, kind, account, name, role, facility, request, asked, seq, at, state, place, progress)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'running', '', 'waiting')";
         let args: [Arg<'_>; 10] = [
@@ -222,7 +223,7 @@ impl Tx<'_> {
             actor.role.code().into(),
             facility.into(),
             (&request).into(),
-            asked.into(),
+            (&asked).into(),
             seq.into(),
             now_seconds().into(),
         ];

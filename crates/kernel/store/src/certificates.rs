@@ -156,7 +156,7 @@ const COLUMNS: &str =
     result, form, name, national, doctor, head, drug, alcohol";
 
 /// Characters of the keyed hash that the column `national` begins with; the sealed number follows.
-const BLIND_CHARS: usize = 22;
+pub(crate) const BLIND_CHARS: usize = 22;
 
 fn blind(national: &str) -> Result<String> {
     Ok(sealed::ring()?.blind_text(format!("national {national}").as_bytes()))

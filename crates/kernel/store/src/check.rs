@@ -86,7 +86,7 @@ impl Store {
     /// Reads everything there is; gives what is damaged, nothing where all is well.
     ///
     /// # Errors
-    /// Where not even the list of tables can be read.
+    /// Where not even the list of tables can be read; `Sealed` where a key is missing: that is no damage.
     pub fn check(&self, decision: &Decision, told: &mut dyn FnMut(Checked)) -> Result<Vec<Damage>> {
         let mut reader = self.read(decision)?;
         let engine = reader.connection.as_mut().ok_or(Error::Stopped)?;
@@ -140,8 +140,10 @@ impl Store {
             let sql = format!("SELECT id, facility FROM pack WHERE id >= ?1 ORDER BY id LIMIT 1{every}");
             let found = sql::first(&mut reader, &sql, &[from.into()], |r| Ok((r.int(0)?, r.int(1)?)))?;
             let Some((pack, facility)) = found else { break };
-            if pack::read(&mut reader, facility, pack).is_err() {
-                damages.push(Damage::Pack { pack, holds: self.held_by(decision, pack)? });
+            match pack::read(&mut reader, facility, pack) {
+                Ok(_) => {}
+                Err(e @ Error::Sealed(_)) => return Err(e),
+                Err(_) => damages.push(Damage::Pack { pack, holds: self.held_by(decision, pack)? }),
             }
         }
         Ok(damages)
@@ -175,6 +177,8 @@ impl Store {
                 Err(Error::Damaged(_)) => {
                     bad.insert(*pack);
                 }
+                // What is sealed by a key that is not here is not damaged: it must not be given up.
+                Err(e @ Error::Sealed(_)) => return Err(e),
                 Err(_) => {
                     bad.insert(*pack);
                     reader = self.read(decision)?;

@@ -6,7 +6,7 @@
 
 use crate::engine::{Engine, Kind, Table};
 use crate::schema::COPYING;
-use crate::sealed::KEYRING;
+use crate::sealed::{KEYRING, NEWEST, REVISION_NAME, SCRUB};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Error, Result, Store};
 use mach_access::Decision;
@@ -75,7 +75,8 @@ pub(crate) fn columns(table: &Table) -> String {
 /// What of a table is not content of the store.
 pub(crate) fn except(table: &Table) -> String {
     if table.name == "meta" {
-        format!(" WHERE name NOT IN ('schema', 'labels', '{KEYRING}', '{COPYING}')")
+        let own = [KEYRING, NEWEST, REVISION_NAME, SCRUB, COPYING].map(|name| format!(", '{name}'")).concat();
+        format!(" WHERE name NOT IN ('schema', 'labels'{own})")
     } else {
         String::new()
     }

@@ -183,11 +183,11 @@ impl Engine {
         }
     }
 
-    /// Writes the database anew, so that nothing is left of what its rows were before.
-    pub(crate) fn scrub(&mut self) -> Result<()> {
+    /// Writes the database anew, so that nothing is left of what its rows were before; false where something still is.
+    pub(crate) fn scrub(&mut self) -> Result<bool> {
         match self {
             Self::Sqlite(c) => c.scrub(),
-            Self::Postgres(c) => c.batch("VACUUM FULL"),
+            Self::Postgres(c) => c.batch("VACUUM FULL").map(|()| true),
         }
     }
 

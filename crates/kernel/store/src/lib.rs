@@ -48,6 +48,7 @@ use mach_access::{Decision, Scope};
 use mach_tlog::fact::Describe;
 pub use postgres::Failure;
 pub use repair::Repaired;
+pub use sealed::Resealed;
 use sql::{Arg, Execute, Query, Row};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -154,9 +155,7 @@ impl Store {
 
     fn at(place: Place) -> Result<Self> {
         let mut connection = place.writer()?;
-        if schema::bring_up_to_date(&mut connection)? {
-            connection.scrub()?;
-        }
+        schema::bring_up_to_date(&mut connection)?;
         let hooks = Arc::new(writer::Hooks::default());
         let writer = writer::Writer::start(connection, Arc::clone(&hooks))?;
         let inner =

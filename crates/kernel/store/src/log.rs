@@ -2,8 +2,8 @@
 //!
 //! A module that writes a fact hands its description to [`Execute::log`](crate::sql::Execute::log); the writer appends the
 //! leaves of all pieces of a commit at its end, in one row, and a row for each 256 leaves that became full. What a leaf says
-//! is in `mach_tlog::fact`: a salted commitment. Salt and name of the fact lie beside the entry and never leave the store but
-//! with the record itself.
+//! is in `mach_tlog::fact`: a salted commitment. Salt (sealed) and name of the fact lie beside the entry and never leave the
+//! store but with the record itself.
 //!
 //! The last leaf of a fact describes it as it must be now; earlier leaves of the same fact are its history. `verify` walks
 //! log and tables both ways and names what does not agree. What is and is not proved: `docs/transparency.md`.
@@ -15,10 +15,12 @@ mod rows;
 mod tree;
 mod verify;
 
-use crate::sql::Execute;
+use crate::sealed::{self, row};
+use crate::sql::{Execute, Query};
 use crate::{Error, Result, Tx};
 use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
+use mach_seal::Purpose;
 use mach_tlog::fact::{Describe, ENTRY_BYTES, Entry, Kind, SALT_BYTES, Salt};
 use mach_tlog::tree::leaf_hash;
 use std::cell::RefCell;
@@ -237,7 +239,7 @@ fn append(on: &mut dyn Execute, tree: &mut Growing, leaves: &[Leaf], seq: i64) -
             (leaves.len() as i64).into(),
             seq.into(),
             entries.as_slice().into(),
-            salts.as_slice().into(),
+            seal_salts(first as i64, &salts)?.as_slice().into(),
             pack_names(names)?.as_slice().into(),
         ],
     )?;
@@ -246,6 +248,44 @@ fn append(on: &mut dyn Execute, tree: &mut Growing, leaves: &[Leaf], seq: i64) -
             "INSERT INTO log_node(level, n, hash) VALUES (?1, ?2, ?3)",
             &[i64::from(level).into(), (n as i64).into(), hash.as_slice().into()],
         )?;
+    }
+    Ok(())
+}
+
+/// Salts as their row keeps them: who has the disk must not learn what a leaf says by trying what it may say.
+fn seal_salts(first: i64, plain: &[u8]) -> Result<Vec<u8>> {
+    sealed::bytes(Purpose::Body, &row!("log_batch", first), plain)
+}
+
+/// Rows of the log looked at in one statement.
+const ROWS: usize = 500;
+
+/// Rows of the log past `after` as they lie there: first leaf, number of leaves, salts.
+pub(crate) fn salts_after(on: &mut dyn Query, after: i64) -> Result<(Vec<(i64, i64, Vec<u8>)>, bool)> {
+    let sql = format!("SELECT first, count, salts FROM log_batch WHERE first > ?1 ORDER BY first LIMIT {ROWS}");
+    let rows = crate::sql::list(on, &sql, &[after.into()], |r| Ok((r.int(0)?, r.int(1)?, r.blob(2)?.to_vec())))?;
+    let more = rows.len() == ROWS;
+    Ok((rows, more))
+}
+
+/// Puts salts in the place of those of the row whose first leaf is `first`, sealed.
+pub(crate) fn put_salts(tx: &mut dyn Execute, first: i64, plain: &[u8]) -> Result<()> {
+    let sealed = seal_salts(first, plain)?;
+    tx.push("UPDATE log_batch SET salts = ?2 WHERE first = ?1", &[first.into(), sealed.as_slice().into()])
+}
+
+/// The salts of a row, sealed; one that an earlier program wrote is as long as its leaves' salts are.
+pub(crate) fn seal_old_salts(tx: &mut dyn Execute) -> Result<()> {
+    let (mut after, mut more) = (-1, true);
+    while more {
+        let (rows, on) = salts_after(tx, after)?;
+        for (first, count, salts) in rows {
+            if usize::try_from(count).is_ok_and(|n| n * SALT_BYTES == salts.len()) {
+                put_salts(tx, first, &salts)?;
+            }
+            after = first;
+        }
+        more = on;
     }
     Ok(())
 }
@@ -285,7 +325,13 @@ impl Batch {
 
     fn from_row(r: &dyn crate::sql::Row) -> Result<Self> {
         let blob = |n| Ok::<_, Error>(r.blob(n)?.to_vec());
-        Ok(Self { first: r.int(0)?, entries: blob(1)?, salts: blob(2)?, names: blob(3)? })
+        let first = r.int(0)?;
+        let salts = match mach_seal::open(&row!("log_batch", first), r.blob(2)?) {
+            // What does not open was changed: it is none of the leaves' salts.
+            Err(mach_seal::Error::Closed) => blob(2)?,
+            opened => opened?,
+        };
+        Ok(Self { first, entries: blob(1)?, salts, names: blob(3)? })
     }
 
     fn entries(&self) -> Option<&[Entry]> {

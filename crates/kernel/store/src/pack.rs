@@ -151,7 +151,11 @@ pub(crate) fn seal((facility, pack): (i64, i64), block: &[u8]) -> Result<Vec<u8>
 
 /// Opens a block that was sealed for this row.
 fn unsealed((facility, pack): (i64, i64), block: &[u8]) -> Result<Vec<u8>> {
-    mach_seal::open(&row!("pack", facility, pack), block).map_err(|_| Error::Damaged(pack))
+    match mach_seal::open(&row!("pack", facility, pack), block) {
+        Err(mach_seal::Error::Closed) => Err(Error::Damaged(pack)),
+        // Without its key nobody can say whether it is whole.
+        opened => Ok(opened?),
+    }
 }
 
 /// Compressed, with a checksum at its end: a byte that the disk changed is found, not believed.
@@ -236,8 +240,7 @@ pub(crate) fn read_each(
         on.each(&sql, &args, &mut |r| {
             let pack = r.int(0)?;
             left.retain(|p| *p != pack);
-            let bodies = opened((facility, pack), r.blob(1)?).ok_or(Error::Damaged(pack))?;
-            then(pack, &bodies)
+            then(pack, &opened((facility, pack), r.blob(1)?)?)
         })?;
         if let Some(missing) = left.first() {
             return Err(Error::Damaged(*missing));
@@ -248,16 +251,19 @@ pub(crate) fn read_each(
 
 /// All bodies of a facility's pack.
 pub fn read(on: &mut dyn Query, facility: i64, pack: i64) -> Result<Bodies> {
-    let damaged = || Error::Damaged(pack);
     let sql = "SELECT body FROM pack WHERE id = ?1 AND facility = ?2";
     // Opened from where the engine holds it.
-    let bodies = sql::first(on, sql, &[pack.into(), facility.into()], |r| Ok(opened((facility, pack), r.blob(0)?)))?;
-    bodies.flatten().ok_or_else(damaged)
+    let bodies = sql::first(on, sql, &[pack.into(), facility.into()], |r| opened((facility, pack), r.blob(0)?))?;
+    bodies.ok_or(Error::Damaged(pack))
 }
 
-/// The bodies of the block in the row of this facility and pack; `None` where it is damaged.
-pub(crate) fn opened(row: (i64, i64), block: &[u8]) -> Option<Bodies> {
-    unsealed(row, block).ok().and_then(|block| unpacked(&block)).and_then(Bodies::read)
+/// The bodies of the block in the row of this facility and pack.
+///
+/// # Errors
+/// `Damaged`; `Sealed` where the key is not here.
+pub(crate) fn opened(row: (i64, i64), block: &[u8]) -> Result<Bodies> {
+    let block = unsealed(row, block)?;
+    unpacked(&block).and_then(Bodies::read).ok_or(Error::Damaged(row.1))
 }
 
 fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
@@ -281,9 +287,8 @@ fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
 
 /// The text at `place` of the block in its row.
 pub(crate) fn body_in(block: &[u8], place: Place) -> Result<String> {
-    let bodies = opened((place.facility, place.pack), block);
-    let slot = usize::try_from(place.slot).ok();
-    let body = bodies.as_ref().zip(slot).and_then(|(bodies, slot)| bodies.text(slot));
+    let bodies = opened((place.facility, place.pack), block)?;
+    let body = usize::try_from(place.slot).ok().and_then(|slot| bodies.text(slot));
     body.map(str::to_owned).ok_or(Error::Damaged(place.pack))
 }
 

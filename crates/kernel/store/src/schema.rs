@@ -42,13 +42,13 @@ const LOGGED: i64 = 3;
 /// The name in `meta` that a copy leaves until it is whole.
 pub(crate) const COPYING: &str = "copying";
 
-/// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone. True where something
-/// that lay in clear was sealed.
-pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<bool> {
-    bring_to(engine, STEPS)
+/// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone.
+pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
+    bring_to(engine, STEPS)?;
+    sealed::scrub(engine)
 }
 
-fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
+fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     engine.begin()?;
     let done = within(engine, steps);
     match &done {
@@ -59,7 +59,7 @@ fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
     done
 }
 
-fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
+fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     let version = 1 + i64::try_from(steps.len()).unwrap_or(i64::MAX - 1);
     if !engine.has_table("meta")? {
         for statement in [
@@ -91,8 +91,8 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
         engine.tables_are_there(true)?;
         engine.run("INSERT INTO meta(name, value) VALUES ('schema', ?1)", &[version.into()])?;
         sealed::claim(engine)?;
-        relabel(engine)?;
-        return Ok(false);
+        sealed::mend(engine, true)?;
+        return relabel(engine);
     }
     if meta(engine, COPYING)?.is_some() {
         return Err(Error::Unfinished);
@@ -114,8 +114,8 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<bool> {
     if found < version {
         engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()])?;
     }
-    relabel(engine)?;
-    Ok(found < sealed::SEALED)
+    sealed::mend(engine, false)?;
+    relabel(engine)
 }
 
 /// Labels given in one statement's round.
@@ -143,7 +143,10 @@ fn relabel(engine: &mut Engine) -> Result<()> {
             let of = (place.facility, place.pack);
             if of_open != of {
                 // A damaged or erased pack must not keep the store from opening: what cannot be read cannot be shown.
-                parts = crate::pack::read(engine, of.0, of.1).unwrap_or_default();
+                parts = match crate::pack::read(engine, of.0, of.1) {
+                    Err(e @ Error::Sealed(_)) => return Err(e),
+                    read => read.unwrap_or_default(),
+                };
                 of_open = of;
             }
             let body = usize::try_from(place.slot).ok().and_then(|slot| parts.get(slot));

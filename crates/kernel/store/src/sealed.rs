@@ -1,22 +1,33 @@
 //! What of the store does not lie in clear, and how a store made before this is converted.
 //!
 //! Sealed (`mach-seal`): bodies in packs, rows of views, check-in messages, remembered answers; national, insurance and
-//! telephone numbers of people; second factors, and headers that receivers are called with. Tokens, which find resources by
+//! telephone numbers of people; second factors, headers that receivers are called with, salts of the log. Tokens, which find resources by
 //! identifier, telephone or code, are keyed hashes. Each is bound to its row by [`row`].
 
 mod adopt;
 mod cells;
 mod renew;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::Engine;
-use crate::sql::{self, Execute};
+use crate::sql::{self, Execute, Query};
 use crate::{Error, Result};
 pub(crate) use adopt::adopt;
 use mach_seal::{Keyring, Purpose};
+pub use renew::Resealed;
 use std::sync::Arc;
 
 /// The name in `meta` of the keyring that a store is sealed with.
 pub(crate) const KEYRING: &str = "keyring";
+/// The name in `meta` of the highest number of its keys.
+pub(crate) const NEWEST: &str = "newest key";
+/// The name in `meta` that stays until the database was written anew after what lay in clear was sealed.
+pub(crate) const SCRUB: &str = "scrub";
+/// The name in `meta` of how the store is sealed.
+pub(crate) const REVISION_NAME: &str = "sealing";
+/// How it is done now: 2 gives every ending of a number its own hash, seals salts of the log and what bulk jobs were asked for.
+const REVISION: i64 = 2;
 /// The version whose step seals what lay in clear.
 pub(crate) const SEALED: i64 = 16;
 
@@ -50,8 +61,8 @@ pub(crate) use row;
 
 /// The keyed hash by which an equal token is found; `code` as its 64-bit hash.
 pub(crate) fn keyed(hash: i64) -> i64 {
-    match mach_seal::ring() {
-        Ok(ring) => ring.blind(&hash.to_le_bytes()),
+    match mach_seal::blind(&hash.to_le_bytes()) {
+        Ok(blind) => blind,
         // A store cannot be open without its keyring.
         Err(e) => unreachable!("{e}"),
     }
@@ -89,23 +100,83 @@ pub(crate) fn bytes_opened(row: &str, sealed: &[u8]) -> Result<Vec<u8>> {
     Ok(mach_seal::open(row, sealed)?)
 }
 
-/// Looks whether the store is sealed with this process's keyring; a new one notes that it is.
+/// Looks whether the store is sealed with this process's keyring, and with none of its keys that is not there; a new one notes
+/// with which it is.
 pub(crate) fn claim(engine: &mut Engine) -> Result<()> {
-    let mark = ring()?.mark();
+    let ring = ring()?;
+    let mark = ring.mark();
     // Asked first: a store is opened on a full disk, too.
-    let ask = "SELECT value FROM meta WHERE name = ?1";
-    let mut found = sql::first(engine, ask, &[KEYRING.into()], |r| r.int(0))?;
+    let mut found = meta(engine, KEYRING)?;
     if found.is_none() {
         let insert = format!("INSERT INTO meta(name, value) VALUES ('{KEYRING}', ?1) ON CONFLICT(name) DO NOTHING");
         engine.run(&insert, &[mark.into()])?;
-        found = sql::first(engine, ask, &[KEYRING.into()], |r| r.int(0))?;
+        found = meta(engine, KEYRING)?;
     }
-    if found == Some(mark) {
+    let folder = || Ok::<_, Error>(mach_seal::folder()?.display().to_string());
+    if found != Some(mark) {
+        return Err(Error::Sealed(format!(
+            "the store is sealed with another keyring than the one in `{}`: bring back its own, or say where it is (--keys FOLDER)",
+            folder()?
+        )));
+    }
+    let (number, known) = (i64::from(ring.number(Purpose::Body)), meta(engine, NEWEST)?.unwrap_or(0));
+    if number < known {
+        return Err(Error::Sealed(format!(
+            "the keyring in `{}` is an older copy: it has keys up to {number}, the store is sealed with key {known}: bring its newest copy",
+            folder()?
+        )));
+    }
+    if number > known { note_newest(engine, number) } else { Ok(()) }
+}
+
+/// Notes the highest number of a key that something may be sealed with.
+fn note_newest(on: &mut dyn Execute, number: i64) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO meta(name, value) VALUES ('{NEWEST}', ?1) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+    );
+    on.run(&sql, &[number.into()]).map(drop)
+}
+
+fn meta(on: &mut dyn Query, name: &str) -> Result<Option<i64>> {
+    sql::first(on, "SELECT value FROM meta WHERE name = ?1", &[name.into()], |r| r.int(0))
+}
+
+/// Brings a store that is sealed, but as an earlier program did it, to how it is done now; a new one is so already.
+pub(crate) fn mend(engine: &mut Engine, is_new: bool) -> Result<()> {
+    if meta(engine, REVISION_NAME)? == Some(REVISION) {
         return Ok(());
     }
-    let folder = mach_seal::folder()?;
-    Err(Error::Sealed(format!(
-        "the store is sealed with another keyring than the one in `{}`: bring back its own, or say where it is (--keys FOLDER)",
-        folder.display()
-    )))
+    if !is_new {
+        crate::people::mend_endings(engine)?;
+        adopt::late(engine)?;
+        ask_for_scrub(engine)?;
+    }
+    let sql = format!(
+        "INSERT INTO meta(name, value) VALUES ('{REVISION_NAME}', ?1) ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+    );
+    engine.run(&sql, &[REVISION.into()]).map(drop)
+}
+
+/// Notes, in the transaction that seals what lay in clear, that the database has to be written anew after it.
+fn ask_for_scrub(engine: &mut Engine) -> Result<()> {
+    let sql = format!("INSERT INTO meta(name, value) VALUES ('{SCRUB}', 1) ON CONFLICT(name) DO NOTHING");
+    engine.run(&sql, &[]).map(drop)
+}
+
+/// Writes the database anew where that was asked for and not done to its end: also by a process that ended in between. Where
+/// it cannot be done now, that is said, and the next start tries again: the store is of use meanwhile.
+pub(crate) fn scrub(engine: &mut Engine) -> Result<()> {
+    if meta(engine, SCRUB)?.is_none() {
+        return Ok(());
+    }
+    match engine.scrub() {
+        Ok(true) => crate::copy::in_transaction(engine, |engine| {
+            engine.run("DELETE FROM meta WHERE name = ?1", &[SCRUB.into()]).map(drop)
+        }),
+        Ok(false) => Ok(()),
+        Err(e) => {
+            tracing::error!("the database still holds what lay in clear before; the next start writes it anew: {e}");
+            Ok(())
+        }
+    }
 }

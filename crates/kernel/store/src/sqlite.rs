@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// How long a writer waits for another process's transaction before it says so.
 const BUSY: Duration = Duration::from_secs(120);
+/// How long the log waits to be emptied until nobody reads it.
+const SCRUB_BUSY: Duration = Duration::from_secs(2);
 /// Bytes of one database page: rows here are small, 8 KB keeps trees shallow.
 const PAGE_BYTES: u32 = 8192;
 /// Page cache of the writer, KiB.
@@ -120,15 +122,28 @@ impl Sqlite {
         undone
     }
 
-    /// Writes the file anew and empties the log. With an archive that would be a gap in it: then it is left to a new backup.
-    pub(crate) fn scrub(&mut self) -> Result<()> {
+    /// Writes the file anew and empties the log; false where that could not be done to its end. With an archive it would be a
+    /// gap in it: then it is left to a new backup.
+    pub(crate) fn scrub(&mut self) -> Result<bool> {
         if self.has_archive() {
             tracing::warn!(
                 "the archive still holds what lay in clear before: end it, make a new backup, begin a new one"
             );
-            return Ok(());
+            return Ok(false);
         }
-        self.batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+        // The whole database is written once more beside itself: not in memory.
+        self.batch("PRAGMA temp_store=FILE")?;
+        let written = self.batch("VACUUM");
+        self.batch("PRAGMA temp_store=MEMORY")?;
+        written?;
+        self.connection.busy_timeout(SCRUB_BUSY)?;
+        let busy = crate::sql::int(self, "PRAGMA wal_checkpoint(TRUNCATE)", &[]);
+        self.connection.busy_timeout(BUSY)?;
+        let is_done = busy? == 0;
+        if !is_done {
+            tracing::warn!("somebody reads the store: its log still holds what lay in clear, until the next start");
+        }
+        Ok(is_done)
     }
 
     /// Folds the log into the database, as far as readers let it; nothing that is not archived.

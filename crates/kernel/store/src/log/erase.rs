@@ -78,7 +78,11 @@ impl Tx<'_> {
         }
         self.run(
             "UPDATE log_batch SET salts = ?2, names = ?3 WHERE first = ?1",
-            &[batch.first.into(), salts.as_slice().into(), super::pack_names(names)?.as_slice().into()],
+            &[
+                batch.first.into(),
+                super::seal_salts(batch.first, &salts)?.as_slice().into(),
+                super::pack_names(names)?.as_slice().into(),
+            ],
         )?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::distribution::every;
-use crate::sql::{self, Arg, Execute, Row};
+use crate::sql::{self, Arg, Execute, Query, Row};
 use mach_seal::Purpose;
 
 /// A column that is sealed.
@@ -12,10 +12,8 @@ pub(crate) struct Cells {
     pub(crate) purpose: Purpose,
     /// What its rows are named by, before their keys.
     name: &'static str,
-    /// Its key's columns, and which of them are texts.
+    /// Its key's columns, and which of them are texts; in the order of an index, by which it is gone over in steps.
     keys: &'static [(&'static str, bool)],
-    /// The number by which a large table is gone over in steps.
-    by: Option<&'static str>,
 }
 
 const fn cells(
@@ -24,15 +22,12 @@ const fn cells(
     name: &'static str,
     keys: &'static [(&'static str, bool)],
 ) -> Cells {
-    Cells { table, column, purpose, name, keys, by: None }
+    Cells { table, column, purpose, name, keys }
 }
 
 /// All of them, but people's numbers and certificates', which are found too.
-pub(crate) const CELLS: [Cells; 9] = [
-    Cells {
-        by: Some("id"),
-        ..cells(("claim", "main_dx"), Purpose::Body, "claim", &[("facility", false), ("link", true)])
-    },
+pub(crate) const CELLS: [Cells; 10] = [
+    cells(("claim", "main_dx"), Purpose::Body, "claim", &[("facility", false), ("link", true)]),
     cells(("check_in", "body"), Purpose::Body, "check_in", &[("facility", false), ("link", true)]),
     cells(
         ("subscription_header", "headers"),
@@ -48,50 +43,55 @@ pub(crate) const CELLS: [Cells; 9] = [
     ),
     cells(("signer", "subscriber"), Purpose::Identity, "signer", &[("facility", false), ("id", false)]),
     cells(("bulk_job", "request"), Purpose::Body, "bulk_job", &[("token", true)]),
+    ASKED,
     cells(("access_grant", "reason"), Purpose::Body, "access_grant reason", &[("id", false)]),
     cells(("access_grant", "remark"), Purpose::Body, "access_grant remark", &[("id", false)]),
     cells(("view_row", "body"), Purpose::Body, "view_row", &[("vid", false), ("rid", false), ("facility", false)]),
 ];
 
-enum Key {
+/// What a bulk job was asked for, which an earlier program left in clear.
+pub(crate) const ASKED: Cells = cells(("bulk_job", "asked"), Purpose::Body, "bulk_job asked", &[("token", true)]);
+
+/// A value of a key.
+#[derive(Clone, Debug)]
+pub(crate) enum Key {
     Int(i64),
     Text(String),
 }
 
+impl Key {
+    fn arg(&self) -> Arg<'_> {
+        match self {
+            Self::Int(n) => Arg::Int(*n),
+            Self::Text(text) => Arg::from(text),
+        }
+    }
+}
+
 /// A cell that was found.
 pub(crate) struct Cell {
-    keys: Vec<Key>,
+    /// Its key: where the next step goes on.
+    pub(crate) keys: Vec<Key>,
     pub(crate) text: String,
     /// What its row is named.
     pub(crate) row: String,
 }
 
 impl Cells {
-    /// The cells that hold something after `after`, and where to go on; `None` where these were the last.
-    pub(crate) fn after(&self, on: &mut dyn Execute, after: i64, at_once: usize) -> Result<(Vec<Cell>, Option<i64>)> {
-        let keys: Vec<&str> = self.keys.iter().map(|(key, _)| *key).collect();
-        let step = match self.by {
-            Some(by) => format!(" AND {by} > ?1 ORDER BY {by} LIMIT {at_once}"),
-            None => String::new(),
-        };
+    /// The cells that hold something past the key `after`, in order, at most `at_once`; the first ones without it.
+    pub(crate) fn after(&self, on: &mut dyn Query, after: Option<&[Key]>, at_once: usize) -> Result<Vec<Cell>> {
+        let keys = self.keys.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
+        let marks = (1..=self.keys.len()).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+        let past = after.map_or(String::new(), |_| format!(" AND ({keys}) > ({marks})"));
         let sql = format!(
-            "SELECT {}, {}, {} FROM {} WHERE {} <> ''{step}{}",
-            self.by.unwrap_or("0"),
+            "SELECT {}, {keys} FROM {} WHERE {} <> ''{past} ORDER BY {keys} LIMIT {at_once}{}",
             self.column,
-            keys.join(", "),
             self.table,
             self.column,
             every!("whole store")
         );
-        let args = [Arg::Int(after)];
-        let args = if self.by.is_some() { &args[..] } else { &[] };
-        let mut last = after;
-        let found = sql::list(on, &sql, args, |r| {
-            last = r.int(0)?;
-            self.read(r)
-        })?;
-        let more = self.by.is_some() && found.len() == at_once;
-        Ok((found, more.then_some(last)))
+        let args: Vec<Arg<'_>> = after.unwrap_or_default().iter().map(Key::arg).collect();
+        sql::list(on, &sql, &args, |r| self.read(r))
     }
 
     fn read(&self, r: &dyn Row) -> Result<Cell> {
@@ -99,14 +99,14 @@ impl Cells {
         let mut keys = Vec::with_capacity(self.keys.len());
         for (n, (_, text)) in self.keys.iter().enumerate() {
             let (key, shown) = match text {
-                true => (Key::Text(r.text(n + 2)?.to_owned()), r.text(n + 2)?.to_owned()),
-                false => (Key::Int(r.int(n + 2)?), r.int(n + 2)?.to_string()),
+                true => (Key::Text(r.text(n + 1)?.to_owned()), r.text(n + 1)?.to_owned()),
+                false => (Key::Int(r.int(n + 1)?), r.int(n + 1)?.to_string()),
             };
             row.push(' ');
             row.push_str(&shown);
             keys.push(key);
         }
-        Ok(Cell { keys, text: r.text(1)?.to_owned(), row })
+        Ok(Cell { keys, text: r.text(0)?.to_owned(), row })
     }
 
     /// Puts a sealed text in the place of a cell's.
@@ -114,11 +114,7 @@ impl Cells {
         let keys = self.keys.iter().enumerate().map(|(n, (key, _))| format!("{key} = ?{}", n + 2));
         let keys: Vec<String> = keys.collect();
         let sql = format!("UPDATE {} SET {} = ?1 WHERE {}", self.table, self.column, keys.join(" AND "));
-        let of = cell.keys.iter().map(|key| match key {
-            Key::Int(n) => Arg::Int(*n),
-            Key::Text(text) => Arg::from(text),
-        });
-        let args: Vec<Arg<'_>> = std::iter::once(Arg::from(sealed)).chain(of).collect();
+        let args: Vec<Arg<'_>> = std::iter::once(Arg::from(sealed)).chain(cell.keys.iter().map(Key::arg)).collect();
         tx.push(&sql, &args)
     }
 }
