@@ -23,8 +23,10 @@ use std::collections::HashMap;
 
 /// Looks on one page.
 const LOOKS: usize = 200;
-/// Grants on one's record that are looked at.
-const GRANTS: usize = 200;
+/// Emergencies on one page.
+const EMERGENCIES: usize = 50;
+/// Those whom a person lets in by themselves.
+const LET_IN: [Relation; 2] = [Relation::Proxy, Relation::Household];
 /// Days ahead to which somebody may be let in.
 const SHARE_DAYS: i32 = 5 * 366;
 const DAY: i64 = 86_400;
@@ -50,7 +52,8 @@ struct Mine {
     open: Vec<(Grant, String)>,
     /// Who may read one's own record.
     shared: Vec<Grant>,
-    refuses: bool,
+    /// Whether others are kept out: by oneself; by what a facility wrote down.
+    refuses: (bool, bool),
 }
 
 /// The person whose account this is.
@@ -74,14 +77,10 @@ pub(crate) async fn page(
                 open.push((grant, name));
             }
             open.sort_by_key(|(grant, _)| grant.relation != Relation::OneSelf);
-            let (mut shared, mut refuses) = (Vec::new(), false);
+            let (mut shared, mut refuses) = (Vec::new(), (false, false));
             if let Some(own) = own_person(r, account)? {
-                for grant in grants::of_person(r, own, GRANTS)? {
-                    if grant.holds() && matches!(grant.relation, Relation::Proxy | Relation::Household) {
-                        shared.push(grant);
-                    }
-                }
-                refuses = grants::refusals(r, own)?.contains(&0);
+                shared = grants::held(r, own, &LET_IN)?;
+                refuses = grants::refuses_all(r, own)?;
             }
             Ok(Mine { open, shared, refuses })
         })
@@ -96,6 +95,10 @@ fn render(session: &Session, mine: &Mine, asked: &Asked) -> Html {
     match asked.done.as_str() {
         "shared" => parts.push(Notice::new(lang, Tone::Good, lang.t(msg::ME_SHARE_DONE)).into()),
         "day" => parts.push(Notice::new(lang, Tone::Bad, lang.t(msg::ME_SHARE_WRONG)).into()),
+        "many" => {
+            let many = lang.fmt(msg::ME_SHARE_MANY, &[("most", &limits::SHARES.to_string())]);
+            parts.push(Notice::new(lang, Tone::Bad, many).into());
+        }
         _ => {}
     }
     for (grant, name) in &mine.open {
@@ -135,13 +138,16 @@ fn shares(lang: Lang, mine: &Mine) -> Html {
     Card::new(lang.t(msg::ME_SHARE), stack(parts)).into()
 }
 
-fn refusal(lang: Lang, refuses: bool) -> Html {
-    let (label, value) = if refuses { (msg::ME_REFUSE_END, "0") } else { (msg::ME_REFUSE_DO, "1") };
+fn refusal(lang: Lang, (own, written): (bool, bool)) -> Html {
+    let (label, value) = if own { (msg::ME_REFUSE_END, "0") } else { (msg::ME_REFUSE_DO, "1") };
     let button = PostForm::new(lang, "/me/refusal", Button::submit(lang.t(label))).with("refuse", value);
-    let mut parts = vec![Html::text(lang.t(msg::ME_REFUSE_LEAD)), button.into()];
-    if refuses {
-        parts.insert(0, Notice::new(lang, Tone::Info, lang.t(msg::ME_REFUSED)).into());
+    let mut parts = Vec::new();
+    for (is_so, text) in [(own, msg::ME_REFUSED), (written, msg::ME_REFUSED_WRITTEN)] {
+        if is_so {
+            parts.push(Notice::new(lang, Tone::Info, lang.t(text)).into());
+        }
     }
+    parts.extend([Html::text(lang.t(msg::ME_REFUSE_LEAD)), button.into()]);
     Card::new(lang.t(msg::ME_REFUSE), stack(parts)).into()
 }
 
@@ -163,10 +169,13 @@ pub(crate) async fn share(
     // The day ends when it does in Viet Nam.
     let until = (i64::from(day.0) + 1) * DAY - 7 * 3_600;
     let number: String = typed.number.chars().take(limits::NAME_CHARS).collect();
-    house
+    let done = house
         .write(decision, move |tx| {
             let own = own_person(tx, account)?;
-            let Some(own) = own else { return tx.audit(None, "share", "failed") };
+            let Some(own) = own else { return tx.audit(None, "share", "failed").map(|()| "shared") };
+            if grants::held(tx, own, &LET_IN)?.len() >= limits::SHARES {
+                return tx.audit(Some(own), "share", "failed").map(|()| "many");
+            }
             let carer = mach_people::by_exact_number(tx, &number);
             let carer = carer.map_err(|e| mach_store::Error::Refused(e.to_string()))?;
             // A number that names nobody is let in too: nobody comes, and the page does not tell which numbers are known.
@@ -186,10 +195,10 @@ pub(crate) async fn share(
                 from: 0,
                 review: Review::NotNeeded,
             })
-            .map(drop)
+            .map(|_| "shared")
         })
         .await?;
-    Ok(Redirect::to("/me?done=shared"))
+    Ok(Redirect::to(&format!("/me?done={done}")))
 }
 
 pub(crate) async fn end_share(
@@ -203,9 +212,7 @@ pub(crate) async fn end_share(
         .write(decision, move |tx| {
             let own = own_person(tx, account)?;
             match grants::by_id(tx, id)? {
-                Some(g) if Some(g.person) == own && matches!(g.relation, Relation::Proxy | Relation::Household) => {
-                    tx.end_grant(id)
-                }
+                Some(g) if Some(g.person) == own && LET_IN.contains(&g.relation) => tx.end_grant(id),
                 _ => Ok(false),
             }
         })
@@ -229,12 +236,10 @@ pub(crate) async fn refuse(
     let known = house
         .write(decision, move |tx| {
             let Some(own) = own_person(tx, account)? else { return Ok(false) };
-            let source = format!("me/{own}");
-            tx.end_source(&source)?;
-            if typed.refuse == "1" {
-                tx.refuse(own, 0, &source)?;
-            } else {
-                tx.audit(Some(own), "refusal ended", "granted")?;
+            if typed.refuse != "1" {
+                tx.end_own_refusals(own)?;
+            } else if !grants::refuses_all(tx, own)?.0 {
+                tx.refuse(own, 0, &format!("{}{own}", grants::BY_SELF))?;
             }
             Ok(true)
         })
@@ -243,16 +248,33 @@ pub(crate) async fn refuse(
 }
 
 struct Looks {
+    person: i64,
     name: String,
-    entries: Vec<Entry>,
-    emergencies: Vec<Grant>,
+    /// Each with its number, and whether there are earlier ones.
+    entries: (Vec<(i64, Entry)>, bool),
+    emergencies: (Vec<Grant>, bool),
     codes: HashMap<i64, String>,
+}
+
+/// Where a page of looks begins: what comes before these.
+#[derive(Deserialize, Default, Clone, Copy)]
+pub(crate) struct Before {
+    look: Option<i64>,
+    emergency: Option<i64>,
+}
+
+/// At most `most` of what was found, and whether there is more.
+fn page_of<T>(mut found: Vec<T>, most: usize) -> (Vec<T>, bool) {
+    let more = found.len() > most;
+    found.truncate(most);
+    (found, more)
 }
 
 pub(crate) async fn looks(
     State(house): State<House>,
     session: Session,
     Path(person): Path<String>,
+    Query(before): Query<Before>,
 ) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::ReadOwn).await?;
     let person: i64 = person.parse().map_err(|_| Problem::NotFound)?;
@@ -263,15 +285,16 @@ pub(crate) async fn looks(
                 return Ok(None);
             }
             let name = people::person(r, person)?.map(|p| p.name).unwrap_or_default();
-            let emergencies = grants::of_person(r, person, GRANTS)?;
-            let mut emergencies: Vec<Grant> =
-                emergencies.into_iter().filter(|g| g.relation == Relation::BreakGlass).collect();
+            let asked = (before.emergency, EMERGENCIES + 1);
+            let mut emergencies = grants::by_relation(r, person, Relation::BreakGlass, asked)?;
             // Why it was one may be what the person tells nobody.
             if own_person(r, account)? != Some(person) {
                 emergencies.iter_mut().for_each(|grant| grant.reason.clear());
             }
-            let entries = audit::of_person(r, person, LOOKS)?;
-            Ok(Some(Looks { name, entries, emergencies, codes: schema::facilities(r)?.into_iter().collect() }))
+            let entries = page_of(audit::looks_at(r, person, (before.look, LOOKS + 1))?, LOOKS);
+            let emergencies = page_of(emergencies, EMERGENCIES);
+            let codes = schema::facilities(r)?.into_iter().collect();
+            Ok(Some(Looks { person, name, entries, emergencies, codes }))
         })
         .await?;
     let outcome = if found.is_some() { "granted" } else { "denied" };
@@ -291,14 +314,18 @@ fn shown(session: &Session, found: &Looks) -> Html {
     };
     let mut parts =
         vec![Html::from(PageHead::new(title).lead(format!("{} · {}", found.name, lang.t(msg::ME_LOOKS_LEAD))))];
-    for grant in &found.emergencies {
+    let at = |what: &str, id: i64| format!("/me/looks/{}?{what}={id}", found.person);
+    for grant in &found.emergencies.0 {
         let facility = place(Some(grant.at_facility).filter(|f| *f != 0));
         let text = format!("{} · {} · {facility} · {}", lang.t(msg::ME_EMERGENCY), grant.made_name, moment(grant.made));
         let mut notice = Notice::new(lang, Tone::Warning, text);
         notice.more = Html::text(&grant.reason);
         parts.push(notice.into());
     }
-    let row = |entry: &Entry| {
+    if let Some(last) = found.emergencies.0.last().filter(|_| found.emergencies.1) {
+        parts.push(Button::link(lang.t(msg::ME_EMERGENCY_OLDER), at("emergency", last.id)).into());
+    }
+    let row = |(_, entry): &(i64, Entry)| {
         let (role, act) = (Role::parse(&entry.role), Act::parse(&entry.act));
         let role = role.map_or("", |r| lang.t(role_label(r)));
         let emergency = act == Some(Act::BreakGlass);
@@ -322,8 +349,11 @@ fn shown(session: &Session, found: &Looks) -> Html {
     };
     let columns = [msg::ME_WHO, msg::ME_WHERE, msg::ME_WHEN, msg::ME_WHY].map(|m| Column::text(lang.t(m))).to_vec();
     let empty = Empty::new(Icon::People, lang.t(msg::ME_LOOKS_NONE), "");
-    let table = Table::new(lang, title, columns).rows(found.entries.iter().map(row).collect()).empty(empty).stack();
+    let table = Table::new(lang, title, columns).rows(found.entries.0.iter().map(row).collect()).empty(empty).stack();
     parts.push(Table { caption_hidden: true, ..table }.into());
+    if let Some((last, _)) = found.entries.0.last().filter(|_| found.entries.1) {
+        parts.push(Button::link(lang.t(msg::ME_LOOKS_OLDER), at("look", *last)).into());
+    }
     shell::page(&meta, stack(parts))
 }
 

@@ -8,14 +8,16 @@ use axum::http::{Request, StatusCode, header};
 use mach_access::policy::{Purpose, Relation};
 use mach_access::{Act, Actor, Role, decide, secret};
 use mach_access_pages::sms::Simulator;
+use mach_base::limits;
 use mach_base::time::now_seconds;
-use mach_house::{House, SESSION_COOKIE, Settings};
-use mach_store::accounts::NewAccount;
+use mach_house::{House, SESSION_COOKIE, Settings, proof};
+use mach_store::accounts::{self, NewAccount};
 use mach_store::grants::{self, NewGrant, Review};
 use mach_store::people::{self, NumberRow, PersonRow};
 use mach_store::sessions::State;
 use mach_store::{Store, Tx, audit, schema};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tower::ServiceExt;
 
 const CCCD: &str = "046172000002";
@@ -231,6 +233,91 @@ async fn a_citizen_sees_who_looked_and_lets_others_in() {
     assert!(trail.iter().any(|e| e.target == "looks 1"), "their own look too");
 }
 
+fn opening(relation: Relation, reason: &str) -> NewGrant {
+    NewGrant {
+        person: 1,
+        account: 99,
+        facility: 0,
+        relation,
+        purpose: if relation == Relation::BreakGlass { Purpose::Emergency } else { Purpose::Treatment },
+        until: now_seconds() + 3_600,
+        reason: reason.to_owned(),
+        source: String::new(),
+        from: 0,
+        review: Review::NotNeeded,
+    }
+}
+
+#[tokio::test]
+async fn nothing_pushes_an_emergency_a_look_or_who_was_let_in_out_of_sight() {
+    let place = Place::new();
+    let me = place.signed_in().await;
+    let day = mach_base::Day(mach_base::Day::today().0 + 30).to_string();
+    place.ask(&me, "POST", "/me/share", &format!("number={RELATIVE}&until={day}")).await;
+    place.write(|tx| {
+        tx.grant(&opening(Relation::BreakGlass, "the first of all"))?;
+        tx.audit(Some(1), "a look of long ago", "denied")?;
+        (0..210).try_for_each(|_| tx.grant(&opening(Relation::Consented, "")).map(drop))?;
+        (0..55).try_for_each(|n| tx.grant(&opening(Relation::BreakGlass, &format!("later {n}"))).map(drop))
+    });
+    let home = place.ask(&me, "GET", "/me", "").await.body;
+    assert!(home.contains(&format!("•••{} · ", &RELATIVE[9..])), "whom one let in is there to be stopped: {home}");
+    // Page by page everything is reached.
+    let link = |body: &str, what: &str| {
+        let at = body.find(&format!("/me/looks/1?{what}=")).map(|at| &body[at..]);
+        at.map(|rest| rest[..rest.find('"').unwrap()].to_owned())
+    };
+    for (what, last, shown) in [("emergency", "the first of all", 50), ("look", "Bị từ chối", 200)] {
+        let mut path = Some("/me/looks/1".to_owned());
+        let mut pages = 0;
+        let mut found = false;
+        while let Some(at) = path {
+            let body = place.ask(&me, "GET", &at, "").await.body;
+            (pages, found) = (pages + 1, found || body.contains(last));
+            path = link(&body, what);
+        }
+        assert!(found && pages > 1, "{what}: {pages} pages of {shown}");
+    }
+    // Many are let in, one more is not.
+    for n in 1..limits::SHARES {
+        let done = place.ask(&me, "POST", "/me/share", &format!("number=0461720001{n:02}&until={day}")).await;
+        assert_eq!(done.to, "/me?done=shared", "{n}");
+    }
+    let more = place.ask(&me, "POST", "/me/share", &format!("number=046172000999&until={day}")).await;
+    assert_eq!(more.to, "/me?done=many");
+    assert!(place.ask(&me, "GET", &more.to, "").await.body.contains("Dừng một người trước"));
+}
+
+#[tokio::test]
+async fn a_refusal_is_lifted_also_after_a_merge_and_what_a_facility_wrote_is_told_apart() {
+    let place = Place::new();
+    let me = place.signed_in().await;
+    let decision = decide(&Actor::console(), Act::Administer).unwrap();
+    let refusals = || grants::refusals(&mut place.store.read(&decision).unwrap(), 1).unwrap();
+    // They refused as somebody who is now one with them.
+    place.write(|tx| {
+        tx.refuse(2, 0, "me/2")?;
+        people::move_record(tx, 1, 2, 1, 0)
+    });
+    assert_eq!(refusals(), [0]);
+    let home = place.ask(&me, "GET", "/me", "").await.body;
+    assert!(home.contains("Cho xem lại"), "{home}");
+    place.ask(&me, "POST", "/me/refusal", "refuse=0").await;
+    assert_eq!(refusals(), Vec::<i64>::new());
+    // Twice is once.
+    for _ in 0..2 {
+        place.ask(&me, "POST", "/me/refusal", "refuse=1").await;
+    }
+    place.ask(&me, "POST", "/me/refusal", "refuse=0").await;
+    assert_eq!(refusals(), Vec::<i64>::new());
+    // What a facility wrote down is not theirs to end here, and the page says so.
+    place.write(|tx| tx.refuse(1, 0, "Consent/1/k"));
+    let home = place.ask(&me, "GET", "/me", "").await.body;
+    assert!(home.contains("ghi nhận thay bạn") && home.contains("Không cho xem"), "{home}");
+    place.ask(&me, "POST", "/me/refusal", "refuse=0").await;
+    assert_eq!(refusals(), [0]);
+}
+
 #[tokio::test]
 async fn an_emergency_is_reviewed_by_who_answers_for_the_facility() {
     let place = Place::new();
@@ -282,4 +369,29 @@ async fn an_emergency_is_reviewed_by_who_answers_for_the_facility() {
     let kept = grants::by_id(&mut place.store.read(&decision).unwrap(), id).unwrap().unwrap();
     assert_eq!((kept.review, kept.holds(), kept.remark.as_deref()), (Review::Misuse, false, Some("Không cấp cứu")));
     assert!(place.ask("head-a", "GET", "/access/reviews", "").await.body.contains("Không cấp cứu"));
+}
+
+/// A name that rests costs the store the same, whether it is somebody's or not: what is written can be measured from outside.
+#[tokio::test]
+async fn a_resting_name_costs_as_much_as_a_resting_account() {
+    let place = Place::new();
+    let house = House::new(place.store.clone(), Settings::default());
+    let decision = decide(&Actor::console(), Act::Administer).unwrap();
+    let account = accounts::by_name(&mut place.store.read(&decision).unwrap(), "doctor-a").unwrap();
+    let commits = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&commits);
+    place.store.on_commit(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        true
+    });
+    let mut seen = Vec::new();
+    for _ in 0..limits::SIGN_IN_FAILURES + 2 {
+        let before = commits.load(Ordering::SeqCst);
+        let somebody = proof::password(&house, account.as_ref(), "wrong".to_owned()).await.unwrap();
+        let between = commits.load(Ordering::SeqCst);
+        let nobody = proof::nobody(&house, "nobody").await.unwrap();
+        seen.push(((somebody, between - before), (nobody, commits.load(Ordering::SeqCst) - between)));
+    }
+    assert!(seen.iter().all(|(somebody, nobody)| somebody == nobody), "{seen:?}");
+    assert_eq!(seen.last().unwrap().0, (proof::Verdict::Rests, 1));
 }

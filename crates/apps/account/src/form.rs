@@ -2,12 +2,11 @@
 
 use askama::Template;
 use mach_access::{Decision, Role};
-use mach_base::Minute;
 use mach_house::Session;
 use mach_store::sql::Query;
 use mach_store::{Error, Result as Stored, accounts};
 use mach_ui::components::{Button, Field, field_form};
-use mach_ui::{Html, Lang, format, msg};
+use mach_ui::{Html, Lang, msg};
 
 /// A form of fields with one button; their errors stand above it.
 pub(crate) fn form(lang: Lang, action: impl Into<String>, fields: &[Field], button: Button) -> Html {
@@ -26,14 +25,10 @@ pub(crate) fn codes(codes: &[String]) -> Html {
     Html::template(&Codes { codes })
 }
 
-/// A time in seconds as it is shown.
-pub(crate) fn moment(seconds: i64) -> String {
-    format::date_time(Minute::of_seconds(seconds))
-}
-
 pub(crate) use mach_house::Failure;
 pub(crate) use mach_house::admin::{Closed, administrator, proven_administrator};
 pub(crate) use mach_house::proof::new_code;
+pub(crate) use mach_ui::format::moment;
 
 /// One's own account.
 pub(crate) fn own(on: &mut dyn Query, decision: &Decision) -> Stored<accounts::Account> {

@@ -44,6 +44,8 @@ pub const CITIZEN_CODES_MINUTES: i64 = 15;
 pub const CITIZEN_CODE_TRIES: i64 = 5;
 /// Days that a consent opens a record where it names no end.
 pub const CONSENT_DAYS: i64 = 365;
+/// People whom a citizen may have let in at the same time.
+pub const SHARES: usize = 50;
 /// Days that a referral opens a record to where the person was referred.
 pub const REFERRAL_DAYS: i64 = 90;
 /// Minutes that a record stays open to who opened it in an emergency.

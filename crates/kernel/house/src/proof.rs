@@ -92,11 +92,11 @@ pub(crate) async fn tried(
 /// # Errors
 /// Where the store does not answer.
 pub async fn nobody(house: &House, name: &str) -> Result<Verdict, Problem> {
-    if house.pace().nobody_rests(name, std::time::Instant::now()) {
-        return Ok(Verdict::Rests);
-    }
-    house.write(house_decision()?, |tx| tx.audit(None, "no account password", "denied")).await?;
-    Ok(Verdict::Wrong)
+    let rests = house.pace().nobody_rests(name, std::time::Instant::now());
+    // The rest of an account is looked up in a transaction: so this one costs one, too.
+    let tried = move |tx: &mut Tx<'_>| if rests { Ok(()) } else { tx.audit(None, "no account password", "denied") };
+    house.write(house_decision()?, tried).await?;
+    Ok(if rests { Verdict::Rests } else { Verdict::Wrong })
 }
 
 /// Checks a one-time code, or a code from paper, of an account with a second factor; each is taken once. Counts a failure.

@@ -314,6 +314,21 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<En
     sql::list(on, &sql, &[person.into(), (limit as i64).into()], entry)
 }
 
+/// The same before entry `before`; each with its number.
+pub fn looks_at(
+    on: &mut dyn Query,
+    person: i64,
+    (before, limit): (Option<i64>, usize),
+) -> Result<Vec<(i64, Entry)>> {
+    let sql = format!(
+        "SELECT at, name, role, act, facility, target, outcome, id FROM audit WHERE person = ?1 AND id < ?2
+            ORDER BY id DESC LIMIT ?3{}",
+        every!("person looks")
+    );
+    let args = [person.into(), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
+    sql::list(on, &sql, &args, |r| Ok((r.int(7)?, entry(r)?)))
+}
+
 /// Entries of a target, oldest first.
 pub fn of_target(on: &mut dyn Query, target: &str) -> Result<Vec<Entry>> {
     let sql = format!(

@@ -158,6 +158,11 @@ impl Grant {
     }
 }
 
+/// The first whole minute of a grant: at once where its time has come, else not before it.
+fn minute_from(from: i64, now: i64) -> i64 {
+    if from <= now { now.div_euclid(60) } else { from.div_euclid(60) + i64::from(from.rem_euclid(60) > 0) }
+}
+
 impl Tx<'_> {
     /// Opens a record. The audit trail gets an entry of the person.
     pub fn grant(&mut self, new: &NewGrant) -> Result<i64> {
@@ -179,7 +184,7 @@ impl Tx<'_> {
                 new.facility.into(),
                 new.relation.number().into(),
                 new.purpose.number().into(),
-                new.from.max(now).div_euclid(60).into(),
+                minute_from(new.from, now).into(),
                 new.until.div_euclid(60).into(),
                 now.into(),
                 by.into(),
@@ -230,6 +235,13 @@ impl Tx<'_> {
         self.audit(Some(person), &format!("refusal {facility}"), "granted")
     }
 
+    /// Ends what a person refused themselves, also as who they were before they were merged with another.
+    pub fn end_own_refusals(&mut self, person: i64) -> Result<()> {
+        let sql = format!("UPDATE access_refusal SET ended = 1 WHERE person = ?1 AND source LIKE '{BY_SELF}%' AND ended = 0");
+        self.run(&sql, &[person.into()])?;
+        self.audit(Some(person), "refusal ended", "granted")
+    }
+
     /// Ends what came from a source: a consent, a referral, a request.
     pub fn end_source(&mut self, source: &str) -> Result<()> {
         self.run("UPDATE access_grant SET ended = 1 WHERE source = ?1 AND ended = 0", &[source.into()])?;
@@ -246,6 +258,34 @@ pub fn by_id(on: &mut dyn Query, id: i64) -> Result<Option<Grant>> {
 pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM access_grant WHERE person = ?1 ORDER BY id DESC LIMIT {limit}");
     sql::list(on, &sql, &[person.into()], grant)
+}
+
+/// The grants on a person's record by any of `relations` that hold, newest first: all of them, whatever else was granted since.
+pub fn held(on: &mut dyn Query, person: i64, relations: &[Relation]) -> Result<Vec<Grant>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM access_grant WHERE person = ?1 AND ended = 0 AND until > ?2 AND since <= ?2
+            AND relation IN ({}) ORDER BY id DESC",
+        numbers_of(relations)
+    );
+    sql::list(on, &sql, &[person.into(), now_seconds().div_euclid(60).into()], grant)
+}
+
+/// The grants on a person's record by `relation`, whether they hold or not, before grant `before`; newest first, at most `limit`.
+pub fn by_relation(
+    on: &mut dyn Query,
+    person: i64,
+    relation: Relation,
+    (before, limit): (Option<i64>, usize),
+) -> Result<Vec<Grant>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM access_grant WHERE person = ?1 AND relation = {} AND id < ?2 ORDER BY id DESC LIMIT {limit}",
+        relation.number()
+    );
+    sql::list(on, &sql, &[person.into(), before.unwrap_or(i64::MAX).into()], grant)
+}
+
+fn numbers_of(relations: &[Relation]) -> String {
+    relations.iter().map(|r| r.number().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The grants of an account that hold, newest first.
@@ -271,6 +311,19 @@ fn reviews(on: &mut dyn Query, which: &str, order: &str, limit: usize) -> Result
     let within = on.scope().facility().map_or(String::new(), |f| format!(" AND at_facility = {f}"));
     let sql = format!("SELECT {COLUMNS} FROM access_grant WHERE {which}{within} ORDER BY {order} LIMIT {limit}");
     sql::list(on, &sql, &[], grant)
+}
+
+/// How the source begins of what a person refused themselves.
+pub const BY_SELF: &str = "me/";
+
+/// Whether a person refuses everybody: by themselves, and by a consent that somebody wrote down for them.
+pub fn refuses_all(on: &mut dyn Query, person: i64) -> Result<(bool, bool)> {
+    let sql = format!(
+        "SELECT coalesce(sum(CASE WHEN source LIKE '{BY_SELF}%' THEN 1 ELSE 0 END), 0), count(*)
+            FROM access_refusal WHERE person = ?1 AND facility = 0 AND ended = 0"
+    );
+    let found = sql::first(on, &sql, &[person.into()], |r| Ok((r.int(0)?, r.int(1)?)))?;
+    Ok(found.map_or((false, false), |(own, all)| (own > 0, all > own)))
 }
 
 /// The facilities (0: all) to which a person refused what others know of them.

@@ -260,8 +260,11 @@ fn seal_salts(first: i64, plain: &[u8]) -> Result<Vec<u8>> {
 /// Rows of the log looked at in one statement.
 const ROWS: usize = 500;
 
-/// Rows of the log past `after` as they lie there: first leaf, number of leaves, salts.
-pub(crate) fn salts_after(on: &mut dyn Query, after: i64) -> Result<(Vec<(i64, i64, Vec<u8>)>, bool)> {
+/// Salts as a row keeps them: its first leaf, how many leaves it has, the salts.
+pub(crate) type Salts = (i64, i64, Vec<u8>);
+
+/// The salts of rows of the log past `after`, and whether there may be more.
+pub(crate) fn salts_after(on: &mut dyn Query, after: i64) -> Result<(Vec<Salts>, bool)> {
     let sql = format!("SELECT first, count, salts FROM log_batch WHERE first > ?1 ORDER BY first LIMIT {ROWS}");
     let rows = crate::sql::list(on, &sql, &[after.into()], |r| Ok((r.int(0)?, r.int(1)?, r.blob(2)?.to_vec())))?;
     let more = rows.len() == ROWS;

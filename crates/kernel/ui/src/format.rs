@@ -99,6 +99,11 @@ pub fn date_time(minute: Minute) -> String {
     minute.vi()
 }
 
+/// Seconds since 1970 UTC as a minute of Viet Nam.
+pub fn moment(seconds: i64) -> String {
+    date_time(Minute::of_seconds(seconds))
+}
+
 /// The period of length `grain` that starts at `start`: `Tháng 3/2026`, `Quý 1/2026`, `Năm 2026`, `09/03/2025`.
 pub fn period(lang: Lang, start: Day, grain: Grain) -> String {
     let (year, month, _) = start.ymd();

@@ -333,3 +333,121 @@ async fn a_grant_opens_and_ends_and_a_consent_is_read() {
     end(id);
     let _ = (b, PROVINCE);
 }
+
+/// Facts of B about person 7; gives the numbers of A and B.
+fn seven(place: &Place, marked: bool) -> (i64, i64) {
+    let patient = match marked {
+        false => r#"{"resourceType":"Patient","id":"seven"}"#.to_owned(),
+        true => r#"{"resourceType":"Patient","id":"seven","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"CEL"}]}}"#.to_owned(),
+    };
+    let work = move |tx: &mut mach_store::Tx<'_>| {
+        let numbers = (schema::facility_of_code(tx, "46001")?, schema::facility_of_code(tx, "46002")?);
+        let (a, b) = (numbers.0.unwrap_or_default(), numbers.1.unwrap_or_default());
+        let save = |kind, id: &str, body: &str| Save {
+            kind,
+            id: id.to_owned(),
+            body: Some(body.to_owned()),
+            patient: Some(7),
+            date: None,
+            facility: b,
+            fresh: false,
+            index: Index::default(),
+        };
+        let observation = r#"{"resourceType":"Observation","id":"o7","status":"final","code":{"text":"x"}}"#;
+        tx.save(&mut [
+            save(ResourceType::PATIENT, "seven", &patient),
+            save(ResourceType::OBSERVATION, "o7", observation),
+        ])?;
+        Ok((a, b))
+    };
+    place.store.write(&console(), work).unwrap()
+}
+
+fn opening(facility: i64, relation: Relation, purpose: Purpose) -> NewGrant {
+    NewGrant {
+        person: 7,
+        account: 0,
+        facility,
+        relation,
+        purpose,
+        until: mach_base::time::now_seconds() + 3_600,
+        reason: "x".to_owned(),
+        source: String::new(),
+        from: 0,
+        review: Review::NotNeeded,
+    }
+}
+
+/// A person of public interest is opened by what names them too, an emergency, and by nothing that does not.
+#[tokio::test]
+async fn a_person_of_public_interest_is_opened_by_an_emergency_only() {
+    let place = place().await;
+    let (a, _) = seven(&place, false);
+    let store = &place.store;
+    let make = |new: NewGrant| store.write(&console(), move |tx| tx.grant(&new)).unwrap();
+    for relation in [Relation::Consented, Relation::Referred] {
+        make(opening(a, relation, Purpose::Treatment));
+    }
+    place.get(DOCTOR, "/fhir/Observation/o7").await.refused_not();
+    // From the moment they are marked on, what was opened before shows nothing of them.
+    seven(&place, true);
+    let doctor = |act| {
+        let actor = Actor { account: -1, role: Role::Clinician, facility: Some(a), ..Actor::console() };
+        let reach = mach_access::Reach { opened: true, ..mach_access::Reach::default() };
+        decide(&Actor { reach, ..actor }, act).unwrap()
+    };
+    let may_open = || {
+        let mut reader = store.read(&doctor(Act::ReadRecord)).unwrap();
+        mach_store::resources::may_open(&mut reader, 7).unwrap()
+    };
+    for path in ["/fhir/Observation/o7", "/fhir/Patient/seven"] {
+        place.get(DOCTOR, path).await.refused(404);
+        place.get(A, path).await.refused(404);
+    }
+    assert!(place.all(DOCTOR, "/fhir/Observation?_id=o7").await.is_empty());
+    assert!(!may_open());
+    let id = make(opening(a, Relation::BreakGlass, Purpose::Emergency));
+    for path in ["/fhir/Observation/o7", "/fhir/Patient/seven"] {
+        place.get(DOCTOR, path).await.refused_not();
+        place.get(A, path).await.refused(404);
+    }
+    assert!(may_open());
+    assert!(store.write(&console(), move |tx| tx.end_grant(id)).unwrap());
+    place.get(DOCTOR, "/fhir/Observation/o7").await.refused(404);
+    assert!(!may_open());
+}
+
+/// A consent opens from its first minute until its last, however short its dates are written, and nothing less than a record.
+#[tokio::test]
+async fn a_consent_opens_for_its_period_and_no_longer() {
+    let place = place().await;
+    seven(&place, false);
+    let day = |days: i32| mach_base::Day(mach_base::Day::today().0 + days).to_string();
+    let year = |years: i32| (mach_base::Day::today().ymd().0 + years).to_string();
+    let month = |years: i32| format!("{}-01", year(years));
+    for (period, more, opens) in [
+        (String::new(), "", true),
+        (format!(r#""start":"{}""#, day(0)), "", true),
+        (format!(r#""start":"{}""#, day(1)), "", false),
+        (format!(r#""start":"{}""#, year(0)), "", true),
+        (format!(r#""start":"{}""#, year(1)), "", false),
+        (format!(r#""start":"{}""#, month(1)), "", false),
+        (format!(r#""end":"{}""#, day(0)), "", true),
+        (format!(r#""end":"{}""#, day(-1)), "", false),
+        (format!(r#""end":"{}""#, year(0)), "", true),
+        (format!(r#""end":"{}""#, year(-1)), "", false),
+        (format!(r#""end":"{}""#, month(-1)), "", false),
+        (format!(r#""start":"{}","end":"{}""#, year(-1), month(1)), "", true),
+        (format!(r#""start":"{}T08:00:00+07:00""#, day(2)), "", false),
+        (String::new(), r#","class":[{"code":"x"}]"#, false),
+        (String::new(), r#","provision":[{"type":"deny"}]"#, false),
+    ] {
+        let period = if period.is_empty() { period } else { format!(r#","period":{{{period}}}"#) };
+        let body = format!(
+            r#"{{"resourceType":"Consent","id":"k","status":"active","scope":{{"text":"privacy"}},"category":[{{"text":"privacy"}}],"policyRule":{{"text":"x"}},"patient":{{"reference":"Patient/seven"}},"provision":{{"type":"permit"{period}{more},"actor":[{{"role":{{"text":"IRCP"}},"reference":{{"reference":"Organization/f46001"}}}}]}}}}"#
+        );
+        place.put(B, "/fhir/Consent/k", &body).await.refused_not();
+        let seen = place.get(A, "/fhir/Observation/o7").await;
+        if opens { seen.refused_not() } else { drop(seen.refused(404)) }
+    }
+}

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Rows looked at in one transaction: writers take turns.
 const AT_ONCE: usize = 500;
 
+/// A step over rows with a number: those past it; gives where to go on, if there may be more.
+type Numbered = fn(&mut Tx<'_>, i64, &mut Resealed) -> Result<Option<i64>>;
+
 /// What came of sealing anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resealed {
@@ -72,8 +75,7 @@ impl Store {
     }
 
     fn reseal_all(&self, decision: &Decision, (done, told): (&mut Resealed, &mut dyn FnMut(u64))) -> Result<()> {
-        let numbered: [fn(&mut Tx<'_>, i64, &mut Resealed) -> Result<Option<i64>>; 5] =
-            [packs, people, salts, flights, certificates];
+        let numbered: [Numbered; 5] = [packs, people, salts, flights, certificates];
         for step in numbered {
             self.steps(decision, (-1, step), (done, told))?;
         }
