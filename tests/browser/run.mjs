@@ -9,6 +9,7 @@ import { Report } from "./lib/report.mjs";
 import { start } from "./lib/server.mjs";
 import accounts from "./journeys/accounts.mjs";
 import certificates from "./journeys/certificates.mjs";
+import citizen from "./journeys/citizen.mjs";
 import clinician from "./journeys/clinician.mjs";
 import indicators, { afterSending } from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
@@ -40,6 +41,7 @@ try {
     await leader({ ...world, screen });
     await operator({ ...world, screen });
     await clinician({ ...world, screen });
+    await citizen({ ...world, screen });
     await certificates({ ...world, screen });
     await vaccines({ ...world, screen });
   }

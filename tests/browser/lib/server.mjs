@@ -1,13 +1,14 @@
 // The program under test: a synthetic province of its own, in a folder of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { program } from "./paths.mjs";
 
 const STARTS_WITHIN_MS = 300_000;
 const STOPS_WITHIN_MS = 20_000;
+const SENDS_WITHIN_MS = 15_000;
 const DEMO = ["--dossiers", "4000", "--seed", "7"];
 
 /** Starts a new province, or the one that lies in `data` already. */
@@ -66,6 +67,30 @@ class Server {
     const found = this.accounts().find((a) => a.role === role);
     if (!found) throw new Error(`the demo made no account for ${role}`);
     return found;
+  }
+
+  /** What was sent to telephones so far: a line each, telephone and text. */
+  messages() {
+    const file = join(this.data, "sms-simulated.tsv");
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter((line) => line !== "") : [];
+  }
+
+  /** The message after the first `before`, as soon as it is sent. */
+  message(before) {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const all = this.messages();
+        if (all.length > before) end(() => resolve(all[before]));
+      };
+      const end = (then) => {
+        clearTimeout(timer);
+        watching.close();
+        then();
+      };
+      const timer = setTimeout(() => end(() => reject(this.#error("sent no message"))), SENDS_WITHIN_MS);
+      const watching = watch(this.data, look);
+      look();
+    });
   }
 
   /** Ctrl-C; gives the exit code. */

@@ -17,7 +17,6 @@ use mach_store::people::{self, NumberRow, PersonRow};
 use mach_store::sessions::State;
 use mach_store::{Store, Tx, audit, schema};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tower::ServiceExt;
 
 const CCCD: &str = "046172000002";
@@ -264,14 +263,15 @@ async fn nothing_pushes_an_emergency_a_look_or_who_was_let_in_out_of_sight() {
     assert!(home.contains(&format!("•••{} · ", &RELATIVE[9..])), "whom one let in is there to be stopped: {home}");
     // Page by page everything is reached.
     let link = |body: &str, what: &str| {
-        let at = body.find(&format!("/me/looks/1?{what}=")).map(|at| &body[at..]);
+        let mark = format!("class=\"btn\" href=\"/me/looks/1?{what}=");
+        let at = body.find(&mark).map(|at| &body[at + "class=\"btn\" href=\"".len()..]);
         at.map(|rest| rest[..rest.find('"').unwrap()].to_owned())
     };
     for (what, last, shown) in [("emergency", "the first of all", 50), ("look", "Bị từ chối", 200)] {
         let mut path = Some("/me/looks/1".to_owned());
         let mut pages = 0;
         let mut found = false;
-        while let Some(at) = path {
+        while let Some(at) = path.filter(|_| pages < 9) {
             let body = place.ask(&me, "GET", &at, "").await.body;
             (pages, found) = (pages + 1, found || body.contains(last));
             path = link(&body, what);
@@ -378,19 +378,18 @@ async fn a_resting_name_costs_as_much_as_a_resting_account() {
     let house = House::new(place.store.clone(), Settings::default());
     let decision = decide(&Actor::console(), Act::Administer).unwrap();
     let account = accounts::by_name(&mut place.store.read(&decision).unwrap(), "doctor-a").unwrap();
-    let commits = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&commits);
-    place.store.on_commit(move || {
-        counted.fetch_add(1, Ordering::SeqCst);
-        true
-    });
+    // Each commit has its number, before who asked for it hears of it.
+    let commits = || {
+        let last = "SELECT max(seq) FROM commit_log";
+        mach_store::sql::int(&mut place.store.read(&decision).unwrap(), last, &[]).unwrap()
+    };
     let mut seen = Vec::new();
     for _ in 0..limits::SIGN_IN_FAILURES + 2 {
-        let before = commits.load(Ordering::SeqCst);
+        let before = commits();
         let somebody = proof::password(&house, account.as_ref(), "wrong".to_owned()).await.unwrap();
-        let between = commits.load(Ordering::SeqCst);
+        let between = commits();
         let nobody = proof::nobody(&house, "nobody").await.unwrap();
-        seen.push(((somebody, between - before), (nobody, commits.load(Ordering::SeqCst) - between)));
+        seen.push(((somebody, between - before), (nobody, commits() - between)));
     }
     assert!(seen.iter().all(|(somebody, nobody)| somebody == nobody), "{seen:?}");
     assert_eq!(seen.last().unwrap().0, (proof::Verdict::Rests, 1));

@@ -315,11 +315,7 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<En
 }
 
 /// The same before entry `before`; each with its number.
-pub fn looks_at(
-    on: &mut dyn Query,
-    person: i64,
-    (before, limit): (Option<i64>, usize),
-) -> Result<Vec<(i64, Entry)>> {
+pub fn looks_at(on: &mut dyn Query, person: i64, (before, limit): (Option<i64>, usize)) -> Result<Vec<(i64, Entry)>> {
     let sql = format!(
         "SELECT at, name, role, act, facility, target, outcome, id FROM audit WHERE person = ?1 AND id < ?2
             ORDER BY id DESC LIMIT ?3{}",

@@ -237,7 +237,8 @@ impl Tx<'_> {
 
     /// Ends what a person refused themselves, also as who they were before they were merged with another.
     pub fn end_own_refusals(&mut self, person: i64) -> Result<()> {
-        let sql = format!("UPDATE access_refusal SET ended = 1 WHERE person = ?1 AND source LIKE '{BY_SELF}%' AND ended = 0");
+        let sql =
+            format!("UPDATE access_refusal SET ended = 1 WHERE person = ?1 AND source LIKE '{BY_SELF}%' AND ended = 0");
         self.run(&sql, &[person.into()])?;
         self.audit(Some(person), "refusal ended", "granted")
     }
