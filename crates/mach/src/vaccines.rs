@@ -96,7 +96,7 @@ fn import_all(data: &Path, files: &[PathBuf], facility: Option<&str>) -> Outcome
         if file.bad > 0 {
             bad = true;
             let mut reader = store.read(&decision).map_err(|e| e.to_string())?;
-            for fault in mach_store::vaccines::faults(&mut reader, &file, 20).map_err(|e| e.to_string())? {
+            for fault in mach_store::vaccines::faults(&mut reader, &file, (0, ""), 20).map_err(|e| e.to_string())? {
                 println!("  line {}: {} {}", fault.line, fault.field, fault.why);
             }
         }

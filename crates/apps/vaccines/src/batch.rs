@@ -75,13 +75,8 @@ fn next(store: &Store, last: i64, now: i64) -> Result<Found> {
     let mut out = Found { last: ids.last().copied(), ..Found::default() };
     for id in &ids {
         let row = people::person(&mut reader, *id)?.ok_or(Error::Missing("a person"))?;
-        if row.merged_into.is_some() {
-            let root = mach_people::root(&mut reader, *id).map_err(|e| Error::Files(e.to_string()))?;
-            out.merged.push((*id, root));
-        } else {
-            let doses = vaccines::of_person(&mut reader, *id)?;
-            out.people.push((row, doses));
-        }
+        let doses = vaccines::of_person(&mut reader, *id)?;
+        out.people.push((row, doses));
     }
     Ok(out)
 }
@@ -89,8 +84,6 @@ fn next(store: &Store, last: i64, now: i64) -> Result<Found> {
 #[derive(Default)]
 struct Found {
     people: Vec<(PersonRow, Vec<Dose>)>,
-    /// Somebody who was merged since, and with whom: their doses are the other's, whose pass the next batch makes.
-    merged: Vec<(i64, i64)>,
     last: Option<i64>,
 }
 
@@ -103,44 +96,51 @@ pub fn run(store: &Store, signer: &Signer, each: &mut dyn FnMut(&Batch)) -> Resu
     let decision = console()?;
     let Some(mut batch) = vaccines::running(&mut store.read(&decision)?)? else { return Ok(None) };
     each(&batch);
-    let mut flight: Option<(mach_store::Pending<bool>, Batch)> = None;
+    let mut flight: Option<mach_store::Pending<Option<Batch>>> = None;
     loop {
         let now = now_seconds();
-        let Found { people, merged, last } = next(store, batch.last, now)?;
+        let Found { people, last } = next(store, batch.last, now)?;
         let signed = sign_all(signer, &people, batch.id, now)?;
         let passed_over = signed.iter().filter(|s| s.is_none()).count();
         let passes: Vec<Signed> = signed.into_iter().flatten().collect();
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let moved = Batch {
-            last: last.unwrap_or(batch.last),
-            made: batch.made + count(passes.len()),
-            passed_over: batch.passed_over + count(passed_over),
-            ended: last.is_none().then_some(now),
-            ..batch
-        };
         // Those before are durable before these are handed in: what is read next must not overtake what was refused.
-        if let Some((pending, was)) = flight.take() {
-            if !pending.wait()? {
-                return vaccines::running(&mut store.read(&decision)?);
+        if let Some(pending) = flight.take() {
+            match pending.wait()? {
+                Some(kept) => each(&kept),
+                None => return vaccines::running(&mut store.read(&decision)?),
             }
-            each(&was);
         }
-        let was = batch;
+        let (was, to) = (batch, last);
         let pending = store.begin_write(&decision, move |tx| {
-            if !tx.move_batch(&was, &moved)? {
-                return Ok(false);
+            let there = vaccines::running(tx)?.filter(|b| (b.id, b.last) == (was.id, was.last));
+            let Some(there) = there else { return Ok(None) };
+            // Meanwhile somebody may have got one by hand, come in doubt, or be merged.
+            let may = vaccines::still_to_get_a_pass(tx, (was.last, to.unwrap_or(was.last)), now)?;
+            let passes: Vec<Signed> = passes.into_iter().filter(|p| may.binary_search(&p.row.person).is_ok()).collect();
+            let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+            let moved = Batch {
+                last: to.unwrap_or(was.last),
+                made: there.made + count(passes.len()),
+                passed_over: there.passed_over + count(passed_over),
+                ended: to.is_none().then_some(now),
+                ..there
+            };
+            if !tx.move_batch(&there, &moved)? {
+                return Ok(None);
             }
-            merged.iter().try_for_each(|(from, to)| tx.move_doses(*from, *to))?;
             pass::keep(tx, &passes)?;
-            Ok(true)
+            Ok(Some(moved))
         })?;
-        flight = Some((pending, moved));
-        batch = moved;
-        if moved.ended.is_some() {
-            let Some((pending, was)) = flight.take() else { return Ok(Some(batch)) };
-            let kept = pending.wait()?;
-            each(&was);
-            return Ok(kept.then_some(batch));
+        batch.last = last.unwrap_or(batch.last);
+        match last {
+            Some(_) => flight = Some(pending),
+            None => {
+                let kept = pending.wait()?;
+                if let Some(kept) = &kept {
+                    each(kept);
+                }
+                return Ok(kept);
+            }
         }
     }
 }
@@ -157,16 +157,18 @@ impl Worker {
         self.wake.notify_one();
     }
 
-    /// Moves batches on for as long as the program runs; one that was under way when it ended goes on.
+    /// Moves batches on, and publishes the list of passes taken back where that could not be done at once, for as long as the program runs; one that was under way when it ended goes on.
     pub fn start(&self, store: &Store, data: &Path) -> tokio::task::JoinHandle<()> {
         let (wake, store, data) = (Arc::clone(&self.wake), store.clone(), data.to_path_buf());
         tokio::spawn(async move {
             loop {
                 let (store, data) = (store.clone(), data.clone());
-                let done = tokio::task::spawn_blocking(move || match keys::open(&data) {
-                    Ok(Some(signer)) => run(&store, &signer, &mut |_| {}).map(drop).map_err(|e| e.to_string()),
-                    Ok(None) => Ok(()),
-                    Err(e) => Err(e),
+                let done = tokio::task::spawn_blocking(move || {
+                    let Some(signer) = keys::open(&data)? else { return Ok(()) };
+                    // The list first: a pass that was taken back must not wait for a batch.
+                    let healed = pass::heal(&store, &signer, &data);
+                    run(&store, &signer, &mut |_| {}).map_err(|e| e.to_string())?;
+                    healed.map(drop)
                 });
                 match done.await {
                     Ok(Ok(())) => {}

@@ -12,11 +12,6 @@ pub const PASSES: &str = "urn:mach:vaccine:pass";
 /// Code system of products.
 pub const PRODUCTS: &str = "urn:mach:vaccine:product";
 
-/// The FHIR id of a dose.
-pub fn dose_id(digest: i64) -> String {
-    format!("dose-{:016x}", digest.cast_unsigned())
-}
-
 /// The FHIR id of a pass.
 pub fn pass_id(code: &str) -> String {
     format!("pass-{}", code.to_lowercase())
@@ -34,11 +29,11 @@ fn coded(w: &mut Writer<'_>, key: &'static str, (system, code, text): (&str, &st
 }
 
 /// The Immunization of a dose.
-pub fn immunization(given: &Given, digest: i64, person: i64, facility: &str) -> String {
+pub fn immunization(given: &Given, id: &str, person: i64, facility: &str) -> String {
     let product: &Product = given.product;
     let mut out = String::with_capacity(640);
     Writer::object(&mut out, |w| {
-        w.text("resourceType", "Immunization").text("id", &dose_id(digest)).text("status", "completed");
+        w.text("resourceType", "Immunization").text("id", id).text("status", "completed");
         coded(w, "vaccineCode", (PRODUCTS, &product.code, &product.name));
         w.nested("patient", |w| {
             w.text("reference", &format!("Patient/{}", mach_people::fhir_id(person)));
@@ -72,10 +67,15 @@ pub fn immunization(given: &Given, digest: i64, person: i64, facility: &str) -> 
 }
 
 /// The Task of somebody whose identity is in doubt: what was written, for whoever mends it.
-pub fn task(person: i64, (written, why): (&str, &str), (status, facility): (&str, &str), at: i64) -> String {
+pub fn task(
+    (doubt, person): (i64, i64),
+    (written, why): (&str, &str),
+    (status, facility): (&str, &str),
+    at: i64,
+) -> String {
     let mut out = String::with_capacity(400);
     Writer::object(&mut out, |w| {
-        w.text("resourceType", "Task").text("id", &task_id(person)).text("status", status).text("intent", "order");
+        w.text("resourceType", "Task").text("id", &task_id(doubt)).text("status", status).text("intent", "order");
         coded(w, "code", ("urn:mach:vaccine:task", "mend-identity", "Xác minh nhân thân người tiêm"));
         w.nested("for", |w| {
             w.text("reference", &format!("Patient/{}", mach_people::fhir_id(person)));
@@ -99,9 +99,9 @@ pub fn task(person: i64, (written, why): (&str, &str), (status, facility): (&str
     out
 }
 
-/// The id of that Task.
-pub fn task_id(person: i64) -> String {
-    format!("mend-{person}")
+/// The id of that Task, by the number of the doubt.
+pub fn task_id(doubt: i64) -> String {
+    format!("mend-{doubt}")
 }
 
 /// The DocumentReference of a pass: the text of its QR code as it was signed.

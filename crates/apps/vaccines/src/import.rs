@@ -5,10 +5,11 @@ use crate::bodies;
 use crate::row::{self, Given, Header, Identity};
 use crate::sheet;
 use mach_access::Decision;
+use mach_base::text::fold;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_fhir::ResourceType;
-use mach_people::{Evidence, patient_index, patient_json};
+use mach_people::{Agreement, Evidence, compare_names, patient_index, patient_json};
 use mach_store::resources::Put;
 use mach_store::vaccines::{self, Dose, Fault, File, Reason};
 use mach_store::{Error, Pending, Store, Tx, people, schema};
@@ -25,11 +26,16 @@ const IN_FLIGHT: usize = 3;
 /// Rows whose faults are kept of one file; further ones are counted.
 pub const FAULTS: i64 = 10_000;
 
+/// Why a transaction is taken back where another reads the same file.
+const BUSY: &str = "another hand goes on with this file";
+
 /// Why a file was not read, or not to its end.
 #[derive(Clone, Debug)]
 pub enum Refusal {
     /// It cannot be used: what is wrong with it.
     File(String),
+    /// The same file is being read already.
+    Busy,
     /// The store could not keep it: what was kept is kept, and the same file goes on from there.
     Store(Error),
 }
@@ -38,6 +44,7 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(why) => f.write_str(why),
+            Self::Busy => f.write_str(BUSY),
             Self::Store(e) => e.fmt(f),
         }
     }
@@ -45,7 +52,10 @@ impl std::fmt::Display for Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self::Store(error)
+        match error {
+            Error::Refused(why) if why == BUSY => Self::Busy,
+            error => Self::Store(error),
+        }
     }
 }
 
@@ -188,6 +198,14 @@ fn write(tx: &mut Tx<'_>, id: i64, from: i64, chunk: Vec<Checked>, last: bool) -
                 let code = codes.by_id.get(&facility).cloned().unwrap_or_default();
                 match work.one(tx, &given, facility, &code)? {
                     Done::Same => file.same += 1,
+                    Done::Another { lot } => {
+                        let why =
+                            format!("such a dose is there, of lot `{lot}`: is this of a namesake? write their number");
+                        if file.bad < FAULTS {
+                            faults.push(Fault { line, field: "SO_LO".to_owned(), why });
+                        }
+                        file.bad += 1;
+                    }
                     Done::Good { doubtful } => {
                         file.good += 1;
                         file.doubts += i64::from(doubtful);
@@ -207,14 +225,20 @@ fn write(tx: &mut Tx<'_>, id: i64, from: i64, chunk: Vec<Checked>, last: bool) -
     tx.put(&work.puts)?;
     file.ended = last.then(now_seconds);
     if !tx.keep_file(&file, from, &faults)? {
-        return Err(Error::Refused("another hand goes on with this file".to_owned()));
+        return Err(Error::Refused(BUSY.to_owned()));
     }
     Ok(file)
 }
 
 enum Done {
     Same,
-    Good { doubtful: bool },
+    /// The person is in doubt and has such a dose of another lot: perhaps they are two.
+    Another {
+        lot: String,
+    },
+    Good {
+        doubtful: bool,
+    },
 }
 
 struct Work {
@@ -224,14 +248,10 @@ struct Work {
 
 impl Work {
     fn one(&mut self, tx: &mut Tx<'_>, given: &Given, facility: i64, code: &str) -> Result<Done, Error> {
-        let digest = given.digest();
-        if tx.has_dose(digest, facility)? {
-            return Ok(Done::Same);
-        }
         let minute = Minute(i64::from(given.day.0) * 1_440);
         let number = match &given.identity {
-            Identity::Number(number) => Some(number.as_str()),
-            Identity::Doubtful(..) => None,
+            Identity::Number(number) if !is_of_another(tx, number, &given.name)? => Some(number.as_str()),
+            _ => None,
         };
         let evidence = Evidence {
             facility,
@@ -252,24 +272,15 @@ impl Work {
             self.patients.insert(resolved.person);
         }
         let person = resolved.person;
+        let known = people::person(tx, person)?.is_some_and(|p| p.national.is_some());
         let doubt = match &given.identity {
-            Identity::Number(_) if resolved.reviews.is_empty() => None,
+            Identity::Number(_) if number.is_some() && resolved.reviews.is_empty() => None,
             Identity::Number(number) => Some((Reason::Anothers, number.clone())),
-            Identity::Doubtful(reason, written) => {
-                let known = people::person(tx, person)?.is_some_and(|p| p.national.is_some());
-                (!known).then(|| (*reason, written.clone()))
-            }
+            Identity::Doubtful(reason, written) => (!known).then(|| (*reason, written.clone())),
         };
-        if let Some((reason, written)) = &doubt {
-            let now = now_seconds();
-            if tx.doubt_person(person, facility, *reason, &given.commune, now)? {
-                let body = bodies::task(person, (written, ""), ("requested", code), now);
-                self.puts.push(put(ResourceType::TASK, bodies::task_id(person), body, (person, facility, minute)));
-            }
-        }
-        let dose = Dose {
+        let mut dose = Dose {
             id: 0,
-            digest,
+            digest: 0,
             person,
             facility,
             day: i64::from(given.day.0),
@@ -278,10 +289,29 @@ impl Work {
             product: given.product.code.clone(),
             lot: given.lot.clone(),
         };
-        tx.add_dose(&dose)?;
-        let body = bodies::immunization(given, digest, person, code);
-        self.puts.push(put(ResourceType::IMMUNIZATION, bodies::dose_id(digest), body, (person, facility, minute)));
-        Ok(Done::Good { doubtful: doubt.is_some() })
+        let mut done = Done::Good { doubtful: doubt.is_some() };
+        match tx.same_dose(&dose)? {
+            None => dose.id = tx.add_dose(&dose)?,
+            Some(there) if given.lot.is_empty() || fold(&there.lot) == fold(&given.lot) => return Ok(Done::Same),
+            Some(there) if doubt.is_some() => return Ok(Done::Another { lot: there.lot }),
+            // A file that was corrected.
+            Some(there) => {
+                tx.correct_lot(&there, &given.lot)?;
+                dose = there;
+                done = Done::Good { doubtful: false };
+            }
+        }
+        if let Some((reason, written)) = &doubt {
+            let now = now_seconds();
+            if let Some(id) = tx.doubt_person((person, facility), *reason, &given.commune, now)? {
+                let body = bodies::task((id, person), (written, ""), ("requested", code), now);
+                self.puts.push(put(ResourceType::TASK, bodies::task_id(id), body, (person, facility, minute)));
+            }
+        }
+        let id = vaccines::resource_id(&dose);
+        let body = bodies::immunization(given, &id, person, code);
+        self.puts.push(put(ResourceType::IMMUNIZATION, id, body, (person, facility, minute)));
+        Ok(done)
     }
 
     fn patients(&mut self, tx: &mut Tx<'_>, codes: &Codes) -> Result<(), Error> {
@@ -291,6 +321,12 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// Whether a number is of somebody with another name: then it says nothing of whom this row is about.
+fn is_of_another(tx: &mut Tx<'_>, number: &str, name: &str) -> Result<bool, Error> {
+    let Some(owner) = mach_people::by_national(tx, number).map_err(people_error)? else { return Ok(false) };
+    Ok(people::person(tx, owner)?.is_some_and(|p| compare_names(&p.name, name) == Agreement::Different))
 }
 
 fn put(kind: ResourceType, id: String, body: String, (person, facility, at): (i64, i64, Minute)) -> Put {

@@ -7,6 +7,7 @@ use mach_sign::key::SoftKey;
 use mach_sign::name::Name;
 use mach_sign::oid;
 use mach_sign::time::{DAY, now};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub struct Signer {
     pub certificate: Certificate,
 }
 
-fn file(data: &Path) -> PathBuf {
+fn place(data: &Path) -> PathBuf {
     data.join("keys").join("hc1.pem")
 }
 
@@ -28,7 +29,7 @@ fn file(data: &Path) -> PathBuf {
 /// # Errors
 /// Where the file cannot be read or used, or the key is not the certificate's.
 pub fn open(data: &Path) -> Result<Option<Signer>, String> {
-    let path = file(data);
+    let path = place(data);
     let at = |e: String| format!("`{}`: {e}", path.display());
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
@@ -74,7 +75,7 @@ pub fn make(data: &Path, organisation: &str) -> Result<Signer, String> {
     let certificate = root.issue(&named, mach_sign::key::Signer::public(&key)).map_err(text)?;
     keep(&data.join("trust/roots/own.pem"), &root.certificate().to_pem(), false)?;
     keep(&data.join("trust/signers/own.pem"), &certificate.to_pem(), false)?;
-    keep(&file(data), &format!("{}{}", key.to_pem(), certificate.to_pem()), true)?;
+    keep(&place(data), &format!("{}{}", key.to_pem(), certificate.to_pem()), true)?;
     Ok(Signer { key, certificate })
 }
 
@@ -87,12 +88,16 @@ pub fn keep(path: &Path, text: &str, secret: bool) -> Result<(), String> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(at)?;
     }
-    let part = path.with_extension("part");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    // A part of its own: two that write the same file do not write into one another's.
+    let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if secret { 0o600 } else { 0o644 });
-    let mut out = options.open(&part).map_err(at)?;
-    out.write_all(text.as_bytes()).and_then(|()| out.sync_all()).map_err(at)?;
-    std::fs::rename(&part, path).map_err(at)
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(if secret { 0o600 } else { 0o644 });
+    #[cfg(unix)]
+    builder.permissions(mode);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut part = builder.suffix(".part").tempfile_in(folder).map_err(at)?;
+    part.write_all(text.as_bytes()).and_then(|()| part.as_file().sync_all()).map_err(at)?;
+    part.persist(path).map_err(|e| at(e.error))?;
+    // The name lasts where its folder does.
+    File::open(folder).and_then(|f| f.sync_all()).map_err(at)
 }

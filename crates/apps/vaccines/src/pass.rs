@@ -2,11 +2,12 @@
 
 use crate::bodies;
 use crate::keys::{self, Signer};
-use crate::products::Products;
+use crate::products::{Product, Products};
 use mach_base::text::fold;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Grain, Minute};
 use mach_fhir::{IndexValue, ResourceType, index::Param};
+use mach_house::trust::Shelf;
 use mach_sign::hc1::{self, Claims, HEALTH, Value};
 use mach_store::people::{self, PersonRow};
 use mach_store::resources::{self, Put};
@@ -43,12 +44,13 @@ pub fn transliterated(name: &str) -> String {
     words.collect::<Vec<_>>().join("<")
 }
 
-/// The last day, as seconds, on which a pass issued at `now` counts.
+/// Until when a pass issued at `now` counts: the same time of the same day of Viet Nam a year later.
 pub fn expiry(now: i64) -> i64 {
-    let (y, m, d) = Minute::of_seconds(now).day().ymd();
-    let first = Day::from_ymd(y, m, 1).unwrap_or(Day::today()).step(Grain::Month, MONTHS);
-    let days = i64::from(first.0) + i64::from(d) - 1;
-    days * 86_400 + now.rem_euclid(86_400)
+    let day = Minute::of_seconds(now).day();
+    let (y, m, d) = day.ymd();
+    let first = Day::from_ymd(y, m, 1).unwrap_or(day).step(Grain::Month, MONTHS);
+    let days = i64::from(first.0) + i64::from(d) - 1 - i64::from(day.0);
+    now + days * 86_400
 }
 
 /// The dose that a pass of these is about: the last one.
@@ -177,10 +179,14 @@ pub fn issue(tx: &mut Tx<'_>, signer: &Signer, person: i64) -> Result<std::resul
     if vaccines::is_doubtful(tx, person)? {
         return Ok(Err(No::Doubtful));
     }
-    if vaccines::passes(tx, person)?.iter().any(|p| p.revoked.is_none() && p.expires > now) {
+    // Whichever facility issued it.
+    if vaccines::has_valid_pass(tx, person, now)? {
         return Ok(Err(No::There));
     }
     let row = people::person(tx, person)?.ok_or(Error::Missing("a person"))?;
+    if row.merged_into.is_some() {
+        return Ok(Err(No::Unknown));
+    }
     let Some(signed) = sign(signer, &row, &doses, 0, now)? else { return Ok(Err(No::Birth)) };
     keep(tx, std::slice::from_ref(&signed))?;
     tx.audit(Some(person), &format!("vaccine pass {} issued", signed.row.code), "granted")?;
@@ -203,12 +209,15 @@ pub fn text(on: &mut dyn mach_store::sql::Query, pass: &Pass) -> Result<String> 
     String::from_utf8(bytes).map_err(|e| Error::Files(e.to_string()))
 }
 
-/// Takes a pass back.
+/// Takes a pass back; one that was taken back already stays so.
 ///
 /// # Errors
 /// Of the store.
 pub fn revoke(tx: &mut Tx<'_>, code: &str, why: &str) -> Result<std::result::Result<i64, No>> {
     let Some(mut pass) = vaccines::pass_of_code(tx, code)? else { return Ok(Err(No::Unknown)) };
+    if pass.revoked.is_some() {
+        return Ok(Ok(pass.person));
+    }
     let qr = text(tx, &pass)?;
     let now = now_seconds();
     if !tx.revoke_pass(&pass, now)? {
@@ -221,24 +230,100 @@ pub fn revoke(tx: &mut Tx<'_>, code: &str, why: &str) -> Result<std::result::Res
 }
 
 /// Signs the list of passes that were taken back and writes it where `/verify` looks; gives its text (JWS). It holds no name
-/// and no code: the first half of each identifier's SHA-256.
+/// and no code: the first half of each identifier's SHA-256. Whoever publishes reads the store after those who published before
+/// have written: the newest list stays.
 ///
 /// # Errors
-/// Of the store, the key and files.
+/// Of the store, the key and files; where `trust/signers` does not hold the certificate: nobody would believe the list, and
+/// one that nobody believes stops the checking of all.
 pub fn publish(store: &Store, signer: &Signer, data: &Path) -> std::result::Result<String, String> {
     let decision = mach_access::decide(&mach_access::Actor::console(), mach_access::Act::ReadVaccines)
         .map_err(|e| e.to_string())?;
+    let path = data.join(LIST);
+    let at = |e: std::io::Error| format!("`{}`: {e}", path.display());
+    std::fs::create_dir_all(path.parent().unwrap_or(data)).map_err(at)?;
+    let lock = std::fs::File::create(path.with_extension("lock")).map_err(at)?;
+    lock.lock().map_err(at)?;
+    if !Shelf::read(&data.join(mach_house::trust::FOLDER))?.signers.contains(&signer.certificate) {
+        return Err("the key's certificate is not in trust/signers: nobody would believe the list".to_owned());
+    }
     let now = now_seconds();
-    let mut reader = store.read(&decision).map_err(|e| e.to_string())?;
-    let codes = vaccines::revoked(&mut reader, now).map_err(|e| e.to_string())?;
-    drop(reader);
-    let mut marks: Vec<String> = codes.iter().map(|code| hc1::mark(&identifier(code))).collect();
-    marks.sort_unstable();
+    let marks = marks(store, &decision, now)?;
     let list = serde_json::json!({ "issuer": "VN", "issued": now, "revoked": marks }).to_string();
     let chain = [signer.certificate.clone()];
     let text = mach_sign::jws::sign(list.as_bytes(), &signer.key, &chain, now).map_err(|e| e.to_string())?;
-    keys::keep(&data.join(LIST), &text, false)?;
+    keys::keep(&path, &text, false)?;
     Ok(text)
+}
+
+fn marks(store: &Store, decision: &mach_access::Decision, now: i64) -> std::result::Result<Vec<String>, String> {
+    let mut reader = store.read(decision).map_err(|e| e.to_string())?;
+    let codes = vaccines::revoked(&mut reader, now).map_err(|e| e.to_string())?;
+    let mut marks: Vec<String> = codes.iter().map(|code| hc1::mark(&identifier(code))).collect();
+    marks.sort_unstable();
+    Ok(marks)
+}
+
+/// Publishes the list where it lacks a pass that was taken back, or cannot be used: what could not be published when it was to
+/// be. True where it was published.
+///
+/// # Errors
+/// As [`publish`].
+pub fn heal(store: &Store, signer: &Signer, data: &Path) -> std::result::Result<bool, String> {
+    let decision = mach_access::decide(&mach_access::Actor::console(), mach_access::Act::ReadVaccines)
+        .map_err(|e| e.to_string())?;
+    let wanted = marks(store, &decision, now_seconds())?;
+    if wanted.is_empty() && !data.join(LIST).exists() {
+        return Ok(false);
+    }
+    let known = Shelf::read(&data.join(mach_house::trust::FOLDER))?.revoked;
+    if known.is_ok_and(|known| wanted.iter().all(|mark| known.contains(mark))) {
+        return Ok(false);
+    }
+    publish(store, signer, data).map(|_| true)
+}
+
+/// What the QR code of a pass says: its paper says this and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Name.
+    pub name: String,
+    /// Day or year of birth, as written.
+    pub born: String,
+    /// The product, of the list; `None` where the list has it no more.
+    pub product: Option<&'static Product>,
+    /// The how manieth dose.
+    pub number: i64,
+    /// Of how many.
+    pub of: i64,
+    /// When it was given, as written.
+    pub day: String,
+    /// Until when the code counts, seconds.
+    pub expires: i64,
+}
+
+/// Reads it; `None` where it is no such code.
+pub fn said(qr: &str) -> Option<Said> {
+    let claims = hc1::Code::parse(qr).ok()?.claims;
+    let record = claims.content.1.get(1)?;
+    let named = |of: &Value, name: &str| of.named(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+    let Some(Value::Array(entries)) = record.named("v") else { return None };
+    let entry = entries.first()?;
+    let whole = |name: &str| match entry.named(name) {
+        Some(Value::Int(n)) => Some(*n),
+        _ => None,
+    };
+    let name = record.named("nam")?;
+    let mp = named(entry, "mp");
+    Some(Said {
+        name: format!("{} {}", named(name, "fn"), named(name, "gn")).trim().to_owned(),
+        born: named(record, "dob"),
+        product: Products::shared().all().iter().find(|p| p.mp == mp),
+        number: whole("dn")?,
+        of: whole("sd")?,
+        day: named(entry, "dt"),
+        expires: claims.expires,
+    })
 }
 
 #[cfg(test)]
@@ -305,7 +390,15 @@ mod tests {
         assert!(sign(&signer, &nobody, &doses, 0, now).expect("asked").is_none());
         assert!(sign(&signer, &person, &doses[2..], 0, now).expect("asked").is_none(), "no pass for this vaccine");
         let day = |text: &str| i64::from(Day::parse_iso(text).expect("a day").0) * 86_400 + 3_600;
+        let said = said(&signed.qr).expect("read");
+        let shown = (said.name.as_str(), said.born.as_str(), said.number, said.of, said.day.as_str(), said.expires);
+        assert_eq!(shown, ("Đặng Thị Ưng", "1985", 2, 2, "2021-09-30", signed.row.expires));
+        assert_eq!(said.product.map(|p| p.code.as_str()), Some("VAXZEVRIA"));
+        assert_eq!(super::said("HC1:x"), None);
         assert_eq!(expiry(day("2026-11-26")), day("2027-11-26"));
+        // From midnight to seven in Viet Nam it is still the day before in Greenwich.
+        assert_eq!(expiry(day("2026-11-26") - 5 * 3_600), day("2027-11-26") - 5 * 3_600);
+        assert_eq!(expiry(day("2026-11-30") + 20 * 3_600), day("2027-11-30") + 20 * 3_600);
         assert_eq!(expiry(day("2024-02-29")), day("2025-03-01"), "a day that is not there");
     }
 }

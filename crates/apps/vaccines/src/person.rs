@@ -121,6 +121,7 @@ pub(crate) async fn page(
     let done = match asked.done.as_str() {
         "issue" => Some(msg::VAC_ISSUED_NOW),
         "revoke" => Some(msg::VAC_REVOKED_NOW),
+        "revoke-later" => Some(msg::VAC_REVOKED_LATER),
         "mend" => Some(msg::VAC_MENDED),
         _ => None,
     };
@@ -168,7 +169,11 @@ pub(crate) async fn page(
 pub(crate) async fn signer(lang: Lang, shop: &Shop) -> Result<keys::Signer, Problem> {
     let data = shop.data.clone();
     let signer = tokio::task::spawn_blocking(move || keys::open(&data)).await.map_err(Problem::internal)?;
-    signer.map_err(Problem::internal)?.ok_or_else(|| Problem::Conflict(lang.t(msg::VAC_NO_KEY).to_owned()))
+    let broken = |e: String| {
+        tracing::error!("the key of vaccine passes: {e}");
+        Problem::Conflict(lang.t(msg::VAC_KEY_BROKEN).to_owned())
+    };
+    signer.map_err(broken)?.ok_or_else(|| Problem::Conflict(lang.t(msg::VAC_NO_KEY).to_owned()))
 }
 
 /// `POST /vaccines/people/{person}/issue`.
@@ -206,17 +211,26 @@ pub(crate) async fn revoke(
     if why.is_empty() {
         return Err(Problem::BadRequest(session.lang.t(msg::VAC_WHY_WANTED).to_owned()));
     }
-    let signer = signer(session.lang, &shop).await?;
     let code = code.to_uppercase();
     let person = match house.write(decision, move |tx| pass::revoke(tx, &code, &why)).await? {
         Ok(person) => person,
         Err(No::Unknown) => return Err(Problem::NotFound),
         Err(no) => return Err(refusal(session.lang, no)),
     };
+    // It is taken back here. Where the list cannot be published now, the worker does it as soon as it can.
     let (store, data) = (house.store().clone(), shop.data.clone());
-    let published = tokio::task::spawn_blocking(move || pass::publish(&store, &signer, &data));
-    published.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
-    Ok(Redirect::to(&format!("/vaccines/people/{person}?done=revoke")))
+    let published = tokio::task::spawn_blocking(move || {
+        let signer = keys::open(&data)?.ok_or("there is no key")?;
+        pass::publish(&store, &signer, &data)
+    });
+    let done = match published.await.map_err(Problem::internal)? {
+        Ok(_) => "revoke",
+        Err(e) => {
+            tracing::error!("the list of passes taken back is not published: {e}");
+            "revoke-later"
+        }
+    };
+    Ok(Redirect::to(&format!("/vaccines/people/{person}?done={done}")))
 }
 
 /// `GET /vaccines/revoked`: the list as it was last signed.

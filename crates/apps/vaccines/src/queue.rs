@@ -25,7 +25,7 @@ use serde::Deserialize;
 /// Rows of one page.
 const ROWS: usize = 50;
 /// Communes shown as segments.
-const COMMUNES: usize = 12;
+const COMMUNES: usize = 200;
 /// People born on a day that are looked at for being the same.
 const ALIKE: i64 = 200;
 
@@ -112,7 +112,7 @@ async fn open(house: &House, decision: &Decision, id: i64) -> Result<Open, Probl
             let Some(doubt) = vaccines::doubt(r, id)? else { return Ok::<_, Failure>(None) };
             let person = people::person(r, doubt.person)?.ok_or(mach_store::Error::Missing("a person"))?;
             let scope = r.scope();
-            let task = resources::current(r, scope, ResourceType::TASK, &crate::bodies::task_id(doubt.person))?;
+            let task = resources::current(r, scope, ResourceType::TASK, &crate::bodies::task_id(doubt.id))?;
             let body = task.map(|t| t.body).unwrap_or_default();
             let tree = Tree::parse(body.as_str()).ok();
             let first = tree.as_ref().and_then(|t| t.root().get("input")?.items().next());
@@ -164,7 +164,7 @@ fn shown(session: &Session, open: &Open, typed: &Typed, wrong: Option<(&str, Msg
     let sexes = [("1", msg::SEX_MALE), ("2", msg::SEX_FEMALE), ("3", msg::SEX_OTHER)];
     let sexes = sexes.map(|(v, w)| (v.to_owned(), lang.t(w).to_owned())).into();
     let mut fields = [
-        Field::new("number", lang.t(msg::VAC_ID), FieldKind::Digits).value(&typed.number).required(),
+        Field::new("number", lang.t(msg::VAC_ID), FieldKind::Text).value(&typed.number).required(),
         Field::new("name", lang.t(msg::VAC_PERSON), FieldKind::Text).value(&typed.name).required(),
         Field::new("born", lang.t(msg::VAC_BORN), FieldKind::Date).value(&typed.born).required(),
         Field::new("sex", lang.t(msg::VAC_SEX), FieldKind::Choice(sexes)).value(&typed.sex).required(),
@@ -229,13 +229,9 @@ pub(crate) async fn mend(
     if name.is_empty() || name.chars().count() > limits::NAME_CHARS || name.chars().any(char::is_control) {
         return refused("name", msg::GKSK_NAME_WRONG);
     }
-    let born = typed.born.trim();
-    let born = Day::parse_iso(born).or_else(|| {
-        let mut parts = born.split('/').map(str::parse::<u32>);
-        let (d, m, y) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-        Day::from_ymd(i32::try_from(y).ok()?, m, d)
-    });
-    let Some(born) = born.filter(|d| *d <= Day::today()) else { return refused("born", msg::GKSK_BORN_WRONG) };
+    let Some(born) = crate::row::day(typed.born.trim()).filter(|d| *d <= Day::today()) else {
+        return refused("born", msg::GKSK_BORN_WRONG);
+    };
     let Some(sex) = typed.sex.parse().ok().filter(|s| (1..=3).contains(s)) else {
         return refused("sex", msg::FORM_NO_CHOICE);
     };
@@ -247,6 +243,7 @@ pub(crate) async fn mend(
         Ok(Err(No::Unknown)) => Err(Problem::Conflict(lang.t(msg::VAC_SETTLED).to_owned())),
         Ok(Err(No::Number)) => refused("number", msg::VAC_NUMBER_WRONG),
         Ok(Err(No::Anothers)) => refused("number", msg::VAC_NUMBER_ANOTHERS),
+        Ok(Err(No::NotTheirs)) => refused("name", msg::VAC_CARD_OTHER),
         // The refusal of our own closure.
         Err(Problem::Internal(text)) if text.contains(mend::ANOTHERS) => refused("number", msg::VAC_NUMBER_ANOTHERS),
         Err(other) => Err(other),

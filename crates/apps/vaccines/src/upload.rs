@@ -3,10 +3,10 @@
 use crate::Shop;
 use crate::import::{self, Refusal};
 use crate::row::COLUMNS;
-use crate::view::moment;
+use crate::view::{link, moment};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Multipart, Path, State};
+use axum::extract::{Multipart, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::Act;
@@ -16,6 +16,7 @@ use mach_ui::components::{Card, Cell, Column, Definitions, Empty, Icon, Notice, 
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, format, msg, shell};
+use serde::Deserialize;
 use std::io::Write;
 
 /// Bytes of an uploaded file; larger ones are imported on the machine (`mach vaccines import`).
@@ -71,18 +72,38 @@ pub(crate) async fn page(State(house): State<House>, session: Session) -> Result
     shown(&house, &session, None).await
 }
 
+/// After which fault a page goes on.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    line: i64,
+    #[serde(default)]
+    field: String,
+}
+
 /// `GET /vaccines/import/{file}`.
-pub(crate) async fn one(State(house): State<House>, session: Session, Path(id): Path<i64>) -> Result<Html, Problem> {
+pub(crate) async fn one(
+    State(house): State<House>,
+    session: Session,
+    Path(id): Path<i64>,
+    Query(asked): Query<Asked>,
+) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::Vaccinate).await?;
     let lang = session.lang;
     let found = house
         .read(decision, move |r| {
             let Some(file) = vaccines::file_of(r, id)? else { return Ok::<_, Failure>(None) };
-            let faults = vaccines::faults(r, &file, ROWS)?;
+            let faults = vaccines::faults(r, &file, (asked.line, &asked.field), ROWS + 1)?;
             Ok(Some((file, faults)))
         })
         .await?;
-    let (file, faults) = found.ok_or(Problem::NotFound)?;
+    let (file, mut faults) = found.ok_or(Problem::NotFound)?;
+    let more = faults.len() > ROWS;
+    faults.truncate(ROWS);
+    let next = faults.last().filter(|_| more).map(|last| {
+        let href = format!("/vaccines/import/{}?line={}&field={}", file.id, last.line, last.field);
+        link(lang.t(msg::NEXT_PAGE), href, Icon::Next)
+    });
     let number = |n| format::integer(lang, n);
     let sums = Definitions::default()
         .row(lang.t(msg::VAC_READ), number(file.read))
@@ -107,7 +128,7 @@ pub(crate) async fn one(State(house): State<House>, session: Session, Path(id): 
         Card::new("", sums).into(),
         Card::new(lang.t(msg::VAC_FAULTS), table).into(),
     ];
-    Ok(shell::page(&meta, stack(parts)))
+    Ok(shell::page(&meta, stack(parts.into_iter().chain(next))))
 }
 
 /// `POST /vaccines/import`, multipart field `file`: read to its end, then its own page.
@@ -160,6 +181,7 @@ pub(crate) async fn take(
             let page = shown(&house, &session, Some(lang.fmt(msg::VAC_FILE_REFUSED, &[("why", &why)]))).await?;
             Ok((StatusCode::BAD_REQUEST, page).into_response())
         }
+        Err(Refusal::Busy) => Err(Problem::Conflict(lang.t(msg::VAC_FILE_BUSY).to_owned())),
         Err(Refusal::Store(e)) => Err(Failure::from(e).0),
     }
 }

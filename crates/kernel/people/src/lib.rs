@@ -25,7 +25,7 @@ pub use error::{Error, Result};
 pub use mach_store::people::{MergeRow, PersonRow};
 pub use merge::{By, Review, Verdict, merge, merges, open_review_count, open_reviews, review, settle, undo_merge};
 pub use names::{Agreement, Birth, compare_births, compare_names, compare_sexes};
-pub use numbers::{Number, NumberKind, by_exact_number, phone_of};
+pub use numbers::{Number, NumberKind, by_exact_number, by_national, phone_of};
 pub use patient::{PersonView, fhir_id, patient_index, patient_json, person_of, root, view};
 pub use resolve::{Resolved, resolve};
 pub use search::{Found, Page, PersonHit, Question, search};

@@ -101,6 +101,15 @@ pub fn by_exact_number(on: &mut dyn Query, value: &str) -> Result<Option<i64>> {
     })
 }
 
+/// The person, merges followed, whom a national number (CCCD, CMND, passport) names, of whatever length.
+///
+/// # Errors
+/// Of the store.
+pub fn by_national(on: &mut dyn Query, value: &str) -> Result<Option<i64>> {
+    let found = rows::number(on, &key(value), NumberKind::National as i64, 0)?;
+    found.map(|person| crate::root(on, person)).transpose()
+}
+
 /// The telephone of a person, where exactly one is known: among several, one that a claim brought could be anybody's.
 ///
 /// # Errors

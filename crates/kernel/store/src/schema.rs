@@ -35,6 +35,7 @@ const STEPS: &[&[&str]] = &[
     vaccines::DDL,
     sealed::STEP,
     grants::ENDS,
+    vaccines::ONCE,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -83,6 +84,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             signing::DDL,
             params::DDL,
             vaccines::DDL,
+            vaccines::ONCE,
         ]
         .concat()
         {

@@ -4,6 +4,9 @@
 //! queue, the batch and the import ask for, and is written in the same transaction. No row holds an identifier of a person.
 
 mod files;
+mod merges;
+
+pub(crate) use merges::{move_rows, return_rows, twins};
 
 pub use files::{Fault, File, faults, file_of, files};
 
@@ -39,12 +42,22 @@ pub const DDL: &[&str] = &[
         why TEXT NOT NULL, PRIMARY KEY(facility, file, line, field)) {clustered}",
 ];
 
+/// A dose is itself by person, product, day and number, and named by its row: an id made of a person's number would give the
+/// number away.
+pub const ONCE: &[&str] = &[
+    "DROP INDEX dose_digest",
+    "DROP INDEX dose_person",
+    "CREATE INDEX dose_once ON dose(person, facility, product, day, number)",
+    "CREATE INDEX dose_to_pass ON dose(person) WHERE pass = 1",
+    "CREATE INDEX person_merge_lose ON person_merge(lose)",
+];
+
 /// A dose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dose {
     /// Number of the row; 0: not yet written.
     pub id: i64,
-    /// Of whom, what, when: the same dose sent again has the same.
+    /// What the FHIR id of a dose was made of that an earlier version took; 0 where it is made of `id`.
     pub digest: i64,
     /// To whom.
     pub person: i64,
@@ -145,6 +158,14 @@ pub struct Batch {
 
 fn within(scope: Scope) -> String {
     scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
+}
+
+/// The FHIR id of a dose's Immunization.
+pub fn resource_id(d: &Dose) -> String {
+    match d.digest {
+        0 => format!("dose-{}", d.id),
+        digest => format!("dose-{:016x}", digest.cast_unsigned()),
+    }
 }
 
 const DOSE: &str = "id, digest, person, facility, day, number, pass, product, lot";
@@ -250,6 +271,15 @@ pub fn is_doubtful(on: &mut dyn Query, person: i64) -> Result<bool> {
     Ok(sql::int(on, sql, &[person.into()])? > 0)
 }
 
+/// Whether a person has a valid pass, whoever issued it.
+pub fn has_valid_pass(on: &mut dyn Query, person: i64, now: i64) -> Result<bool> {
+    let sql = concat!(
+        "SELECT count(*) FROM vaccine_pass WHERE person = ?1 AND revoked IS NULL AND expires > ?2",
+        every!("person record")
+    );
+    Ok(sql::int(on, sql, &[person.into(), now.into()])? > 0)
+}
+
 const PASS: &str = "id, person, issued, expires, revoked, batch, facility, code";
 
 fn pass(r: &dyn Row) -> Result<Pass> {
@@ -294,7 +324,7 @@ pub fn revoked(on: &mut dyn Query, now: i64) -> Result<Vec<String>> {
 
 const TO_GET_ONE: &str = "pass = 1 AND NOT EXISTS (SELECT 1 FROM vaccine_pass p WHERE p.person = dose.person
     AND p.revoked IS NULL AND p.expires > ?1) AND NOT EXISTS (SELECT 1 FROM vaccine_doubt d WHERE d.person = dose.person
-    AND d.closed IS NULL)";
+    AND d.closed IS NULL) AND NOT EXISTS (SELECT 1 FROM person_merge m WHERE m.lose = dose.person AND m.undone_at IS NULL)";
 
 /// People after `after` who have a dose that counts, no valid pass and no doubt about who they are; in order.
 pub fn to_get_a_pass(on: &mut dyn Query, after: i64, now: i64, limit: usize) -> Result<Vec<i64>> {
@@ -303,6 +333,15 @@ pub fn to_get_a_pass(on: &mut dyn Query, after: i64, now: i64, limit: usize) -> 
         every!("province")
     );
     sql::list(on, &sql, &[now.into(), after.into()], |r| r.int(0))
+}
+
+/// Those of them up to `last`.
+pub fn still_to_get_a_pass(on: &mut dyn Query, (after, last): (i64, i64), now: i64) -> Result<Vec<i64>> {
+    let sql = format!(
+        "SELECT DISTINCT person FROM dose WHERE {TO_GET_ONE} AND person > ?2 AND person <= ?3 ORDER BY person{}",
+        every!("province")
+    );
+    sql::list(on, &sql, &[now.into(), after.into(), last.into()], |r| r.int(0))
 }
 
 /// How many people are to get a pass.
@@ -338,13 +377,13 @@ pub fn running(on: &mut dyn Query) -> Result<Option<Batch>> {
 }
 
 impl Tx<'_> {
-    /// Adds a dose; false where it is there.
+    /// Adds a dose; gives its number.
     ///
     /// # Errors
     /// Of the store.
-    pub fn add_dose(&mut self, d: &Dose) -> Result<bool> {
+    pub fn add_dose(&mut self, d: &Dose) -> Result<i64> {
         let sql = "INSERT INTO dose(digest, person, facility, day, number, pass, product, lot)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(digest, facility) DO NOTHING";
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let args: [Arg<'_>; 8] = [
             d.digest.into(),
             d.person.into(),
@@ -355,54 +394,61 @@ impl Tx<'_> {
             (&d.product).into(),
             (&d.lot).into(),
         ];
-        Ok(self.run(sql, &args)? > 0)
+        self.insert(sql, &args)
     }
 
-    /// Whether a dose is there.
+    /// The dose of this person, facility, product, day and number, if it is there.
     ///
     /// # Errors
     /// Of the store.
-    pub fn has_dose(&mut self, digest: i64, facility: i64) -> Result<bool> {
-        let sql = "SELECT count(*) FROM dose WHERE digest = ?1 AND facility = ?2";
-        Ok(sql::int(self, sql, &[digest.into(), facility.into()])? > 0)
+    pub fn same_dose(&mut self, d: &Dose) -> Result<Option<Dose>> {
+        let sql = format!(
+            "SELECT {DOSE} FROM dose WHERE person = ?1 AND facility = ?2 AND product = ?3 AND day = ?4 AND number = ?5
+                ORDER BY id LIMIT 1"
+        );
+        let args: [Arg<'_>; 5] =
+            [d.person.into(), d.facility.into(), (&d.product).into(), d.day.into(), d.number.into()];
+        sql::first(self, &sql, &args, dose)
     }
 
-    /// Takes a dose away that is another's twin.
+    /// Corrects the lot of a dose.
     ///
     /// # Errors
     /// Of the store.
-    pub fn drop_dose(&mut self, d: &Dose) -> Result<()> {
-        self.run("DELETE FROM dose WHERE id = ?1 AND facility = ?2", &[d.id.into(), d.facility.into()]).map(drop)
+    pub fn correct_lot(&mut self, d: &Dose, lot: &str) -> Result<()> {
+        let sql = "UPDATE dose SET lot = ?3 WHERE id = ?1 AND facility = ?2";
+        self.run(sql, &[d.id.into(), d.facility.into(), lot.into()]).map(drop)
     }
 
-    /// Gives the doses and passes of `from` to `to`: they are one person.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn move_doses(&mut self, from: i64, to: i64) -> Result<()> {
-        for table in ["dose", "vaccine_pass"] {
-            let sql = format!("UPDATE {table} SET person = ?2 WHERE person = ?1{}", every!("person merge"));
-            self.run(&sql, &[from.into(), to.into()])?;
-        }
-        Ok(())
-    }
-
-    /// Puts a person in doubt, unless they are already.
+    /// Puts a person in doubt, again where they were out of it; gives the number of the doubt, or nothing where they are in
+    /// doubt already.
     ///
     /// # Errors
     /// Of the store.
     pub fn doubt_person(
         &mut self,
-        person: i64,
-        facility: i64,
+        (person, facility): (i64, i64),
         reason: Reason,
         commune: &str,
         now: i64,
-    ) -> Result<bool> {
-        let sql = "INSERT INTO vaccine_doubt(person, opened, facility, reason, commune) VALUES (?1, ?2, ?3, ?4, ?5)
-            ON CONFLICT(person, facility) DO NOTHING";
+    ) -> Result<Option<i64>> {
+        let find = format!("SELECT {DOUBT} FROM vaccine_doubt WHERE person = ?1 AND facility = ?2");
+        let known = sql::first(self, &find, &[person.into(), facility.into()], doubtful)?;
         let args = [person.into(), now.into(), facility.into(), (reason as i64).into(), commune.into()];
-        Ok(self.run(sql, &args)? > 0)
+        match known {
+            None => {
+                let sql = "INSERT INTO vaccine_doubt(person, opened, facility, reason, commune)
+                    VALUES (?1, ?2, ?3, ?4, ?5)";
+                self.insert(sql, &args).map(Some)
+            }
+            Some(known) if known.closed.is_some() => {
+                let sql = "UPDATE vaccine_doubt SET opened = ?2, closed = NULL, reason = ?4, commune = ?5
+                    WHERE person = ?1 AND facility = ?3";
+                self.run(sql, &args)?;
+                Ok(Some(known.id))
+            }
+            Some(_) => Ok(None),
+        }
     }
 
     /// Takes a person out of doubt.

@@ -4,6 +4,7 @@ use crate::Result;
 use crate::distribution::every;
 use crate::log::{self, Fact};
 use crate::sql::{self, Arg, Execute, Query, Row};
+use crate::vaccines;
 use mach_tlog::fact::Kind;
 
 /// A row of `person_review`.
@@ -61,6 +62,14 @@ pub enum Moved {
     Grant = 4,
     /// A row of `access_refusal`, by its id.
     Refusal = 5,
+    /// A row of `dose`, by its id.
+    Dose = 6,
+    /// A row of `vaccine_pass`, by its id.
+    Pass = 7,
+    /// A row of `vaccine_doubt` that was open, by its id.
+    Doubt = 8,
+    /// A row of `vaccine_doubt` that was settled, by its id.
+    Settled = 9,
 }
 
 const REVIEW: &str = "SELECT id, one, other, reason, facility, seen, state, merge FROM person_review";
@@ -193,20 +202,29 @@ const ACCESS: [(&str, Moved); 2] = [("access_grant", Moved::Grant), ("access_ref
 /// (`patient_type`: the stored number of that type).
 pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient_type: i64) -> Result<()> {
     let log = "INSERT INTO person_merge_moved(merge, kind, moved)";
+    // A dose that both have is one: neither it nor its resource moves, so that undoing finds it.
+    let twins = vaccines::twins(tx, from, to)?;
+    vaccines::move_rows(tx, merge, from, to)?;
     let (merge, from, to, patient) = (Arg::Int(merge), Arg::Int(from), Arg::Int(to), Arg::Int(patient_type));
     let every = every!("person merge");
+    let ids: Vec<String> = twins.iter().map(|d| format!("'{}'", vaccines::resource_id(d))).collect();
+    let immunization = mach_fhir::ResourceType::IMMUNIZATION.number();
+    let but = match ids.is_empty() {
+        true => String::new(),
+        false => format!(" AND NOT (type = {immunization} AND id IN ({}))", ids.join(", ")),
+    };
     tx.run(&format!("{log} SELECT ?1, 1, id FROM claim WHERE person = ?2{every}"), &[merge, from])?;
     let claims = format!("SELECT id FROM claim WHERE person = ?1{every}");
     let claims = sql::list(tx, &claims, &[from], |r| Ok(Fact::numbered(Kind::Claim, r.int(0)?)))?;
     tx.run(&format!("UPDATE claim SET person = ?2 WHERE person = ?1{every}"), &[from, to])?;
     tx.run(
         // A resource is named by its first version, so that those written after the merge go back with it.
-        &format!("{log} SELECT DISTINCT ?1, 2, {ENTITY} FROM resource WHERE patient = ?2 AND type <> ?3{every}"),
+        &format!("{log} SELECT DISTINCT ?1, 2, {ENTITY} FROM resource WHERE patient = ?2 AND type <> ?3{but}{every}"),
         &[merge, from, patient],
     )?;
-    let versions = format!("SELECT rid FROM resource WHERE patient = ?1 AND type <> ?2{every}");
+    let versions = format!("SELECT rid FROM resource WHERE patient = ?1 AND type <> ?2{but}{every}");
     let versions = sql::list(tx, &versions, &[from, patient], |r| Ok(Fact::numbered(Kind::Resource, r.int(0)?)))?;
-    let update = format!("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3{every}");
+    let update = format!("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3{but}{every}");
     tx.run(&update, &[from, to, patient])?;
     for (table, kind) in ACCESS {
         let kind = kind as i64;
@@ -240,5 +258,5 @@ pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> 
         );
         tx.run(&update, &[merge.into(), keep.into(), lose.into()])?;
     }
-    Ok(())
+    vaccines::return_rows(tx, merge, keep, lose)
 }

@@ -82,24 +82,27 @@ pub fn file_of(on: &mut dyn Query, id: i64) -> Result<Option<File>> {
     sql::first(on, &sql, &[id.into()], file)
 }
 
-/// What is wrong in a file, by line.
-pub fn faults(on: &mut dyn Query, file: &File, limit: usize) -> Result<Vec<Fault>> {
+/// What is wrong in a file, by line, after line and column `after`.
+pub fn faults(on: &mut dyn Query, file: &File, after: (i64, &str), limit: usize) -> Result<Vec<Fault>> {
     let sql = format!(
-        "SELECT line, field, why FROM vaccine_fault WHERE facility = ?1 AND file = ?2 ORDER BY line, field LIMIT {limit}"
+        "SELECT line, field, why FROM vaccine_fault WHERE facility = ?1 AND file = ?2
+            AND (line > ?3 OR line = ?3 AND field > ?4) ORDER BY line, field LIMIT {limit}"
     );
-    sql::list(on, &sql, &[file.facility.into(), file.id.into()], |r| {
+    sql::list(on, &sql, &[file.facility.into(), file.id.into(), after.0.into(), after.1.into()], |r| {
         Ok(Fault { line: r.int(0)?, field: r.text(1)?.to_owned(), why: r.text(2)?.to_owned() })
     })
 }
 
 impl Tx<'_> {
-    /// The file with these bytes that was begun by this facility, or a new one.
+    /// The file with these bytes that was begun by this facility, or a new one: also where rows of it were refused, for what
+    /// refused them (a list, a register) may be mended by now.
     ///
     /// # Errors
     /// Of the store.
     pub fn begin_file(&mut self, new: &File) -> Result<File> {
-        let known = format!("SELECT {FILE} FROM vaccine_file WHERE digest = ?1 AND facility = ?2");
-        if let Some(known) = sql::first(self, &known, &[(&new.digest).into(), new.facility.into()], file)? {
+        let known = format!("SELECT {FILE} FROM vaccine_file WHERE digest = ?1 AND facility = ?2 ORDER BY id DESC");
+        let known = sql::first(self, &known, &[(&new.digest).into(), new.facility.into()], file)?;
+        if let Some(known) = known.filter(|f| f.ended.is_none() || f.bad == 0) {
             return Ok(known);
         }
         let sql = "INSERT INTO vaccine_file(begun, read, good, same, bad, doubts, account, facility, name, digest)
