@@ -1083,7 +1083,7 @@ gksk-batch-lead = Choose what you have looked at; all chosen are signed one afte
 gksk-batch-none = Nothing waits for a signature
 gksk-batch-sign = Sign the chosen
 gksk-batch-choose = Choose at least one, at most 50.
-gksk-batch-done = { $good } signed; { $bad } could not be signed.
+gksk-batch-done = { $good } signed; { $wait } wait for the digital signature; { $bad } could not be signed.
 gksk-delegation = Signing in the head's place
 gksk-delegate-lead = Somebody of this facility signs in your place for a time, with their own certificate for it.
 gksk-delegate = Delegate
@@ -1128,6 +1128,7 @@ signer-subscriber-wanted = The subscriber's number is wanted.
 signer-chain = Certificates (PEM)
 signer-chain-hint = The own certificate first, then those that issued it. No secret key.
 signer-chain-wrong = Certificates in PEM form are wanted.
+signer-chain-secret = A private key must not be pasted here: nothing of it was kept. Paste certificates only, and take this key for lost.
 signer-who = Who
 signer-certificate = Issuer, valid until
 signer-state = State
@@ -1153,6 +1154,9 @@ signing-untrusted = The certificate leads to no trusted issuer, or is not for si
 signing-may-not = Whoever signs may no longer do so.
 signing-patience = Nobody confirmed it within a day.
 signing-no-seal = The facility has no seal with which messages are signed.
+signing-paper-changed = The file that is kept is not the one that was signed: somebody changed it. Open the certificate again to correct it, and conclude anew.
+signing-refused = The owner of the signature refused on the phone.
+signing-fault = A technical fault keeps the machine from signing. Where it lasts, tell an administrator: the program's log says more.
 
 # Vaccination
 vac = Vaccination

@@ -1083,7 +1083,7 @@ gksk-batch-lead = Chọn những giấy đã xem; các giấy đã chọn đư�
 gksk-batch-none = Không có giấy nào chờ ký
 gksk-batch-sign = Ký các giấy đã chọn
 gksk-batch-choose = Chọn ít nhất một, nhiều nhất 50 giấy.
-gksk-batch-done = Đã ký { $good }; { $bad } giấy không ký được.
+gksk-batch-done = Đã ký { $good } giấy; { $wait } giấy còn chờ chữ ký số; { $bad } giấy không ký được.
 gksk-delegation = Ký thay thủ trưởng
 gksk-delegate-lead = Một người của cơ sở ký thay trong một thời gian, bằng chứng thư số của chính họ.
 gksk-delegate = Ủy quyền
@@ -1128,6 +1128,7 @@ signer-subscriber-wanted = Cần số thuê bao.
 signer-chain = Chứng thư (PEM)
 signer-chain-hint = Chứng thư của người ký trước, rồi đến các chứng thư cấp nó. Không dán khóa bí mật.
 signer-chain-wrong = Cần chứng thư dạng PEM.
+signer-chain-secret = Không được dán khóa bí mật vào đây: nội dung đã dán không được lưu. Chỉ dán chứng thư; hãy coi khóa này là đã lộ.
 signer-who = Ai
 signer-certificate = Nơi cấp, hạn dùng
 signer-state = Trạng thái
@@ -1153,6 +1154,9 @@ signing-untrusted = Chứng thư số không dẫn tới nơi cấp được tin
 signing-may-not = Người ký không còn được ký.
 signing-patience = Không ai xác nhận trong một ngày.
 signing-no-seal = Cơ sở chưa có con dấu số để ký thông điệp.
+signing-paper-changed = Tệp đã lưu không còn là tệp bác sĩ đã ký: đã có người đổi nó. Hãy mở lại giấy để sửa và kết luận lại.
+signing-refused = Chủ chữ ký đã từ chối trên điện thoại.
+signing-fault = Máy chưa ký được vì lỗi kỹ thuật. Nếu kéo dài, hãy báo người quản trị xem nhật ký chương trình.
 
 # Vaccination
 vac = Tiêm chủng

@@ -273,7 +273,7 @@ pub(crate) async fn policy(
 pub(crate) async fn signer(
     State(house): State<House>,
     session: Session,
-    Form(typed): Form<Typed>,
+    Form(mut typed): Form<Typed>,
 ) -> Result<Response, Closed> {
     let decision = proven_administrator(&house, &session).await?;
     let lang = session.lang;
@@ -301,12 +301,24 @@ pub(crate) async fn signer(
     if provider == Some(Provider::SmartCa) && (subscriber.is_empty() || subscriber.len() > NAME_CHARS) {
         wrong("subscriber", lang.t(msg::SIGNER_SUBSCRIBER_WANTED).to_owned());
     }
-    if typed.chain.len() > CHAIN_BYTES {
-        wrong("chain", lang.t(msg::SIGNER_CHAIN_WRONG).to_owned());
-    } else if let Err(e) = Certificate::from_pem(&typed.chain) {
-        let said = lang.t(msg::SIGNER_CHAIN_WRONG);
-        wrong("chain", lang.pick(said.to_owned(), format!("{said} ({e})")));
-    }
+    // The certificates alone are kept, as they were read: nothing else of what was pasted.
+    let chain = match Certificate::from_pem(&typed.chain) {
+        _ if typed.chain.contains("PRIVATE KEY") => {
+            wrong("chain", lang.t(msg::SIGNER_CHAIN_SECRET).to_owned());
+            typed.chain = String::new();
+            String::new()
+        }
+        _ if typed.chain.len() > CHAIN_BYTES => {
+            wrong("chain", lang.t(msg::SIGNER_CHAIN_WRONG).to_owned());
+            String::new()
+        }
+        Ok(chain) => chain.iter().map(Certificate::to_pem).collect(),
+        Err(e) => {
+            let said = lang.t(msg::SIGNER_CHAIN_WRONG);
+            wrong("chain", lang.pick(said.to_owned(), format!("{said} ({e})")));
+            String::new()
+        }
+    };
     let (code, name) = (typed.facility.trim().to_owned(), typed.account.trim().to_owned());
     let (facility, account) = house
         .read(decision.clone(), move |r| {
@@ -348,7 +360,7 @@ pub(crate) async fn signer(
         to,
         provider,
         subscriber,
-        chain: typed.chain.clone(),
+        chain,
         ended: None,
     };
     house

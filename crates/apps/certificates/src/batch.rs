@@ -37,6 +37,8 @@ pub(crate) struct Asked {
     #[serde(default)]
     signed: usize,
     #[serde(default)]
+    waiting: usize,
+    #[serde(default)]
     refused: usize,
 }
 
@@ -52,6 +54,8 @@ struct Batch {
 #[template(path = "tick.html")]
 struct Tick<'a> {
     code: &'a str,
+    /// When the conclusion was made that stands in the row.
+    seen: i64,
     label: &'a str,
 }
 
@@ -66,13 +70,13 @@ fn waiting(r: &mut mach_store::Reader, lang: Lang, account: i64) -> mach_store::
     let mut out = Vec::new();
     for row in certificates::list(r, &filter, None, TOGETHER)? {
         let Some(case) = case::load(r, &row.code)? else { continue };
-        let own = case.attesters.iter().any(|(_, _, b)| b.account == account && account != 0);
+        let own = case.is_by(account);
         let doctor = case.flight(signing::Act::Conclude);
         let hindrance = if own {
             lang.t(msg::GKSK_SIGN_SAME).to_owned()
-        } else if let Some(head) = case.flight(signing::Act::Countersign) {
+        } else if let Some(head) = case.flight(signing::Act::Countersign).filter(|f| f.is_under_way()) {
             lang.fmt(msg::GKSK_SIGNING_OF, &[("name", &head.name)])
-        } else if doctor.is_some_and(|f| f.ended.is_none()) {
+        } else if doctor.is_some_and(|f| f.done().is_none()) {
             lang.t(msg::GKSK_UNSIGNED).to_owned()
         } else {
             String::new()
@@ -94,7 +98,9 @@ fn list(lang: Lang, rows: &[Waiting]) -> Html {
     let table = rows.iter().map(|w| {
         let c = &w.row;
         let tick = match w.hindrance.is_empty() {
-            true => Cell(Html::template(&Tick { code: &c.code, label: &c.name })),
+            true => {
+                Cell(Html::template(&Tick { code: &c.code, seen: c.concluded.unwrap_or_default(), label: &c.name }))
+            }
             false => Cell::from(w.hindrance.clone()),
         };
         Row::new([
@@ -209,9 +215,10 @@ pub(crate) async fn page(
     let lang = session.lang;
     let notice = match asked.done.as_str() {
         "sign" => {
-            let numbers = [("good", asked.signed.to_string()), ("bad", asked.refused.to_string())];
-            let text = lang.fmt(msg::GKSK_BATCH_DONE, &[("good", &numbers[0].1), ("bad", &numbers[1].1)]);
-            Some(Notice::new(lang, if asked.refused == 0 { Tone::Good } else { Tone::Warning }, text).into())
+            let [good, wait, bad] = [asked.signed, asked.waiting, asked.refused].map(|n| n.to_string());
+            let text = lang.fmt(msg::GKSK_BATCH_DONE, &[("good", &good), ("wait", &wait), ("bad", &bad)]);
+            let all = asked.waiting + asked.refused == 0;
+            Some(Notice::new(lang, if all { Tone::Good } else { Tone::Warning }, text).into())
         }
         "delegate" => Some(Notice::new(lang, Tone::Good, lang.t(msg::GKSK_DELEGATED_DONE)).into()),
         _ => None,
@@ -225,7 +232,7 @@ pub(crate) async fn may_sign(house: &House, session: &Session) -> Result<mach_ac
     house.decide(session, if head { Act::Countersign } else { Act::Certify }).await
 }
 
-/// `POST /certificates/sign`: `code`, several times.
+/// `POST /certificates/sign`: `code`, several times, each `CODE~SECONDS`.
 pub(crate) async fn sign(
     State(house): State<House>,
     Extension(desk): Extension<Arc<Desk>>,
@@ -235,17 +242,15 @@ pub(crate) async fn sign(
     let decision = may_sign(&house, &session).await?;
     session.is_proven()?;
     let text = String::from_utf8_lossy(&form).into_owned();
-    let is_code = |c: &&str| c.len() == 12 && c.bytes().all(|b| b.is_ascii_alphanumeric());
-    let codes: Vec<String> =
-        text.split('&').filter_map(|f| f.strip_prefix("code=")).filter(is_code).map(str::to_uppercase).collect();
+    let codes: Vec<(String, i64)> = text.split('&').filter_map(|f| chosen(f.strip_prefix("code=")?)).collect();
     if codes.is_empty() || codes.len() > TOGETHER {
         return Err(Problem::BadRequest(session.lang.t(msg::GKSK_BATCH_CHOOSE).to_owned()));
     }
-    let (mut signed, mut refused) = (0, 0);
-    for code in codes {
+    let (mut signed, mut under_way, mut refused) = (0, 0, 0);
+    for (code, seen) in codes {
         let (at, who) = (code.clone(), by(&session));
-        match house.write(decision.clone(), move |tx| work::sign(tx, &at, &who)).await? {
-            Ok(()) => signed += 1,
+        match house.write(decision.clone(), move |tx| work::sign(tx, &at, &who, Some(seen))).await? {
+            Ok(()) => {}
             // Without rules or a certificate of one's own none of them can be signed: that is told once.
             Err(no @ (work::No::NoPolicy | work::No::NoSigner | work::No::NotHead)) => {
                 return Err(refusal(session.lang, no));
@@ -255,9 +260,23 @@ pub(crate) async fn sign(
                 continue;
             }
         }
-        now_of(&house, &desk, code, signing::Act::Countersign).await?;
+        now_of(&house, &desk, code.clone(), signing::Act::Countersign).await?;
+        // Asked for is not signed: what came of it is looked up.
+        let row = house.read(decision.clone(), move |r| Ok::<_, Failure>(certificates::by_code(r, &code)?)).await?;
+        match row.is_some_and(|c| c.state == Stands::Issued) {
+            true => signed += 1,
+            false => under_way += 1,
+        }
     }
-    Ok(Redirect::to(&format!("/certificates/sign?done=sign&signed={signed}&refused={refused}")))
+    let query = format!("signed={signed}&waiting={under_way}&refused={refused}");
+    Ok(Redirect::to(&format!("/certificates/sign?done=sign&{query}")))
+}
+
+/// What was ticked: a code, and when the conclusion was made that the page showed: another than that is not signed.
+fn chosen(value: &str) -> Option<(String, i64)> {
+    let (code, seen) = value.replace("%7E", "~").split_once('~').map(|(c, s)| (c.to_uppercase(), s.to_owned()))?;
+    let is_code = code.len() == 12 && code.bytes().all(|b| b.is_ascii_alphanumeric());
+    Some((code, seen.parse().ok()?)).filter(|_| is_code)
 }
 
 /// Takes a signature that was just asked for as far as it goes without its owner's phone.

@@ -134,6 +134,12 @@ impl Case {
         self.flights.iter().find(|f| f.act == act)
     }
 
+    /// Whether this account of the house concluded it: who does must not sign for the head.
+    pub fn is_by(&self, account: i64) -> bool {
+        let says = self.attesters.iter().find(|(mode, ..)| *mode == "professional").map(|(_, _, by)| by.account);
+        account != 0 && [says, self.flight(Act::Conclude).map(|f| f.account)].contains(&Some(account))
+    }
+
     /// Others of this person with another result.
     pub fn clashes(&self) -> bool {
         !self.row.result.is_empty()

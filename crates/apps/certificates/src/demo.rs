@@ -99,7 +99,7 @@ fn one(
         fine(work::conclude(tx, &row.code, &doctor)?)?;
     }
     if *how_far >= 3 {
-        fine(work::sign(tx, &row.code, &head)?)?;
+        fine(work::sign(tx, &row.code, &head, None)?)?;
     }
     if *how_far >= 4 {
         fine(work::revoke(tx, &row.code, &head, "Cấp nhầm người (dữ liệu mẫu)")?)?;

@@ -5,7 +5,7 @@ use crate::bodies;
 use crate::case::{CLASH_DAYS, CONCLUSION, Case};
 use crate::desk::Desk;
 use crate::part::standard;
-use crate::signing::word;
+use crate::signing::{known, word};
 use crate::view::{by, link, meta, points, refusal, result_word, seen, sending_chip, state_chip};
 use crate::work;
 use axum::Extension;
@@ -88,9 +88,10 @@ fn facts(lang: Lang, case: &Case) -> Html {
     let said = match case.row.sending {
         Sending::Sent => lang.fmt(msg::GKSK_SEND_SENT, &[("receipt", &case.sent.receipt)]),
         Sending::Refused => lang.fmt(msg::GKSK_SEND_REFUSED, &[("why", &case.sent.said)]),
-        Sending::Due if case.row.tried > 0 => {
-            lang.fmt(msg::GKSK_SEND_TRIES, &[("n", &case.row.tried.to_string()), ("why", &word(lang, &case.sent.said))])
-        }
+        Sending::Due if case.row.tried > 0 => lang.fmt(
+            msg::GKSK_SEND_TRIES,
+            &[("n", &case.row.tried.to_string()), ("why", known(lang, &case.sent.said).unwrap_or(&case.sent.said))],
+        ),
         _ => String::new(),
     };
     let said = if said.is_empty() { Html::EMPTY } else { muted(&said) };
@@ -107,9 +108,9 @@ fn digital(session: &Session, case: &Case) -> Vec<Html> {
             (Some(at), _) => {
                 (lang.fmt(msg::GKSK_SIGNED_DIGITALLY, &[("name", &name), ("when", &bodies::shown(at))]), false)
             }
-            (None, Some(_)) => (lang.fmt(msg::GKSK_SIGNING, &[("name", &name), ("why", &word(lang, &f.said))]), false),
+            (None, Some(_)) => (lang.fmt(msg::GKSK_SIGNING, &[("name", &name), ("why", word(lang, &f.said))]), false),
             (None, None) => {
-                (lang.fmt(msg::GKSK_SIGNING_STOPPED, &[("name", &name), ("why", &word(lang, &f.said))]), true)
+                (lang.fmt(msg::GKSK_SIGNING_STOPPED, &[("name", &name), ("why", word(lang, &f.said))]), true)
             }
         };
         let action = format!("/certificates/case/{}/resume", case.row.code);
@@ -159,10 +160,10 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
         return out;
     }
     let head = decide(&session.actor, Act::Countersign).is_ok();
-    let signing = case.flight(Signs::Countersign).is_some();
+    let signing = case.flight(Signs::Countersign).is_some_and(Flight::is_under_way);
     if case.row.state == Stands::Concluded && !signing {
-        let own = case.attesters.iter().any(|(m, _, b)| *m == "professional" && b.account == session.actor.account);
-        let waits = case.flight(Signs::Conclude).is_some_and(|f| f.ended.is_none());
+        let own = case.is_by(session.actor.account);
+        let waits = case.flight(Signs::Conclude).is_some_and(|f| f.done().is_none());
         let body = if waits {
             line(lang.t(msg::GKSK_UNSIGNED))
         } else if !head {
@@ -171,7 +172,8 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
             line(lang.t(msg::GKSK_SIGN_SAME))
         } else {
             let sign = Button::primary(lang.t(msg::GKSK_SIGN)).icon(Icon::Check);
-            Html::concat([line(lang.t(msg::GKSK_SIGN_LEAD)), PostForm::new(lang, address("sign"), sign).into()])
+            let form = PostForm::new(lang, address("sign"), sign).with("seen", seen_mark(case));
+            Html::concat([line(lang.t(msg::GKSK_SIGN_LEAD)), form.into()])
         };
         out.push(Card::new(lang.t(msg::GKSK_SIGN), body).into());
     }
@@ -243,6 +245,14 @@ pub(crate) struct Reasons {
     revoke: String,
     #[serde(default, rename = "why-correct")]
     correct: String,
+    /// What the page showed, of which conclusion.
+    #[serde(default)]
+    seen: String,
+}
+
+/// What a page showed, of which conclusion: only that is signed from it.
+fn seen_mark(case: &Case) -> String {
+    case.row.concluded.unwrap_or_default().to_string()
 }
 
 /// `POST /certificates/case/{code}/{act}`.
@@ -261,10 +271,11 @@ pub(crate) async fn act(
         _ => Act::Certify,
     };
     let decision = house.decide(&session, needs).await?;
-    if matches!(act.as_str(), "sign" | "revoke") {
+    if matches!(act.as_str(), "sign" | "resume" | "revoke") {
         session.is_proven()?;
     }
     let (lang, by, code) = (session.lang, by(&session), code.to_uppercase());
+    let shown = reasons.seen.parse().unwrap_or(0);
     let why = match act.as_str() {
         "revoke" => reasons.revoke,
         "correct" => reasons.correct,
@@ -277,7 +288,7 @@ pub(crate) async fn act(
     }
     let (at, doing) = (code.clone(), act.clone());
     let done = house.write(decision, move |tx| match doing.as_str() {
-        "sign" => work::sign(tx, &at, &by),
+        "sign" => work::sign(tx, &at, &by, Some(shown)),
         "resume" => work::resume(tx, &at, &by),
         "revoke" => work::revoke(tx, &at, &by, &why),
         "correct" => work::correct(tx, &at, &by, &why),

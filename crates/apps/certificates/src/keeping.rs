@@ -2,6 +2,7 @@
 
 use crate::bodies::{self, By};
 use crate::case::{self, Case, Part};
+use crate::signed::signs_with;
 use crate::work::{No, conclude, may_conclude, practitioner, put, response, token};
 use mach_access::Scope;
 use mach_base::time::now_seconds;
@@ -10,6 +11,7 @@ use mach_fhir::index::Param;
 use mach_forms::{Answers, Form, Value, extract};
 use mach_store::certificates::State;
 use mach_store::resources::{self, Put};
+use mach_store::signing::Act;
 use mach_store::{Error, Result, Tx};
 use sha2::{Digest, Sha256};
 
@@ -152,7 +154,10 @@ pub fn keep_conclusion(
     posted: Posted,
 ) -> Result<std::result::Result<(i64, Option<No>), No>> {
     let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
-    let refused = may_conclude(&case, &posted.answers).err();
+    let refused = match may_conclude(&case, &posted.answers) {
+        Ok(()) => signs_with(tx, &case, by, Act::Conclude)?.err(),
+        Err(no) => Some(no),
+    };
     let kept = keep(tx, code, by, Posted { finish: refused.is_none(), ..posted })?;
     let version = match (kept, refused) {
         (Ok(version), None) => version,

@@ -47,6 +47,7 @@ mod signed;
 pub mod signing;
 mod statistics;
 mod take;
+mod turn;
 mod view;
 pub mod work;
 

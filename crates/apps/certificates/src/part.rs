@@ -3,8 +3,8 @@
 use crate::batch;
 use crate::case::{CONCLUSION, Case, Part};
 use crate::desk::Desk;
-use crate::view::{by, link, meta, points, refusal, seen};
-use crate::work::{self, No};
+use crate::view::{by, link, meta, points, refusal, seen, why_not};
+use crate::work;
 use axum::Extension;
 use axum::extract::{Multipart, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -193,10 +193,7 @@ pub(crate) async fn keep(
     if !finish && !quiet && posted.get("do") == "draft" {
         return Ok(Redirect::to(&format!("/certificates/case/{}?done=draft", case.row.code)).into_response());
     }
-    let notice = no.map(|no| {
-        let text = if no == No::Differs { msg::GKSK_DIFFERS_WANTED } else { msg::GKSK_INCOMPLETE };
-        Notice::new(lang, Tone::Bad, lang.t(text)).into()
-    });
+    let notice = no.map(|no| Notice::new(lang, Tone::Bad, why_not(lang, no)).into());
     let status = if finish { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let shown = Shown {
         session: &session,

@@ -42,15 +42,22 @@ pub(crate) async fn page(
     Path(code): Path<String>,
 ) -> Result<Response, Problem> {
     let (decision, case) = seen(&house, &session, &code, Act::ReadCertificates).await?;
+    let lang = session.lang;
     let name = format!("attachment; filename=\"giay-kham-suc-khoe-{}.pdf\"", case.row.code);
     let is_public = case.row.state.is_public();
     let (case, signed, photo) = house
         .read(decision, move |r| {
             let signed = if is_public { signing::signed_paper(r, &case)? } else { None };
+            let whole = signed.as_ref().map(|file| signing::is_as_signed(r, &case, file)).transpose()?;
             let photo = photo(r, &case)?;
-            Ok::<_, Failure>((case, signed, photo))
+            Ok::<_, Failure>((case, signed.zip(whole), photo))
         })
         .await?;
+    let signed = match signed {
+        // Nobody is given in the facility's name what was put in the place of what it signed.
+        Some((_, false)) => return Err(Problem::Conflict(lang.t(msg::SIGNING_PAPER_CHANGED).to_owned())),
+        signed => signed.map(|(file, _)| file),
+    };
     let draft = case.row.state != Stands::Issued;
     let check = check_address(desk.base(), &case.row.code);
     let made = case.attesters.last().map_or(case.row.opened, |(_, when, _)| *when);

@@ -1,9 +1,10 @@
 //! Signatures under way: each is a row that outlives a restart. A paper is made, prepared, signed by a key at hand or by its
 //! owner's phone, checked, and only then taken for signed: PAdES B-T with validation data (B-LT) where there is proof of time.
 
-use crate::case::{self, Case};
+use crate::case::Case;
 use crate::desk::Keys;
-use crate::{pdf, work};
+use crate::turn::Turn;
+use crate::{pdf, signed, work};
 use mach_access::{Act as May, Actor, Decision, decide};
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
@@ -16,11 +17,11 @@ use mach_sign::pdf::Update;
 use mach_sign::remote::{Flight as Under, Stage};
 use mach_sign::revocation::Evidence;
 use mach_sign::trust::{Purpose, Standing, Trust};
-use mach_store::signing::{self, Act, Flight, Provider, Signer};
+use mach_store::signing::{self, Act, Due, Flight, Provider, Signer};
 use mach_store::sql::Query;
 use mach_store::{Error, Result, Store, resources};
 use mach_ui::{Lang, msg};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Signatures looked at before the queue is looked at again.
@@ -62,17 +63,27 @@ enum Step {
     Waiting,
     /// Signed: the whole file.
     Signed(Vec<u8>),
+}
+
+/// Why a step was not taken.
+enum Halt {
     /// It ends here, until somebody asks again.
     Stopped(String),
+    /// It may be otherwise later.
+    Later(String),
+}
+
+/// Something that may be otherwise later.
+fn later(why: impl std::fmt::Display) -> Halt {
+    Halt::Later(why.to_string())
 }
 
 fn console() -> Result<Decision> {
     decide(&Actor::console(), May::Certify).map_err(|e| Error::Refused(e.to_string()))
 }
 
-/// Why something is not signed, in the reader's language: the words kept with a signature are codes where the house says them,
-/// and a provider's own text else.
-pub(crate) fn word(lang: Lang, said: &str) -> String {
+/// Why something is not signed, in the reader's language, where what is kept with it is one of our words for it.
+pub(crate) fn known(lang: Lang, said: &str) -> Option<&'static str> {
     let message = match said {
         REVOKED => msg::SIGNING_REVOKED,
         EXPIRED => msg::SIGNING_EXPIRED,
@@ -82,9 +93,21 @@ pub(crate) fn word(lang: Lang, said: &str) -> String {
         MAY_NOT => msg::SIGNING_MAY_NOT,
         PATIENCE_OVER => msg::SIGNING_PATIENCE,
         NO_SEAL => msg::SIGNING_NO_SEAL,
-        other => return other.to_owned(),
+        PAPER_CHANGED => msg::SIGNING_PAPER_CHANGED,
+        UNSIGNED => msg::GKSK_UNSIGNED,
+        FAULT => msg::SIGNING_FAULT,
+        refused if refused.starts_with(REFUSED) => msg::SIGNING_REFUSED,
+        _ => return None,
     };
-    lang.t(message).to_owned()
+    Some(lang.t(message))
+}
+
+/// The same, where anything else is a fault: what the machine said of it is in the program's log, and is nobody's on a page.
+pub(crate) fn word(lang: Lang, said: &str) -> &'static str {
+    match said {
+        "" => "",
+        said => known(lang, said).unwrap_or_else(|| lang.t(msg::SIGNING_FAULT)),
+    }
 }
 
 const REVOKED: &str = "certificate-revoked";
@@ -95,31 +118,46 @@ const UNTRUSTED: &str = "certificate-untrusted";
 const MAY_NOT: &str = "signer-may-not";
 const PATIENCE_OVER: &str = "not-confirmed";
 const NO_SEAL: &str = "no-seal";
+const PAPER_CHANGED: &str = "paper-changed";
+const UNSIGNED: &str = "unsigned";
+const FAULT: &str = "fault";
+/// What the owner of a key answered stands behind it.
+const REFUSED: &str = "refused: ";
 
 /// Why a certificate's owner cannot sign with it now; `None` where they can. Nothing is signed on a guess: where no revocation
-/// data is at hand, too.
-fn hindrance(chain: &[Certificate], trust: &Trust, now: i64) -> Option<String> {
-    let Some(own) = chain.first() else { return Some(UNTRUSTED.to_owned()) };
-    let code = match trust.standing(own, chain, &Evidence::default(), now, Purpose::Document) {
-        Standing::Valid => return None,
-        Standing::ValidUnchecked => UNCHECKED,
-        Standing::NotYet => NOT_YET,
-        Standing::Expired => EXPIRED,
-        Standing::Revoked(_) => REVOKED,
-        Standing::Untrusted(_) | Standing::WrongUse(_) => UNTRUSTED,
-    };
-    Some(code.to_owned())
+/// data is at hand, it waits for them.
+fn hindrance(chain: &[Certificate], trust: &Trust, now: i64) -> Option<Halt> {
+    let own = chain.first()?;
+    let stopped = |code: &str| Some(Halt::Stopped(code.to_owned()));
+    match trust.standing(own, chain, &Evidence::default(), now, Purpose::Document) {
+        Standing::Valid => None,
+        Standing::ValidUnchecked => Some(later(UNCHECKED)),
+        Standing::NotYet => Some(later(NOT_YET)),
+        Standing::Expired => stopped(EXPIRED),
+        Standing::Revoked(_) => stopped(REVOKED),
+        Standing::Untrusted(_) | Standing::WrongUse(_) => stopped(UNTRUSTED),
+    }
+}
+
+/// When something that failed `tried` times is tried again.
+fn next_try(now: i64, tried: i64) -> i64 {
+    now + (FIRST_WAIT << tried.clamp(0, 10)).min(LONGEST_WAIT)
 }
 
 /// Looks at the signatures under way that are due; gives how many.
 ///
 /// # Errors
-/// Of the store, where not even the queue can be read.
+/// Of the store, where not even the queue can be read or a signature put off.
 pub fn once(store: &Store, keys: &dyn Keys, now: i64) -> Result<usize> {
     let decision = console()?;
     let due = signing::flights_due(&mut store.read(&decision)?, now, TOGETHER)?;
     for flight in &due {
-        attend(store, keys, flight, now)?;
+        // One whose step cannot be written stands aside for those behind it.
+        if let Err(e) = attend(store, keys, flight, now) {
+            tracing::error!("a signature of driver certificate {} could not be kept: {e}", flight.code);
+            let (flight, next) = (flight.clone(), next_try(now, flight.tried));
+            store.write(&decision, move |tx| tx.put_off_flight(&flight, next))?;
+        }
     }
     Ok(due.len())
 }
@@ -135,91 +173,102 @@ pub fn now_of(store: &Store, keys: &dyn Keys, code: &str, act: Act) -> Result<()
         let Some(row) = mach_store::certificates::by_code(&mut reader, code)? else { return Ok(()) };
         signing::flight_of(&mut reader, row.facility, code, act)?
     };
-    match flight.filter(|f| f.ended.is_none() && f.next.is_some()) {
-        Some(flight) => attend(store, keys, &flight, now_seconds()),
+    match flight.filter(Flight::is_under_way) {
+        Some(f) => {
+            let due = Due { id: f.id, facility: f.facility, code: f.code, act: f.act, tried: f.tried };
+            attend(store, keys, &due, now_seconds())
+        }
         None => Ok(()),
     }
 }
 
 /// Takes a signature one step further and keeps where it is.
-fn attend(store: &Store, keys: &dyn Keys, flight: &Flight, now: i64) -> Result<()> {
-    // The page that asked for it and the queue may come at once: one takes the step, the other sees it taken.
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+fn attend(store: &Store, keys: &dyn Keys, due: &Due, now: i64) -> Result<()> {
+    let _turn = Turn::at(due.id);
     let decision = console()?;
-    let found = signing::flight_of(&mut store.read(&decision)?, flight.facility, &flight.code, flight.act)?;
-    let Some(mut flight) = found.filter(|f| f.id == flight.id && f.ended.is_none() && f.next.is_some()) else {
-        return Ok(());
+    let found = signed::standing(&mut store.read(&decision)?, due)?;
+    let Some((case, mut flight)) = found else {
+        let due = due.clone();
+        return store.write(&decision, move |tx| signed::give_up(tx, &due));
     };
+    if flight.next.is_none() {
+        return Ok(());
+    }
     flight.tried += 1;
-    let step = step(store, &decision, keys, &mut flight, now);
+    let step = step(store, &decision, keys, (&case, &mut flight), now);
     match step {
         Ok(Step::Signed(file)) => return store.write(&decision, move |tx| work::signed(tx, &flight, &file)),
+        Ok(Step::Waiting) if now - flight.began > PATIENCE => {
+            (flight.next, flight.said) = (None, PATIENCE_OVER.to_owned());
+        }
         Ok(Step::Waiting) => {
             flight.said = String::new();
             flight.next = Some(now + ASK_AGAIN);
         }
-        Ok(Step::Stopped(why)) => (flight.said, flight.next) = (why, None),
-        Err(why) => {
+        Err(Halt::Stopped(why)) => {
+            tracing::warn!("a signature of driver certificate {} stopped: {why}", flight.code);
+            (flight.said, flight.next) = (why, None);
+        }
+        Err(Halt::Later(why)) => {
             tracing::warn!("a signature of driver certificate {} has to wait: {why}", flight.code);
             flight.said = why;
-            flight.next = Some(now + (FIRST_WAIT << flight.tried.clamp(0, 10)).min(LONGEST_WAIT));
+            flight.next = Some(next_try(now, flight.tried));
         }
     }
-    if flight.next.is_some() && now - flight.began > PATIENCE {
-        (flight.next, flight.said) = (None, PATIENCE_OVER.to_owned());
-    }
-    store.write(&decision, move |tx| tx.keep_flight(&flight))
+    // Where it was given up meanwhile, it stays so.
+    store.write(&decision, move |tx| tx.keep_flight(&flight).map(drop))
 }
 
-/// One step; an error is something that may be otherwise later.
+/// One step.
 fn step(
     store: &Store,
     decision: &Decision,
     keys: &dyn Keys,
-    flight: &mut Flight,
+    (case, flight): (&Case, &mut Flight),
     now: i64,
-) -> std::result::Result<Step, String> {
-    let told = |e: &dyn std::fmt::Display| e.to_string();
-    let mut reader = store.read(decision).map_err(|e| told(&e))?;
-    let signer = signing::signer_of(&mut reader, flight.facility, flight.signer).map_err(|e| told(&e))?;
+) -> std::result::Result<Step, Halt> {
+    let stopped = |code: &str| Err(Halt::Stopped(code.to_owned()));
+    let mut reader = store.read(decision).map_err(later)?;
+    let signer = signing::signer_of(&mut reader, flight.facility, flight.signer).map_err(later)?;
     let today = Minute::of_seconds(now).day();
-    let Some(signer) = signer.filter(|s| s.holds(flight.act, today)) else {
-        return Ok(Step::Stopped(MAY_NOT.to_owned()));
-    };
-    let chain = match Certificate::from_pem(&signer.chain) {
-        Ok(chain) => chain,
-        Err(e) => return Ok(Step::Stopped(e.to_string())),
-    };
-    let trust = keys.trust()?;
+    let Some(signer) = signer.filter(|s| s.holds(flight.act, today)) else { return stopped(MAY_NOT) };
+    // A phone may answer a day later: who asked must be allowed to sign still.
+    if !signed::may_still(&mut reader, flight, now).map_err(later)? {
+        return stopped(MAY_NOT);
+    }
+    let Ok(chain) = Certificate::from_pem(&signer.chain) else { return stopped(UNTRUSTED) };
+    let trust = keys.trust().map_err(later)?;
     if let Some(why) = hindrance(&chain, &trust, now) {
-        return Ok(Step::Stopped(why));
+        return Err(why);
     }
     let mut under = match flight.state.is_empty() {
-        false => Under::from_bytes(&flight.state).map_err(|e| told(&e))?,
+        false => Under::from_bytes(&flight.state).map_err(later)?,
         true => {
-            let Some(case) = case::load(&mut reader, &flight.code).map_err(|e| told(&e))? else {
-                return Ok(Step::Stopped("there is no such certificate".to_owned()));
-            };
-            let under = prepare(&mut reader, &case, flight, (&signer, &chain), (keys.base(), now))?;
+            let under = prepare(&mut reader, case, flight, (&signer, &chain), (keys.base(), now))?;
             // Kept before anybody is asked: after a restart the same question is asked under the same id.
             flight.state = under.to_bytes();
             let kept = flight.clone();
             drop(reader);
-            store.write(decision, move |tx| tx.keep_flight(&kept)).map_err(|e| told(&e))?;
+            // Given up meanwhile: nobody is asked.
+            if !store.write(decision, move |tx| tx.keep_flight(&kept)).map_err(later)? {
+                return stopped(UNSIGNED);
+            }
             under
         }
     };
     let stamp = |signature: &[u8]| keys.time(signature);
     let time: Option<&AskTime<'_>> = if keys.has_time() { Some(&stamp) } else { None };
     let signed = match signer.provider {
-        Provider::Soft => Some(under.sign(&keys.soft(&signer)?, &trust, now, time).map_err(|e| told(&e))?),
+        Provider::Soft => {
+            let key = keys.soft(&signer).map_err(later)?;
+            Some(under.sign(&key, &trust, now, time).map_err(later)?)
+        }
         Provider::SmartCa => {
-            let service = keys.service().ok_or("no signing service is set up here")?;
-            let signed = under.step_timed(service, &trust, now, time).map_err(|e| told(&e))?;
+            let service = keys.service().ok_or_else(|| later("no signing service is set up here"))?;
+            let signed = under.step_timed(service, &trust, now, time).map_err(later)?;
             flight.state = under.to_bytes();
             if let Stage::Refused(why) = &under.stage {
-                return Ok(Step::Stopped(why.clone()));
+                return Err(Halt::Stopped(format!("{REFUSED}{why}")));
             }
             signed
         }
@@ -228,15 +277,40 @@ fn step(
     let whole = match time.is_some() {
         true => {
             let others: Vec<Certificate> = chain.iter().chain(&trust.between).cloned().collect();
-            pades::add_validation_data(&signed, &others, &trust.evidence).map_err(|e| told(&e))?
+            pades::add_validation_data(&signed, &others, &trust.evidence).map_err(later)?
         }
         false => signed,
     };
     // The file is looked at as anybody will look at it, before it is anybody's.
-    let report = pades::verify(&whole, &trust, now).map_err(|e| told(&e))?;
+    let report = pades::verify(&whole, &trust, now).map_err(later)?;
     match report.is_good() {
         true => Ok(Step::Signed(whole)),
-        false => Err("what was signed does not verify".to_owned()),
+        false => Err(later("what was signed does not verify")),
+    }
+}
+
+/// What a signature is set upon: for the doctor a new paper; for the head what the doctor signed, to the byte, and a new paper
+/// only where the doctor signed in another system.
+fn beneath(on: &mut dyn Query, case: &Case, act: Act, new: &Rendered) -> std::result::Result<Vec<u8>, Halt> {
+    let doctor = case.flight(Act::Conclude).filter(|_| act == Act::Countersign);
+    let Some(doctor) = doctor else { return Ok(new.pdf.clone()) };
+    let hash = doctor.done().ok_or_else(|| Halt::Stopped(UNSIGNED.to_owned()))?;
+    // It lies where others may write, too.
+    let file = signed_paper(on, case).map_err(later)?.filter(|file| mach_sign::sha256(file) == hash);
+    file.ok_or_else(|| Halt::Stopped(PAPER_CHANGED.to_owned()))
+}
+
+/// Whether this is the file that was signed last, and nothing that was put in its place.
+///
+/// # Errors
+/// Of the store.
+pub fn is_as_signed(on: &mut dyn Query, case: &Case, file: &[u8]) -> Result<bool> {
+    let hash = mach_sign::sha256(file);
+    let done = [Act::Countersign, Act::Conclude].into_iter().find_map(|act| case.flight(act)?.done());
+    match done {
+        Some(done) => Ok(done == hash),
+        // Signed before its hash was kept with the signature: then it was noted when it was given out.
+        None => Ok(signing::paper(on, &mach_sign::hex(&hash))?.is_some_and(|p| p.code == case.row.code)),
     }
 }
 
@@ -247,22 +321,16 @@ fn prepare(
     flight: &Flight,
     (signer, chain): (&Signer, &[Certificate]),
     (base, now): (&str, i64),
-) -> std::result::Result<Under, String> {
-    let told = |e: &dyn std::fmt::Display| e.to_string();
-    let photo = pdf::photo(on, case).map_err(|e| told(&e))?;
+) -> std::result::Result<Under, Halt> {
+    let photo = pdf::photo(on, case).map_err(later)?;
     let paper = pdf::written(case, photo, &pdf::check_address(base, &case.row.code)).paper();
-    let rendered = render(paper, case)?;
-    let doctor = signing::flight_of(on, flight.facility, &flight.code, Act::Conclude).map_err(|e| told(&e))?;
-    let is_second = flight.act == Act::Countersign && doctor.is_some_and(|d| d.ended.is_some());
-    let file = match is_second {
-        true => signed_paper(on, case).map_err(|e| told(&e))?.ok_or("what the doctor signed is not there")?,
-        false => rendered.pdf.clone(),
-    };
+    let rendered = render(paper, case).map_err(later)?;
+    let file = beneath(on, case, flight.act, &rendered)?;
     let (seal, role, reason) = match flight.act {
         Act::Conclude => ("doctor", "Bác sĩ kết luận", "Kết luận khám sức khỏe"),
         Act::Countersign | Act::Seal => ("facility", "Đại diện cơ sở khám sức khỏe", "Ký duyệt giấy khám sức khỏe"),
     };
-    let seal = rendered.seal(seal).ok_or("the paper has no place for this signature")?;
+    let seal = rendered.seal(seal).ok_or_else(|| later("the paper has no place for this signature"))?;
     let [left, bottom, right, top] = seal.rectangle;
     let text = SealText { signer: flight.name.clone(), role: role.to_owned(), at: now };
     let draw = |update: &mut Update<'_, '_>| Ok(draw_seal(update, (right - left, top - bottom), &text));
@@ -274,9 +342,9 @@ fn prepare(
         location: Some(&facility),
         appearance: Some(Appearance { page: seal.page, rectangle: seal.rectangle, draw: &draw }),
     };
-    let prepared = pades::prepare(&file, &request).map_err(|e| told(&e))?;
+    let prepared = pades::prepare(&file, &request).map_err(later)?;
     let shown = format!("Giấy khám sức khỏe lái xe {}", case.number());
-    Under::new(prepared, &signer.subscriber, &shown).map_err(|e| told(&e))
+    Under::new(prepared, &signer.subscriber, &shown).map_err(later)
 }
 
 fn render(mut paper: mach_documents::Paper, case: &Case) -> std::result::Result<Rendered, String> {
@@ -306,11 +374,16 @@ pub(crate) fn seal_of(
         }
     }
     let signer = found.filter(|s| s.provider == Provider::Soft).ok_or(NO_SEAL)?;
-    let chain = Certificate::from_pem(&signer.chain).map_err(|e| e.to_string())?;
-    if let Some(why) = hindrance(&chain, &keys.trust()?, now) {
+    // What the machine says of a fault goes to its log, and a word for it to the page.
+    let fault = |e: &dyn std::fmt::Display| {
+        tracing::warn!("the seal upon driver certificate {}: {e}", case.row.code);
+        FAULT.to_owned()
+    };
+    let chain = Certificate::from_pem(&signer.chain).map_err(|_| UNTRUSTED)?;
+    if let Some(Halt::Stopped(why) | Halt::Later(why)) = hindrance(&chain, &keys.trust().map_err(|e| fault(&e))?, now) {
         return Err(why);
     }
-    let key = crate::desk::for_gateway(keys.soft(&signer)?).map_err(|e| e.to_string())?;
+    let key = crate::desk::for_gateway(keys.soft(&signer).map_err(|e| fault(&e))?).map_err(|e| fault(&e))?;
     Ok((chain, key))
 }
 

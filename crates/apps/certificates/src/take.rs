@@ -3,6 +3,7 @@
 use crate::bodies::By;
 use crate::case;
 use crate::reception::{TypedArrival, arrival};
+use crate::view::why_not;
 use crate::work::{self, No};
 use mach_access::{Decision, Role};
 use mach_base::Day;
@@ -11,8 +12,8 @@ use mach_forms::fields::{self, Posted};
 use mach_forms::{Form, Item, Kind, Value as Answer};
 use mach_house::House;
 use mach_store::{Error, Tx, certificates};
+use mach_ui::Lang;
 use mach_ui::http::Problem;
-use mach_ui::{Lang, msg};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -305,7 +306,7 @@ fn written(tx: &mut Tx<'_>, facility: i64, came: &work::Arrival, sent: &Sent) ->
     work::conclude(tx, &row.code, &doctor)?.map_err(differs)?;
     if !sent.head.is_empty() {
         let head = By { account: 0, name: sent.head.clone() };
-        work::sign(tx, &row.code, &head)?.map_err(|no| refuse(vec![("head".to_owned(), said(no))]))?;
+        work::sign(tx, &row.code, &head, None)?.map_err(|no| refuse(vec![("head".to_owned(), said(no))]))?;
     }
     Ok(row.code)
 }
@@ -316,16 +317,5 @@ fn is_code(value: &Answer, code: &str) -> bool {
 }
 
 fn said(no: No) -> String {
-    let lang = Lang::En;
-    match no {
-        No::Unknown => "there is no such part".to_owned(),
-        No::State | No::Changed => lang.t(msg::GKSK_CHANGED_MEANWHILE).to_owned(),
-        No::Incomplete => lang.t(msg::GKSK_INCOMPLETE).to_owned(),
-        No::Differs => lang.t(msg::GKSK_DIFFERS_WANTED).to_owned(),
-        No::Same => lang.t(msg::GKSK_SIGN_SAME).to_owned(),
-        No::NotHead => lang.t(msg::GKSK_NOT_HEAD).to_owned(),
-        No::NoPolicy => lang.t(msg::GKSK_NO_POLICY).to_owned(),
-        No::NoSigner => lang.t(msg::GKSK_NO_SIGNER).to_owned(),
-        No::Unsigned => lang.t(msg::GKSK_UNSIGNED).to_owned(),
-    }
+    why_not(Lang::En, no).to_owned()
 }

@@ -112,20 +112,29 @@ pub(crate) fn link(label: &str, href: impl Into<String>, icon: Icon) -> Html {
     Button::link(label, href).icon(icon).into()
 }
 
-/// Why something was not done, for the reader.
+/// Why something was not done, in words.
+pub(crate) fn why_not(lang: Lang, no: No) -> &'static str {
+    lang.t(match no {
+        No::Unknown => msg::ERROR_404,
+        No::State => msg::GKSK_PART_CLOSED,
+        No::Changed => msg::GKSK_CHANGED_MEANWHILE,
+        No::Incomplete => msg::GKSK_INCOMPLETE,
+        No::Differs => msg::GKSK_DIFFERS_WANTED,
+        No::Same => msg::GKSK_SIGN_SAME,
+        No::NotHead => msg::GKSK_NOT_HEAD,
+        No::NoPolicy => msg::GKSK_NO_POLICY,
+        No::NoSigner => msg::GKSK_NO_SIGNER,
+        No::Unsigned => msg::GKSK_UNSIGNED,
+    })
+}
+
+/// The same, as an answer.
 pub(crate) fn refusal(lang: Lang, no: No) -> Problem {
-    let text = |message: Msg| lang.t(message).to_owned();
     match no {
         No::Unknown => Problem::NotFound,
-        No::State => Problem::Conflict(text(msg::GKSK_PART_CLOSED)),
-        No::Changed => Problem::Conflict(text(msg::GKSK_CHANGED_MEANWHILE)),
-        No::Incomplete => Problem::Conflict(text(msg::GKSK_INCOMPLETE)),
-        No::Differs => Problem::BadRequest(text(msg::GKSK_DIFFERS_WANTED)),
-        No::Same => Problem::Conflict(text(msg::GKSK_SIGN_SAME)),
         No::NotHead => Problem::Forbidden,
-        No::NoPolicy => Problem::Conflict(text(msg::GKSK_NO_POLICY)),
-        No::NoSigner => Problem::Conflict(text(msg::GKSK_NO_SIGNER)),
-        No::Unsigned => Problem::Conflict(text(msg::GKSK_UNSIGNED)),
+        No::Differs => Problem::BadRequest(why_not(lang, no).to_owned()),
+        no => Problem::Conflict(why_not(lang, no).to_owned()),
     }
 }
 

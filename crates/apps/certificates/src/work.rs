@@ -275,14 +275,16 @@ pub fn may_conclude(case: &Case, answers: &Answers) -> std::result::Result<(), N
 }
 
 /// Signs for the facility: the head, or who signs in the head's place. An account's digital signature is asked for, and the
-/// certificate is issued when it is there; what another system's head signed is issued at once.
+/// certificate is issued when it is there; what another system's head signed is issued at once. `seen`: when the conclusion was
+/// made that was shown to whoever signs; `None` where no page stands between.
 ///
 /// # Errors
 /// Of the store.
-pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<(), No>> {
+pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, seen: Option<i64>) -> Result<std::result::Result<(), No>> {
     let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
     let now = now_seconds();
-    let open = case.flight(signing::Act::Countersign).is_none_or(|f| f.ended.is_some());
+    // One that stopped is no reason to wait: whoever asked for it may be gone.
+    let open = !case.flight(signing::Act::Countersign).is_some_and(signing::Flight::is_under_way);
     if case.row.state != State::Concluded || !open {
         return Ok(Err(No::State));
     }
@@ -292,11 +294,16 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<
     }
     let first = case.attesters.iter().find(|(mode, _, _)| *mode == "professional").cloned();
     let Some(first) = first else { return Ok(Err(No::State)) };
-    if first.2.account == by.account && by.account != 0 {
+    if seen.is_some_and(|seen| case.row.concluded != Some(seen)) {
+        return Ok(Err(No::Changed));
+    }
+    if case.is_by(by.account) {
         return Ok(Err(No::Same));
     }
-    if by.account != 0 && first.2.account != 0 && case.flight(signing::Act::Conclude).is_none_or(|f| f.ended.is_none())
-    {
+    // Whether the doctor signed is known by the signature: the Composition is a resource that others may write.
+    let doctor = case.flight(signing::Act::Conclude);
+    let is_ours = first.2.account != 0 || doctor.is_some();
+    if by.account != 0 && is_ours && doctor.and_then(signing::Flight::done).is_none() {
         return Ok(Err(No::Unsigned));
     }
     match signs_with(tx, &case, by, signing::Act::Countersign)? {

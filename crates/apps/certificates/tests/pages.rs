@@ -79,6 +79,10 @@ impl World {
             let facility = facility.map(|f| schema::facility_id(tx, &f)).transpose()?;
             let new = accounts::NewAccount { name: name.clone(), display: name, role, facility, password: "x".into() };
             let id = tx.set_account(&new)?;
+            if role == Role::Administrator {
+                tx.propose_factor(id, b"12345678901234567890")?;
+                tx.confirm_factor(id, 1, &[])?;
+            }
             tx.begin_session(&hash, id, mach_store::sessions::State::Open, "test")
         });
         made.expect("a session");
@@ -103,6 +107,23 @@ impl World {
         let request = Request::post("/api/certificates").header(who.0, &who.1);
         let (status, text) = self.ask(request.body(Body::from(body.to_string())).expect("a request"));
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Posts a form; gives the status, where it leads and the page.
+    fn form(&self, who: &(&'static str, String), path: &str, form: &str) -> (StatusCode, String, String) {
+        let request = Request::post(path)
+            .header(who.0, &who.1)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.to_owned()))
+            .expect("a request");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let response = self.app.clone().oneshot(request).await.expect("an answer");
+            let (status, headers) = (response.status(), response.headers().clone());
+            let to = headers.get("location").and_then(|l| l.to_str().ok()).unwrap_or_default().to_owned();
+            let bytes = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+            (status, to, String::from_utf8_lossy(&bytes).into_owned())
+        })
     }
 
     fn import(&self, who: &(&'static str, String), csv: &str) -> (StatusCode, String) {
@@ -303,4 +324,71 @@ fn what_the_head_issued_the_head_opens_again() {
     let done =
         world.store.write(&console(Act::Certify), move |tx| work::correct(tx, &code, &by, "x")).expect("written");
     assert_eq!(done, Err(work::No::State), "it is open already");
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|b| format!("%{b:02X}")).collect()
+}
+
+#[test]
+fn a_private_key_is_neither_kept_nor_shown() {
+    let world = World::new();
+    let admin = world.cookie(Role::Administrator, None);
+    world.cookie(Role::Clinician, Some("46001"));
+    let key = mach_sign::key::SoftKey::generate().expect("a key");
+    let family = mach_test_sign::Family::new();
+    let chain: String = family.doctor("Bs").chain.iter().map(mach_sign::certificate::Certificate::to_pem).collect();
+    let signer = |chain: &str| {
+        let name = encoded("Clinician-Some(\"46001\")");
+        let form = format!(
+            "facility=46001&act=conclude&account={name}&licence=1&from=2026-01-01&to=2030-01-01&provider=soft&chain={}",
+            encoded(chain)
+        );
+        world.form(&admin, "/admin/signatures/signer", &form)
+    };
+    let kept = || {
+        let mut reader = world.store.read(&console(Act::Administer)).expect("a reader");
+        mach_store::signing::signers(&mut reader, 10).expect("read")
+    };
+    let secret = key.to_pem();
+    let inside = secret.lines().nth(1).expect("a line").to_owned();
+    let (status, _, text) = signer(&format!("{secret}{chain}"));
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
+    assert!(text.contains("khóa bí mật") && !text.contains(&inside), "{text}");
+    assert!(kept().is_empty());
+    // Of what is taken the certificates alone are kept, as they were read.
+    let (status, to, text) = signer(&format!("Ghi chú của tôi\n{chain}\nmật khẩu: 123456\n"));
+    assert_eq!((status, to.as_str()), (StatusCode::SEE_OTHER, "/admin/signatures?done=signer"), "{text}");
+    assert_eq!(kept().into_iter().map(|s| s.chain).collect::<Vec<_>>(), [chain]);
+}
+
+#[test]
+fn the_head_signs_what_the_page_showed_and_nobody_is_given_another_file() {
+    let world = World::new();
+    let (clinician, head) = (world.cookie(Role::Clinician, Some("46001")), world.cookie(Role::Head, Some("46001")));
+    let desk = mach_certificates::desk::Desk::upon(world._folder.path(), "https://mach.test");
+    mach_certificates::demo_keys::make(&world.store, &desk, "46001").expect("keys");
+    let (_, said) = world.post(&clinician, &exam("046085000061", &[]));
+    let code = said["code"].as_str().expect("a code").to_owned();
+    let case = || {
+        let mut reader = world.store.read(&console(Act::ReadCertificates)).expect("a reader");
+        mach_certificates::case::load(&mut reader, &code).expect("read").expect("there")
+    };
+    let seen = case().row.concluded.expect("concluded");
+    let (_, page) = world.get(&head, "/certificates/sign");
+    assert!(page.contains(&format!("value=\"{code}~{seen}\"")) && !page.contains(" checked"), "{page}");
+    let sign = |value: &str| world.form(&head, "/certificates/sign", &format!("code={value}")).1;
+    assert_eq!(sign(&format!("{code}~{}", seen - 1)), "/certificates/sign?done=sign&signed=0&waiting=0&refused=1");
+    assert_eq!(world.form(&head, "/certificates/sign", &format!("code={code}")).0, StatusCode::BAD_REQUEST);
+    assert_eq!(sign(&format!("{code}%7E{seen}")), "/certificates/sign?done=sign&signed=1&waiting=0&refused=0");
+    let pdf = format!("/certificates/case/{code}/certificate.pdf");
+    assert_eq!(world.get(&head, &pdf).0, StatusCode::OK);
+    let (id, person) = (mach_certificates::signing::paper_id(&code), case().row.person);
+    let body = mach_certificates::bodies::binary(&id, "application/pdf", &mach_sign::base64(b"%PDF-1.7 x"), person);
+    let facility = Some(case().row.facility);
+    let (kind, patient) = (mach_fhir::ResourceType::BINARY, Some(person));
+    let put = mach_store::resources::Put { kind, id, body, patient, date: None, facility, index: Vec::new() };
+    world.store.write(&console(Act::Certify), move |tx| tx.put(&[put])).expect("written");
+    let (status, text) = world.get(&head, &pdf);
+    assert_eq!(status, StatusCode::CONFLICT, "{text}");
 }

@@ -2,11 +2,17 @@
 //! may, what is being signed just now, and which papers were signed. What is signed, and why, is in resources; each change
 //! here is a leaf of the transparency log with the transaction that makes it.
 
+mod flights;
+
+pub(crate) use flights::flight_row;
+pub use flights::{Due, Flight, flight_of, flights_due, next_flight};
+
+use crate::accounts;
 use crate::distribution::{every, unless_one};
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
-use mach_access::Scope;
+use mach_access::{Act as May, Scope, decide};
 use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_seal::Purpose;
@@ -153,37 +159,6 @@ pub struct Delegation {
     pub ended: Option<i64>,
 }
 
-/// A signature under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flight {
-    /// Number of the row; 0: not yet written.
-    pub id: i64,
-    /// The facility.
-    pub facility: i64,
-    /// What is signed: the code of a certificate.
-    pub code: String,
-    /// For what.
-    pub act: Act,
-    /// With which signer's certificate.
-    pub signer: i64,
-    /// Who signs.
-    pub account: i64,
-    /// Their name.
-    pub name: String,
-    /// When they asked for it, seconds.
-    pub began: i64,
-    /// When it is looked at next, seconds; `None`: not by itself.
-    pub next: Option<i64>,
-    /// How often it was looked at.
-    pub tried: i64,
-    /// What keeps it, in words.
-    pub said: String,
-    /// What is kept between steps; empty: nothing was prepared yet.
-    pub state: Vec<u8>,
-    /// When it ended, done or given up, seconds.
-    pub ended: Option<i64>,
-}
-
 /// A paper that was signed for its facility and given out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paper {
@@ -224,32 +199,6 @@ fn signer(r: &dyn Row) -> Result<Signer> {
     })
 }
 
-const FLIGHT: &str = "id, facility, code, act, signer, account, name, began, next, tried, said, state, ended";
-
-fn flight(r: &dyn Row) -> Result<Flight> {
-    let text = |i| r.text(i).map(str::to_owned);
-    Ok(Flight {
-        id: r.int(0)?,
-        facility: r.int(1)?,
-        code: text(2)?,
-        act: Act::of(r.int(3)?)?,
-        signer: r.int(4)?,
-        account: r.int(5)?,
-        name: text(6)?,
-        began: r.int(7)?,
-        next: r.opt_int(8)?,
-        tried: r.int(9)?,
-        said: text(10)?,
-        state: sealed::bytes_opened(&flight_row(r.int(1)?, r.text(2)?, r.int(7)?), r.blob(11)?)?,
-        ended: r.opt_int(12)?,
-    })
-}
-
-/// What a flight's row is named: a paper of a facility, and when it began.
-pub(crate) fn flight_row(facility: i64, code: &str, began: i64) -> String {
-    row!("flight", facility, code, began)
-}
-
 fn within(scope: Scope) -> String {
     scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
 }
@@ -288,11 +237,12 @@ pub fn signing_with(on: &mut dyn Query, facility: i64, account: i64, act: Act, t
     Ok(found.into_iter().find(|s| s.holds(act, today)))
 }
 
-/// Delegations of a facility that are not over, the newest first.
+/// Delegations of a facility that hold now or later, the newest first: a right of whoever is no head there any more passes on
+/// nothing.
 pub fn delegations(on: &mut dyn Query, facility: i64, now: i64) -> Result<Vec<Delegation>> {
     let sql = "SELECT id, facility, head, deputy, from_at, to_at, document, ended FROM delegation WHERE facility = ?1
         AND ended IS NULL AND to_at > ?2 ORDER BY id DESC LIMIT 100";
-    sql::list(on, sql, &[facility.into(), now.into()], |r| {
+    let mut found = sql::list(on, sql, &[facility.into(), now.into()], |r| {
         Ok(Delegation {
             id: r.int(0)?,
             facility: r.int(1)?,
@@ -303,33 +253,22 @@ pub fn delegations(on: &mut dyn Query, facility: i64, now: i64) -> Result<Vec<De
             document: r.text(6)?.to_owned(),
             ended: r.opt_int(7)?,
         })
-    })
+    })?;
+    let mut heads: Vec<i64> = found.iter().map(|d| d.head).collect();
+    heads.sort_unstable();
+    heads.dedup();
+    for head in heads {
+        let account = accounts::by_id(on, Scope::Facility(facility), head)?.filter(|a| !a.closed);
+        if account.is_none_or(|a| decide(&a.actor, May::Countersign).is_err()) {
+            found.retain(|d| d.head != head);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether an account may sign in the head's place now.
 pub fn is_deputy(on: &mut dyn Query, facility: i64, account: i64, now: i64) -> Result<bool> {
     Ok(delegations(on, facility, now)?.iter().any(|d| d.deputy == account && d.from <= now))
-}
-
-/// Signatures under way that are to be looked at, the longest waiting first.
-pub fn flights_due(on: &mut dyn Query, now: i64, limit: usize) -> Result<Vec<Flight>> {
-    let sql = format!(
-        "SELECT {FLIGHT} FROM flight WHERE next IS NOT NULL AND next <= ?1 ORDER BY next, id LIMIT {limit}{}",
-        every!("province")
-    );
-    sql::list(on, &sql, &[now.into()], flight)
-}
-
-/// When a signature is looked at next, seconds; `None` where none is under way by itself.
-pub fn next_flight(on: &mut dyn Query) -> Result<Option<i64>> {
-    let sql = concat!("SELECT min(next) FROM flight WHERE next IS NOT NULL", every!("province"));
-    Ok(sql::first(on, sql, &[], |r| r.opt_int(0))?.flatten())
-}
-
-/// The last signature of a certificate for an act, under way or done.
-pub fn flight_of(on: &mut dyn Query, facility: i64, code: &str, act: Act) -> Result<Option<Flight>> {
-    let sql = format!("SELECT {FLIGHT} FROM flight WHERE code = ?1 AND facility = ?2 AND act = ?3 ORDER BY id DESC");
-    sql::first(on, &sql, &[code.into(), facility.into(), (act as i64).into()], flight)
 }
 
 fn paper_row(r: &dyn Row) -> Result<Paper> {
@@ -438,57 +377,6 @@ impl Tx<'_> {
             self.log_event("delegation", &format!("{id}: ended"))?;
         }
         Ok(done)
-    }
-
-    /// Writes a signature that begins, or the new state of one.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn keep_flight(&mut self, f: &Flight) -> Result<()> {
-        // The paper lies in it, with its person's numbers.
-        let state = sealed::bytes(Purpose::Body, &flight_row(f.facility, &f.code, f.began), &f.state)?;
-        if f.id == 0 {
-            self.insert(
-                "INSERT INTO flight(facility, code, act, signer, account, name, began, next, tried, said, state)
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                &[
-                    f.facility.into(),
-                    (&f.code).into(),
-                    (f.act as i64).into(),
-                    f.signer.into(),
-                    f.account.into(),
-                    (&f.name).into(),
-                    f.began.into(),
-                    f.next.into(),
-                    f.tried.into(),
-                    (&f.said).into(),
-                    state.as_slice().into(),
-                ],
-            )?;
-            return Ok(());
-        }
-        self.run(
-            "UPDATE flight SET next = ?3, tried = ?4, said = ?5, state = ?6, ended = ?7 WHERE id = ?1 AND facility = ?2",
-            &[
-                f.id.into(),
-                f.facility.into(),
-                f.next.into(),
-                f.tried.into(),
-                (&f.said).into(),
-                state.as_slice().into(),
-                f.ended.into(),
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Gives up what is being signed of a certificate: it was opened again, or taken back.
-    ///
-    /// # Errors
-    /// Of the store.
-    pub fn end_flights(&mut self, facility: i64, code: &str) -> Result<()> {
-        let sql = "UPDATE flight SET ended = ?3, next = NULL WHERE code = ?1 AND facility = ?2 AND ended IS NULL";
-        self.run(sql, &[code.into(), facility.into(), now_seconds().into()]).map(drop)
     }
 
     /// Notes a paper that was signed and given out.

@@ -1,5 +1,6 @@
 //! Certificates against a real store: the way of one, what is refused, who sees what, and what becomes of a bad gateway.
 
+mod hostile;
 mod signatures;
 mod world;
 
@@ -25,22 +26,22 @@ fn goes_its_way(home: mach_test_engines::Home) {
     world.examine(&code, "");
     assert!(world.case(&code).fitness().is_fit());
     assert_eq!(
-        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))),
+        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)),
         Err(No::State),
         "not before the conclusion"
     );
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(1))), Err(No::Same));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(1), None)), Err(No::Same));
     assert_eq!(
-        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))),
+        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)),
         Err(No::Unsigned),
         "not before the doctor"
     );
     world.digitally();
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)), Ok(()));
     assert_eq!(world.case(&code).row.state, State::Concluded, "not before the signature is there");
     world.digitally();
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::State), "not twice");
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)), Err(No::State), "not twice");
     let case = world.case(&code);
     assert_eq!((case.row.state, case.row.serial, case.row.sending), (State::Issued, 1, Sending::Due));
     assert!(case.number().starts_with("00001/GKSKLX/46001/"));
@@ -124,7 +125,7 @@ fn refusals(home: mach_test_engines::Home) {
     assert!(world.case(&second).parts.iter().any(|p| p.link == "eye" && p.done));
     let late = eye(9);
     assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), late)?.map(|_| ()))), Err(No::State));
-    assert_eq!(world.act_as_head("AAAAAAAAAAAA", |tx, at| work::sign(tx, at, &by(1))), Err(No::Unknown));
+    assert_eq!(world.act_as_head("AAAAAAAAAAAA", |tx, at| work::sign(tx, at, &by(1), None)), Err(No::Unknown));
     assert_eq!(world.act_as_head(&second, |tx, at| work::revoke(tx, at, &by(1), "x")), Err(No::State));
     assert_eq!(world.act(&second, work::cancel), Ok(()));
     assert!(world.case(&code).parts.iter().all(|p| p.link != "maternity"), "men are not asked");

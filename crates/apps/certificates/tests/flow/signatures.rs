@@ -34,7 +34,7 @@ fn two_on_one_file(home: mach_test_engines::Home) {
     assert!(paper(&world, &code).is_none());
     world.digitally();
     let first = paper(&world, &code).expect("the doctor's");
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)), Ok(()));
     world.digitally();
     let both = paper(&world, &code).expect("both");
     assert!(both.starts_with(&first), "nothing of what the doctor signed is touched");
@@ -74,11 +74,15 @@ fn who_may(home: mach_test_engines::Home) {
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(2))), Err(No::NoSigner), "for another act");
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
     world.digitally();
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(2))), Err(No::NotHead), "without the head's right");
+    assert_eq!(
+        world.act(&code, |tx, at| work::sign(tx, at, &by(2), None)),
+        Err(No::NotHead),
+        "without the head's right"
+    );
     // In the head's place: by delegation, with a certificate of one's own, for as long as it lasts.
     let (facility, now) = (world.facility, now_seconds());
     world.signer(3, Act::Countersign, Provider::Soft);
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3))), Err(No::NotHead));
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None)), Err(No::NotHead));
     let past = Delegation {
         id: 0,
         facility,
@@ -91,9 +95,9 @@ fn who_may(home: mach_test_engines::Home) {
     };
     let present = Delegation { to: now + 1_000, ..past.clone() };
     world.administer(move |tx| tx.delegate(&past).map(drop));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3))), Err(No::NotHead), "it is over");
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None)), Err(No::NotHead), "it is over");
     let id = world.administer(move |tx| tx.delegate(&present));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None)), Ok(()));
     world.digitally();
     assert_eq!((world.case(&code).row.state, world.case(&code).row.head.as_str()), (State::Issued, "Bs 3"));
     assert!(world.administer(move |tx| tx.end_delegation(facility, id)));

@@ -12,12 +12,15 @@ use mach_fhir::{ResourceType, Tree};
 use mach_forms::fields;
 use mach_sign::key::SoftKey;
 use mach_sign::remote::Service;
+use mach_sign::revocation::Evidence;
 use mach_sign::trust::Trust;
+use mach_store::accounts::{Change, NewAccount};
 use mach_store::certificates::State;
-use mach_store::signing::{Act, Provider, Signer};
+use mach_store::resources::Put;
+use mach_store::signing::{Act, Delegation, Provider, Signer};
 use mach_store::{Store, resources, schema};
 use mach_test_sign::{Family, Person};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 const HEALTHY: &str =
@@ -37,12 +40,14 @@ pub struct Keys {
     /// Signers whose certificates are revoked now.
     pub revoked: RefCell<Vec<i64>>,
     pub service: Option<Box<dyn Service>>,
+    /// Whether no list of revoked certificates is at hand.
+    pub without_lists: Cell<bool>,
 }
 
 impl Keys {
     fn new() -> Self {
         let (people, revoked) = (RefCell::default(), RefCell::default());
-        Self { family: Family::new(), people, revoked, service: None }
+        Self { family: Family::new(), people, revoked, service: None, without_lists: Cell::new(false) }
     }
 }
 
@@ -51,7 +56,11 @@ impl desk::Keys for Keys {
         let people = self.people.borrow();
         let revoked: Vec<_> =
             self.revoked.borrow().iter().filter_map(|id| Some((people.get(id)?, self.family.now - 60))).collect();
-        Ok(self.family.trust(&revoked))
+        let mut trust = self.family.trust(&revoked);
+        if self.without_lists.get() {
+            trust.evidence = Evidence::default();
+        }
+        Ok(trust)
     }
 
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String> {
@@ -77,7 +86,7 @@ impl desk::Keys for Keys {
     }
 }
 
-/// A facility with a doctor (account 1), a head (2), their certificates, and another facility.
+/// A facility with a doctor (account 1), a head (2), another doctor (3), certificates of the first two, and another facility.
 pub struct World {
     pub store: Store,
     pub facility: i64,
@@ -107,6 +116,9 @@ impl World {
         let keys = Keys::new();
         let world =
             Self { store, facility, doctor: clinician(facility), head, stranger: clinician(other), keys, _home: home };
+        for (account, role) in [(1, Role::Clinician), (2, Role::Head), (3, Role::Clinician)] {
+            assert_eq!(world.account(account, role), account);
+        }
         let today = Day::today();
         world.administer(move |tx| tx.register_signing_policy(facility, "01/QĐ", today).map(drop));
         for (account, act) in [(1, Act::Conclude), (2, Act::Countersign), (0, Act::Seal)] {
@@ -179,7 +191,7 @@ impl World {
         self.examine(code, changes);
         assert_eq!(self.act(code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
         self.digitally();
-        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2))), Ok(()));
+        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2), None)), Ok(()));
         self.digitally();
         assert_eq!(self.case(code).row.state, State::Issued);
     }
@@ -193,6 +205,39 @@ impl World {
         self.store.write(&console, work).expect("written")
     }
 
+    /// Makes an account of the facility.
+    pub fn account(&self, n: i64, role: Role) -> i64 {
+        let (name, facility, password) = (format!("Bs {n}"), Some(self.facility), "x".to_owned());
+        let new = NewAccount { display: name.clone(), name, role, facility, password };
+        self.administer(move |tx| tx.set_account(&new))
+    }
+
+    /// What an account is from now on.
+    pub fn becomes(&self, account: i64, role: Role, closed: bool) {
+        let to = Change { display: format!("Bs {account}"), role, facility: Some(self.facility), closed };
+        self.administer(move |tx| tx.change_account(account, &to));
+    }
+
+    /// Lets an account sign in the head's place; gives the number of it.
+    pub fn delegate(&self, deputy: i64) -> i64 {
+        let (facility, now) = (self.facility, now_seconds());
+        let document = "02/QĐ".to_owned();
+        let given =
+            Delegation { id: 0, facility, head: 2, deputy, from: now - 1, to: now + 1_000, document, ended: None };
+        self.administer(move |tx| tx.delegate(&given))
+    }
+
+    /// Writes over a resource of a case as whoever may write FHIR does.
+    pub fn overwrite(&self, kind: ResourceType, id: &str, change: impl FnOnce(&str) -> String) {
+        let scope = self.doctor.scope();
+        let mut reader = self.store.read(&self.doctor).expect("a reader");
+        let old = resources::current(&mut reader, scope, kind, id).expect("read").expect("there");
+        drop(reader);
+        let (patient, date, facility) = (old.patient, old.date, old.facility);
+        let put = Put { kind, id: old.id, body: change(&old.body), patient, date, facility, index: Vec::new() };
+        self.administer(move |tx| tx.put(&[put]));
+    }
+
     /// Lets an account sign, with a new key and certificate.
     pub fn signer(&self, account: i64, act: Act, provider: Provider) -> i64 {
         let person = self.keys.family.doctor(&format!("Bs {account}"));
@@ -203,7 +248,7 @@ impl World {
             licence: "1".into(),
             acts: act.code().into(),
             from: Day::today(),
-            to: Day::today(),
+            to: Day(Day::today().0 + 3),
             provider,
             subscriber: "046090000001".into(),
             chain: person.chain.iter().map(mach_sign::certificate::Certificate::to_pem).collect(),
