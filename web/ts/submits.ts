@@ -53,10 +53,28 @@ function progress(): void {
   });
 }
 
+/** How long a form that was sent is not sent again: an answer takes its place, or it was stopped. */
+const ONCE_MS = 10_000;
+
+/** A form is sent once: the second of two clicks would do it again, and its answer would take the place of the first, which may
+ *  have shown a code that nobody sees a second time. */
+function once(): void {
+  const sent = new Map<HTMLFormElement, number>();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || !(form instanceof HTMLFormElement) || form.method !== "post" || form.dataset.upload !== undefined) return;
+    const before = sent.get(form);
+    if (before !== undefined && Date.now() - before < ONCE_MS) event.preventDefault();
+    else sent.set(form, Date.now());
+  });
+  window.addEventListener("pageshow", () => sent.clear());
+}
+
 export function submits(): void {
   live();
   auto();
   asking();
+  once();
   shortAddresses();
   progress();
 }

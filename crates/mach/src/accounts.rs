@@ -105,7 +105,7 @@ pub fn set(
 }
 
 fn facility_code(code: &str) -> Result<String, String> {
-    if code.len() == 5 && code.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    if mach_base::text::is_facility_code(code) {
         return Ok(code.to_owned());
     }
     Err(format!("facility `{code}` is no code of five characters"))

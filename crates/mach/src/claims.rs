@@ -230,6 +230,7 @@ fn check(options: &Files) -> Outcome {
 fn import_files(data: &Path, options: &Files) -> Outcome {
     let (inputs, bytes) = inputs(&options.paths)?;
     let store = open(data)?;
+    mach_organisation::register::load(&store).map_err(|e| e.to_string())?;
     crate::log::signer::note_content(data, &store)?;
     let decision = console(Act::SendClaims)?;
     let mut printer = Printer::new(options.json, bytes);

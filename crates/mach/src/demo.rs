@@ -55,7 +55,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     let accounts = load(&store, data, options)?;
     let _signing = crate::log::signer::start(data, &store)?;
     let key = accounts.iter().find(|a| a.role == "operator").and_then(|a| a.facility.clone()).unwrap_or_default();
-    let demo = House::new(store, Settings { secure: false, demo: true });
+    let demo = House::new(store, Settings { demo: true, ..Settings::default() });
     let doors =
         serve::Doors { data, listen: options.listen, public: None, tls: None, redirect: None, origins: Vec::new() };
     serve::serve(demo, doors, &mut |address| {

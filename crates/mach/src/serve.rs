@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clap::Args;
+use mach_house::pace::Network;
 use mach_house::{House, Settings};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -44,6 +45,10 @@ pub struct Options {
     /// Serve without TLS on an address that other machines reach: only for a network that nobody else is on
     #[arg(long)]
     pub insecure_plain_http: bool,
+    /// Proxies that are believed where they say for whom they ask (X-Forwarded-For): addresses or networks, 10.0.0.5,10.1.0.0/16;
+    /// of one on this machine, 127.0.0.1
+    #[arg(long, env = "MACH_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
 }
 
 /// Where and how a house is served.
@@ -96,9 +101,16 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     // Behind a proxy that ends TLS the cookies are of TLS too.
     let secure = tls.is_some() || public.is_some_and(|url| url.starts_with("https://"));
     let scheme = if tls.is_some() { "https" } else { "http" };
+    if secure && tls.is_none() && options.trusted_proxy.is_empty() {
+        eprintln!(
+            "mach: without --trusted-proxy nobody is counted by address: all come from the proxy in front\n\
+             hint: --trusted-proxy 127.0.0.1, or the address of the proxy"
+        );
+    }
+    let proxies = options.trusted_proxy.clone();
     let (redirect, origins) = (options.redirect_listen, options.allow_origin.clone());
     let doors = Doors { data, listen: options.listen, public, tls, redirect, origins };
-    serve(House::new(store, Settings { secure, ..Settings::default() }), doors, &mut |address| {
+    serve(House::new(store, Settings { secure, proxies, ..Settings::default() }), doors, &mut |address| {
         println!("listening on {scheme}://{address}");
         Ok(())
     })
@@ -207,6 +219,7 @@ fn routes(
         .merge(mach_organisation::router())
         .merge(crate::log::routes::router())
         .with_state(house.clone())
+        .layer(axum::middleware::from_fn_with_state(house.clone(), mach_house::carry::carry))
         .layer(axum::middleware::from_fn(only_reading))
         .layer(axum::middleware::from_fn_with_state(house, mach_house::pace::by_address));
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
@@ -233,6 +246,7 @@ pub fn load_content() {
 pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
     let Doors { data, listen, public, tls, redirect, origins } = doors;
     load_content();
+    mach_organisation::register::load(house.store()).map_err(|e| e.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let listener = bind(listen).await?;
@@ -244,7 +258,8 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
                 let plain = bind(plain).await?;
                 let here = plain.local_addr().map_err(|e| e.to_string())?;
                 println!("http://{here} sends everybody over");
-                Some((plain, listen::Shared::new(tls::over_there(public.clone(), address), limits, None)))
+                let over = tls::over_there(public.clone(), address);
+                Some((plain, listen::Shared::new(over, limits, None)))
             }
             None => None,
         };
@@ -262,12 +277,14 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let sending =
             house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
         let signing = mach_certificates::signing::start(house.store(), Arc::clone(&desk));
+        let registering = mach_organisation::register::watch(house.store());
         let batches = mach_vaccines::batch::Worker::default();
         let issuing = batches.start(house.store(), data);
         if let Some(tls) = &tls {
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
-        let shared = listen::Shared::new(routes(house, &fhir, data, (desk, &batches)), limits, tls);
+        let proxies = house.proxies().to_vec();
+        let shared = listen::Shared::behind(proxies, routes(house, &fhir, data, (desk, &batches)), limits, tls);
         let sending_over = async {
             if let Some((plain, shared)) = over {
                 listen::serve(plain, shared, stopped()).await;
@@ -278,6 +295,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         indexing.abort();
         signing.abort();
         issuing.abort();
+        registering.abort();
         if let Some(sending) = sending {
             sending.abort();
         }

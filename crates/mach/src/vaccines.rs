@@ -58,6 +58,7 @@ fn signer(data: &Path) -> Result<keys::Signer, String> {
 fn import_all(data: &Path, files: &[PathBuf], facility: Option<&str>) -> Outcome {
     serve::load_content();
     let store = open(data)?;
+    mach_organisation::register::load(&store).map_err(|e| e.to_string())?;
     let decision = match facility {
         None => console(Act::Vaccinate)?,
         Some(code) => {

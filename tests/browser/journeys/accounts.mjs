@@ -140,10 +140,28 @@ export default (world) => {
         await user.look("account-new-wrong");
         await page.locator('input[name="name"]').fill(doctor.name);
         await page.locator('input[name="facility"]').fill(server.account("clinician").facility);
-        await page.locator("main form button.primary").click();
+        // Two clicks make one account, and the code that nobody sees again stays on the screen.
+        await page.locator("main form button.primary").dblclick();
         doctor.code = await shownCode();
         assert.match(doctor.code, /^[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}$/);
         await user.look("account-made");
+      }],
+      ["a lost code is given anew while nobody has opened the account; the old one is worth nothing", async () => {
+        await page.goto("/admin/accounts");
+        await user.follow(page.locator('main tr:has-text("Đỗ Thị Thu") a'));
+        await user.look("account-unopened");
+        await page.locator('details.confirm:has(form[action$="/invite"]) summary').click();
+        await page.locator('form[action$="/invite"] button[type="submit"]').click();
+        const again = await shownCode();
+        const thu = await User.arrive(world);
+        await thu.page.goto("/recover");
+        await thu.page.locator('input[name="username"]').fill(doctor.name);
+        await thu.page.locator('input[name="code"]').fill(doctor.code);
+        await thu.page.locator('input[name="password"]').fill(doctor.password);
+        await thu.page.locator('form[action="/recover"] button').click();
+        assert.doesNotMatch(thu.page.url(), /out=recovered/);
+        await thu.leave();
+        doctor.code = again;
       }],
       ["its owner opens it with the code, once, and works", async () => {
         const thu = await other();

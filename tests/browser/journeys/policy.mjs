@@ -87,6 +87,7 @@ const TABLE = {
   "POST /admin/accounts/new": ["/admin/accounts/new", ...PAGE(403, 403, 403, 303)],
   "GET /admin/accounts/{id}": ["/admin/accounts/1", ...PAGE(403, 403, 403, 303)],
   "POST /admin/accounts/{id}": ["/admin/accounts/1", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/accounts/{id}/invite": ["/admin/accounts/1/invite", ...PAGE(403, 403, 403, 303)],
   "POST /admin/accounts/{id}/recovery": ["/admin/accounts/1/recovery", ...PAGE(403, 403, 403, 303)],
   "POST /admin/recoveries/{id}": ["/admin/recoveries/1", ...PAGE(403, 403, 403, 303)],
   "GET /people/emergency": ["/people/emergency", ...PAGE(403, 403, 200)],

@@ -52,8 +52,7 @@ fn ask(lang: Lang, here: Here) -> Html {
         next: "/me".to_owned(),
         fields: vec![number_field(lang)],
         button: lang.t(msg::ME_SEND).to_owned(),
-        error: None,
-        is_signed_in: false,
+        ..pages::Door::default()
     })
 }
 
@@ -70,7 +69,7 @@ fn ask_code(lang: Lang, here: Here, number: &str, error: Option<String>) -> Html
         fields: vec![number_field(lang).value(number), code],
         button: lang.t(msg::SIGN_IN).to_owned(),
         error,
-        is_signed_in: false,
+        ..pages::Door::default()
     })
 }
 

@@ -168,6 +168,7 @@ pub(crate) async fn share(
     let Some(day) = day else { return Ok(Redirect::to("/me?done=day")) };
     // The day ends when it does in Viet Nam.
     let until = (i64::from(day.0) + 1) * DAY - 7 * 3_600;
+    session.looks_for_people()?;
     let number: String = typed.number.chars().take(limits::NAME_CHARS).collect();
     let done = house
         .write(decision, move |tx| {

@@ -8,7 +8,7 @@ use mach_store::accounts::{self, Account};
 use mach_store::factors::{self, Recovery};
 use mach_store::schema;
 use mach_ui::components::{
-    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, Pager, PostForm, Row, Table, Tone, chip, stack,
+    Button, Card, Cell, Column, Empty, Icon, Notice, PageHead, Pager, PostForm, Row, Table, Tone, chip, muted, stack,
 };
 use mach_ui::{Html, Lang, format, msg, shell};
 use serde::Deserialize;
@@ -116,7 +116,11 @@ fn recoveries(session: &Session, wishes: &[Recovery]) -> Html {
     };
     let columns = [msg::ACCOUNT_DISPLAY, msg::RECOVERY_ASKER].map(|c| Column::text(lang.t(c)));
     let columns = columns.into_iter().chain([Column::text("")]).collect();
-    let table = Table::new(lang, lang.t(msg::RECOVERIES), columns).rows(wishes.iter().map(row).collect());
-    let card = Card::new(lang.t(msg::RECOVERIES), Table { caption_hidden: true, ..table.stack() });
+    let rows = wishes.iter().take(limits::RECOVERIES).map(row).collect();
+    let table = Table::new(lang, lang.t(msg::RECOVERIES), columns).rows(rows);
+    let more = lang.fmt(msg::RECOVERIES_MORE, &[("n", &limits::RECOVERIES.to_string())]);
+    let more = (wishes.len() > limits::RECOVERIES).then(|| muted(&more));
+    let body = Html::concat([Html::from(Table { caption_hidden: true, ..table.stack() })].into_iter().chain(more));
+    let card = Card::new(lang.t(msg::RECOVERIES), body);
     Card { tone: Tone::Warning, ..card }.into()
 }

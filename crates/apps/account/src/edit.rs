@@ -1,10 +1,13 @@
 //! `/admin/accounts/new`, `/admin/accounts/{id}`: an account made and changed.
 
-use crate::form::{Closed, Failure, codes, form, moment, new_code, proven_administrator, roles, state};
+use crate::form::{Closed, Failure, Proven, codes, form, moment, new_code, roles, state};
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{Role, secret};
+use mach_base::limits::RECOVERY_HOURS;
+use mach_base::text::is_facility_code;
+use mach_base::time::now_seconds;
 use mach_house::{House, Session, proof, role_label};
 use mach_store::accounts::{self, Account, Change, NewAccount};
 use mach_store::{factors, schema};
@@ -63,11 +66,7 @@ fn fields(session: &Session, typed: &Typed, is_new: bool, errors: &Errors) -> Ve
 fn checked(session: &Session, typed: &Typed, is_new: bool) -> Result<(Role, Option<String>), Errors> {
     let lang = session.lang;
     let mut errors = Errors::new();
-    let name_fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
-    let length = typed.name.chars().count();
-    // Names of citizens' accounts are made of their person's number.
-    let is_citizens = typed.name.starts_with("citizen-");
-    if is_new && (is_citizens || !((2..=40).contains(&length) && typed.name.chars().all(name_fits))) {
+    if is_new && !accounts::is_account_name(&typed.name) {
         errors.push(("name", lang.t(msg::ACCOUNT_NAME_HINT).to_owned()));
     }
     if typed.display.trim().is_empty() || typed.display.chars().count() > mach_base::limits::NAME_CHARS {
@@ -81,11 +80,10 @@ fn checked(session: &Session, typed: &Typed, is_new: bool) -> Result<(Role, Opti
         Some(own) => Some(own.clone()),
         None => Some(typed.facility.trim().to_ascii_uppercase()).filter(|code| !code.is_empty()),
     };
-    let is_code = |code: &String| code.len() == 5 && code.bytes().all(|b| b.is_ascii_alphanumeric());
     let fits = match (role, &facility) {
         (Some(Role::Leader), facility) => facility.is_none(),
         (Some(Role::Administrator), None) => true,
-        (_, Some(code)) => is_code(code),
+        (_, Some(code)) => is_facility_code(code),
         (_, None) => false,
     };
     if !fits {
@@ -113,19 +111,17 @@ fn new_form(session: &Session, typed: &Typed, errors: &Errors) -> Html {
 }
 
 /// `GET /admin/accounts/new`.
-pub(crate) async fn new_page(State(house): State<House>, session: Session) -> Result<Html, Closed> {
-    proven_administrator(&house, &session).await?;
+pub(crate) async fn new_page(Proven { session, .. }: Proven) -> Html {
     let typed = Typed { role: Role::Clinician.code().to_owned(), ..Typed::default() };
-    Ok(new_form(&session, &typed, &Errors::new()))
+    new_form(&session, &typed, &Errors::new())
 }
 
 /// `POST /admin/accounts/new`: the answer is the only time the code of the account is shown.
 pub(crate) async fn make(
     State(house): State<House>,
-    session: Session,
+    Proven { session, decision }: Proven,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Closed> {
-    let decision = proven_administrator(&house, &session).await?;
     let lang = session.lang;
     let typed = Typed { name: typed.name.trim().to_lowercase(), ..typed };
     let refused = |errors: &Errors| (StatusCode::BAD_REQUEST, new_form(&session, &typed, errors)).into_response();
@@ -133,12 +129,7 @@ pub(crate) async fn make(
         Ok(kept) => kept,
         Err(errors) => return Ok(refused(&errors)),
     };
-    // Nobody knows this password: the account is opened with the code.
-    let password = secret::new_token("").map_err(Problem::internal)?;
-    let password = tokio::task::spawn_blocking(move || secret::hash_password(&password))
-        .await
-        .map_err(Problem::internal)?
-        .map_err(Problem::internal)?;
+    let password = tokio::task::spawn_blocking(proof::nobodys_password).await.map_err(Problem::internal)??;
     let code = new_code()?;
     let (hash, by) = (secret::token_hash(&proof::plain_code(&code)), session.actor.account);
     let (name, display) = (typed.name.clone(), typed.display.trim().to_owned());
@@ -148,22 +139,21 @@ pub(crate) async fn make(
                 return Ok(false);
             }
             let facility = facility.map(|code| schema::facility_id(tx, &code)).transpose()?;
-            let id = tx.set_account(&NewAccount { name, display, role, facility, password })?;
-            tx.invite(id, by, &hash)?;
-            tx.audit(None, &format!("account {id} made {}", role.code()), "granted")?;
+            tx.make_account(&NewAccount { name, display, role, facility, password }, by, &hash, None)?;
             Ok(true)
         })
         .await?;
     if !made {
         return Ok(refused(&vec![("name", lang.t(msg::ACCOUNT_NAME_TAKEN).to_owned())]));
     }
-    Ok(code_page(&session, lang.t(msg::ACCOUNT_MADE), &typed.name, &code).into_response())
+    Ok(code_page(&session, lang.t(msg::ACCOUNT_MADE), (&typed.name, &code), RECOVERY_HOURS * 60).into_response())
 }
 
-/// A code, shown this once, and what its owner does with it.
-pub(crate) fn code_page(session: &Session, title: &str, name: &str, code: &str) -> Html {
+/// A code, shown this once, until when it is good, and what its owner does with it.
+pub(crate) fn code_page(session: &Session, title: &str, (name, code): (&str, &str), minutes: i64) -> Html {
     let lang = session.lang;
-    let lead = lang.fmt(msg::ACCOUNT_CODE_LEAD, &[("name", name)]);
+    let until = moment(now_seconds() + minutes * 60);
+    let lead = lang.fmt(msg::ACCOUNT_CODE_LEAD, &[("name", name), ("until", &until)]);
     let body = Html::concat([line(&lead), codes(&[code.to_owned()])]);
     let parts = [
         Html::from(PageHead::new(title).actions([mach_ui::components::print_button(lang)])),
@@ -178,6 +168,7 @@ struct Found {
     facility: Option<String>,
     has_factor: bool,
     seen: Option<i64>,
+    unopened: bool,
 }
 
 async fn found(house: &House, decision: &mach_access::Decision, id: i64) -> Result<Found, Problem> {
@@ -188,7 +179,8 @@ async fn found(house: &House, decision: &mach_access::Decision, id: i64) -> Resu
             let facility = account.actor.facility.map(|f| schema::facility_code(r, f)).transpose()?.flatten();
             let has_factor = factors::factor(r, id)?.is_some_and(|f| f.confirmed);
             let seen = mach_store::sessions::of_account(r, id)?.first().map(|s| s.seen);
-            Ok(Some(Found { account, facility, has_factor, seen }))
+            let unopened = factors::is_unopened(r, id)?;
+            Ok(Some(Found { account, facility, has_factor, seen, unopened }))
         })
         .await?;
     // A citizen's account is their own: nobody gives it a role or a password here.
@@ -205,19 +197,29 @@ fn edit_form(session: &Session, found: &Found, typed: &Typed, errors: &Errors) -
     let seen = found.seen.map_or_else(|| lang.t(msg::ACCOUNT_NOT_SEEN).to_owned(), moment);
     let factor = lang.t(if found.has_factor { msg::FACTOR_ON } else { msg::FACTOR_OFF });
     let lead = lang.fmt(msg::ACCOUNT_FACTS, &[("name", &found.account.name), ("seen", &seen), ("factor", factor)]);
-    let ask = PostForm::new(lang, format!("{action}/recovery"), Button::submit(lang.t(msg::RECOVERY_ASK)));
-    let ask = Html::concat([line(lang.t(msg::RECOVERY_ASK_LEAD)), ask.sure(lang.t(msg::RECOVERY_ASK_SURE)).into()]);
+    let back_in = if found.unopened {
+        let again = PostForm::new(lang, format!("{action}/invite"), Button::submit(lang.t(msg::ACCOUNT_INVITE_AGAIN)));
+        let again = again.sure(lang.t(msg::ACCOUNT_INVITE_SURE)).into();
+        Card::new(lang.t(msg::ACCOUNT_UNOPENED), Html::concat([line(lang.t(msg::ACCOUNT_UNOPENED_LEAD)), again]))
+    } else {
+        let ask = PostForm::new(lang, format!("{action}/recovery"), Button::submit(lang.t(msg::RECOVERY_ASK)));
+        let ask = ask.sure(lang.t(msg::RECOVERY_ASK_SURE)).into();
+        Card::new(lang.t(msg::RECOVER), Html::concat([line(lang.t(msg::RECOVERY_ASK_LEAD)), ask]))
+    };
     let parts = [
         Html::from(PageHead::new(title.as_str()).lead(lead)),
         Card::new(lang.t(msg::ACCOUNT), body).note(chip(tone, word)).into(),
-        Card::new(lang.t(msg::RECOVER), ask).into(),
+        back_in.into(),
     ];
     shell::page(&meta(session, title), stack(parts))
 }
 
 /// `GET /admin/accounts/{id}`.
-pub(crate) async fn page(State(house): State<House>, session: Session, Path(id): Path<i64>) -> Result<Html, Closed> {
-    let decision = proven_administrator(&house, &session).await?;
+pub(crate) async fn page(
+    State(house): State<House>,
+    Proven { session, decision }: Proven,
+    Path(id): Path<i64>,
+) -> Result<Html, Closed> {
     let found = found(&house, &decision, id).await?;
     house.write(decision, move |tx| tx.audit(None, &format!("account {id}"), "granted")).await?;
     let typed = Typed {
@@ -233,11 +235,10 @@ pub(crate) async fn page(State(house): State<House>, session: Session, Path(id):
 /// `POST /admin/accounts/{id}`.
 pub(crate) async fn change(
     State(house): State<House>,
-    session: Session,
+    Proven { session, decision }: Proven,
     Path(id): Path<i64>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Closed> {
-    let decision = proven_administrator(&house, &session).await?;
     let found = found(&house, &decision, id).await?;
     let lang = session.lang;
     let refused =
@@ -261,4 +262,33 @@ pub(crate) async fn change(
         })
         .await?;
     Ok(Redirect::to("/admin/accounts?done=changed").into_response())
+}
+
+/// `POST /admin/accounts/{id}/invite`: another code for an account that nobody has opened; the answer is the only time it is
+/// shown.
+pub(crate) async fn invite(
+    State(house): State<House>,
+    Proven { session, decision }: Proven,
+    Path(id): Path<i64>,
+) -> Result<Response, Closed> {
+    let found = found(&house, &decision, id).await?;
+    let code = new_code()?;
+    let (hash, by) = (secret::token_hash(&proof::plain_code(&code)), session.actor.account);
+    let closed = found.account.closed;
+    let invited = house
+        .write(decision, move |tx| {
+            let unopened = !closed && factors::is_unopened(tx, id)?;
+            if unopened {
+                tx.invite(id, by, &hash)?;
+            }
+            tx.audit(None, &format!("account {id} invited again"), if unopened { "granted" } else { "failed" })?;
+            Ok(unopened)
+        })
+        .await?;
+    let lang = session.lang;
+    if !invited {
+        return Err(Problem::Conflict(lang.t(msg::RECOVERY_ASK_LEAD).to_owned()).into());
+    }
+    let name = found.account.name;
+    Ok(code_page(&session, lang.t(msg::ACCOUNT_INVITE_AGAIN), (&name, &code), RECOVERY_HOURS * 60).into_response())
 }

@@ -26,7 +26,7 @@ pub(crate) fn codes(codes: &[String]) -> Html {
 }
 
 pub(crate) use mach_house::Failure;
-pub(crate) use mach_house::admin::{Closed, administrator, proven_administrator};
+pub(crate) use mach_house::admin::{Closed, Proven, administrator};
 pub(crate) use mach_house::proof::new_code;
 pub(crate) use mach_ui::format::moment;
 

@@ -11,6 +11,7 @@
 //! | `GET /admin/accounts` | administer | accounts, wishes to get back in |
 //! | `GET`, `POST /admin/accounts/new` | administer, proven | makes an account; shows the code it is opened with once |
 //! | `GET`, `POST /admin/accounts/{id}` | administer, proven | its name, role, facility; closes it |
+//! | `POST /admin/accounts/{id}/invite` | administer, proven | another opening code, where nobody has opened it; shown once |
 //! | `POST /admin/accounts/{id}/recovery` | administer, proven | asks that its owner may get back in |
 //! | `POST /admin/recoveries/{id}` | administer, proven | another administrator allows or refuses it |
 //!
@@ -39,6 +40,7 @@ pub fn router() -> Router<House> {
         .route("/admin/accounts", get(admin::page))
         .route("/admin/accounts/new", get(edit::new_page).post(edit::make))
         .route("/admin/accounts/{id}", get(edit::page).post(edit::change))
+        .route("/admin/accounts/{id}/invite", post(edit::invite))
         .route("/admin/accounts/{id}/recovery", post(recovery::ask))
         .route("/admin/recoveries/{id}", post(recovery::settle))
 }

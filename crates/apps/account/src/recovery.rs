@@ -1,11 +1,12 @@
 //! Getting back in: one administrator asks, another allows.
 
 use crate::edit::code_page;
-use crate::form::{Closed, Failure, new_code, proven_administrator};
+use crate::form::{Closed, Failure, Proven, new_code};
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{Role, secret};
-use mach_house::{House, Session, proof};
+use mach_base::limits::RECOVERY_CODE_MINUTES;
+use mach_house::{House, proof};
 use mach_store::accounts;
 use mach_store::factors::{self, NotAllowed};
 use mach_ui::http::Problem;
@@ -13,8 +14,11 @@ use mach_ui::msg;
 use serde::Deserialize;
 
 /// `POST /admin/accounts/{id}/recovery`.
-pub(crate) async fn ask(State(house): State<House>, session: Session, Path(id): Path<i64>) -> Result<Redirect, Closed> {
-    let decision = proven_administrator(&house, &session).await?;
+pub(crate) async fn ask(
+    State(house): State<House>,
+    Proven { session, decision }: Proven,
+    Path(id): Path<i64>,
+) -> Result<Redirect, Closed> {
     let by = session.actor.account;
     let asked = house
         .write(decision, move |tx| {
@@ -38,11 +42,10 @@ pub(crate) struct Verdict {
 /// `POST /admin/recoveries/{id}`: the answer to an allowed one is the only time its code is shown.
 pub(crate) async fn settle(
     State(house): State<House>,
-    session: Session,
+    Proven { session, decision }: Proven,
     Path(id): Path<i64>,
     Form(typed): Form<Verdict>,
 ) -> Result<Response, Closed> {
-    let decision = proven_administrator(&house, &session).await?;
     if typed.verdict != "allow" {
         let refused = house
             .write(decision, move |tx| {
@@ -60,8 +63,7 @@ pub(crate) async fn settle(
     let name = house
         .read(decision.clone(), move |r| {
             let scope = r.scope();
-            let wish = factors::recoveries(r, scope)?.into_iter().find(|w| w.id == id);
-            Ok::<_, Failure>(wish.map(|w| w.account.name))
+            Ok::<_, Failure>(factors::recovery(r, scope, id)?.map(|w| w.account.name))
         })
         .await?;
     let allowed = house
@@ -74,7 +76,9 @@ pub(crate) async fn settle(
         .await?;
     match (allowed, name) {
         (Ok(()), Some(name)) => {
-            Ok(code_page(&session, session.lang.t(msg::RECOVERY_ALLOWED), &name, &code).into_response())
+            let page =
+                code_page(&session, session.lang.t(msg::RECOVERY_ALLOWED), (&name, &code), RECOVERY_CODE_MINUTES);
+            Ok(page.into_response())
         }
         (Err(NotAllowed::SamePerson), _) => {
             Err(Problem::Conflict(session.lang.t(msg::RECOVERY_SAME_PERSON).to_owned()).into())

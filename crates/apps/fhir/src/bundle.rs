@@ -46,6 +46,9 @@ pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
     let writes = entries.iter().any(|e| matches!(e, Ok(e) if e.verb != Verb::Get));
     let act = if writes { Act::WriteFhir } else { Act::ReadFhir };
     let decision = asked.caller.decide(&asked.house, act).await?;
+    for entry in entries.iter().flatten() {
+        entry.looks(&asked.caller)?;
+    }
     blocking(move || {
         let target = format!("{kind} of {} entries", entries.len());
         let wanted = asked.caller.returned.unwrap_or(Return::Minimal);

@@ -1,14 +1,15 @@
 //! Who asks, how they want to be answered, and by which name they call this server.
 
+use crate::query::{self, Pair};
 use crate::refusal::{FHIR_JSON, Refusal};
 use crate::render;
-use crate::search::Handling;
+use crate::search::{Handling, Place};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Decision, Scope};
-use mach_fhir::{Tree, definitions, xml};
+use mach_fhir::{ResourceType, Tree, definitions, xml};
 use mach_house::{House, Session};
 use mach_store::resources::Resource;
 
@@ -71,6 +72,29 @@ pub fn as_xml(body: &str) -> Result<String, Refusal> {
         let text = format!("the answer cannot be written as XML ({e}); ask for `application/fhir+json`");
         Refusal::new(StatusCode::NOT_ACCEPTABLE, "not-supported", text)
     })
+}
+
+impl Caller {
+    /// Counts a search of a person who looks for people.
+    ///
+    /// # Errors
+    /// 429 where they do so too often.
+    pub fn looks(&self, place: &Place, pairs: &[Pair]) -> Result<(), Refusal> {
+        if place.finds_people(pairs) {
+            self.session.looks_for_people()?;
+        }
+        Ok(())
+    }
+
+    /// The same of a write that has a condition: in the query, or in `If-None-Exist`.
+    ///
+    /// # Errors
+    /// As [`Caller::looks`].
+    pub fn looks_by_condition(&self, kind: ResourceType, query: &str) -> Result<(), Refusal> {
+        // What cannot be read is refused where it is used.
+        let pairs = query::pairs(self.header("if-none-exist").unwrap_or(query)).unwrap_or_default();
+        if pairs.is_empty() { Ok(()) } else { self.looks(&Place::Type(kind), &pairs) }
+    }
 }
 
 impl FromRequestParts<House> for Caller {

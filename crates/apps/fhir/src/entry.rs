@@ -1,9 +1,10 @@
 //! The entries of a batch or transaction, read.
 
-use crate::caller::version_of;
+use crate::caller::{Caller, version_of};
 use crate::patch::{self, Patch};
 use crate::query;
 use crate::refusal::Refusal;
+use crate::search::Place;
 use crate::serve::type_of;
 use crate::write::{self, Target};
 use mach_base::limits;
@@ -149,6 +150,24 @@ fn entry(item: Value<'_>, base: &str) -> Result<Entry, Refusal> {
 }
 
 impl Entry {
+    /// Counts what it looks for among people, where a person asks.
+    ///
+    /// # Errors
+    /// 429 as [`Caller::looks`].
+    pub fn looks(&self, caller: &Caller) -> Result<(), Refusal> {
+        let place = match self.path.as_slice() {
+            [] => Place::System,
+            [kind] => match type_of(kind) {
+                Ok(kind) => Place::Type(kind),
+                Err(_) => return Ok(()),
+            },
+            _ => Place::Compartment(String::new(), String::new(), None),
+        };
+        // What cannot be read is refused where it is used.
+        let pairs = query::pairs(self.if_none_exist.as_ref().unwrap_or(&self.query)).unwrap_or_default();
+        if self.verb == Verb::Get || !pairs.is_empty() { caller.looks(&place, &pairs) } else { Ok(()) }
+    }
+
     /// The type its address names.
     ///
     /// # Errors

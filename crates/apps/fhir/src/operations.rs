@@ -80,6 +80,9 @@ async fn everything(asked: Asked, of: Option<(ResourceType, String)>) -> Result<
             _ => {}
         }
     }
+    if of.is_none() {
+        asked.caller.session.looks_for_people()?;
+    }
     blocking(move || {
         let place = match &of {
             Some((kind, id)) => Place::Compartment(kind.name().to_owned(), id.clone(), None),

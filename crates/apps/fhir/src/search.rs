@@ -67,6 +67,21 @@ pub enum Place {
     Everyone,
 }
 
+impl Place {
+    /// Whether a search here, by these parameters, looks for people: by what they are called or numbered, or by way of them.
+    pub fn finds_people(&self, pairs: &[Pair]) -> bool {
+        let here = match self {
+            Self::Type(kind) => {
+                matches!(*kind, ResourceType::PATIENT | ResourceType::PERSON | ResourceType::RELATED_PERSON)
+            }
+            Self::System | Self::Everyone => true,
+            // Whose compartment it is was known.
+            Self::Compartment(..) => false,
+        };
+        here || pairs.iter().any(|p| p.name.contains('.') || p.name.starts_with("_has:"))
+    }
+}
+
 /// A search.
 #[derive(Clone, Debug)]
 pub struct Search {

@@ -237,6 +237,7 @@ impl Asked {
     async fn search(self, place: Place) -> Result<Response, Refusal> {
         let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
         let pairs = self.pairs()?;
+        self.caller.looks(&place, &pairs)?;
         blocking(move || {
             let mut reader = self.store.read(&decision)?;
             let terms = Terms::of(self.state.shelves(), &mut reader, decision.scope(), &pairs)?;
@@ -333,9 +334,9 @@ impl Asked {
 
     async fn write(self, kind: ResourceType, id: Option<String>) -> Result<Response, Refusal> {
         let decision = self.caller.decide(&self.house, Act::WriteFhir).await?;
+        self.caller.looks_by_condition(kind, &self.query)?;
         blocking(move || {
-            let op = self.op(kind, id)?;
-            let base = self.caller.base.clone();
+            let (op, base) = (self.op(kind, id)?, self.caller.base.clone());
             let written = transact(&self.store, &decision, base, move |deciding| {
                 let planned = deciding.plan(op)?;
                 let (kind, id) = planned.named();

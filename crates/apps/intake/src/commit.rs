@@ -226,7 +226,7 @@ impl Batch {
 
     /// Finds the claim's place; a claim of another facility than the sender's is refused and kept under the sender.
     fn seat(&mut self, tx: &mut Tx<'_>, prepared: &mut Prepared) -> Result<Seat> {
-        let readable = prepared.facility.len() == 5 && prepared.facility.bytes().all(|b| b.is_ascii_alphanumeric());
+        let readable = mach_base::text::is_facility_code(&prepared.facility);
         let named = if readable { prepared.facility.clone() } else { UNREADABLE.to_owned() };
         let mut facility = self.facility(tx, &named)?;
         let mut keyed = readable && !prepared.link.is_empty();

@@ -4,6 +4,7 @@
 use crate::check::identity;
 use crate::hours::{self, FHIR as DAYS};
 use crate::kinds::Kinds;
+use crate::over::ORGANIZATION_TYPE;
 use crate::sheet::{DEPARTMENTS, Draft, FACILITY, HOURS, ROOMS, SERVICES, STAFF};
 use mach_fhir::ResourceType;
 use mach_places::Places;
@@ -11,7 +12,7 @@ use mach_terms::IdentifierSystems;
 use mach_ui::Lang;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of facilities.
 pub const KIND_SYSTEM: &str = "urn:mach:codes:facility-kind";
@@ -23,7 +24,6 @@ pub const PART_SYSTEM: &str = "urn:mach:codes:facility-part";
 pub const PERIOD: &str = "http://hl7.org/fhir/StructureDefinition/organization-period";
 /// What took the place of a facility that ended.
 pub const SUCCESSOR: &str = "urn:mach:extension:facility-successor";
-const ORGANIZATION_TYPE: &str = "http://terminology.hl7.org/CodeSystem/organization-type";
 const PLACE_TYPE: &str = "http://terminology.hl7.org/CodeSystem/location-physical-type";
 
 /// A resource: type and id.
@@ -55,12 +55,56 @@ pub fn practitioner_id(code: &str, licence: &str, name: &str) -> String {
     format!("f{code}-p-{}", short(&identity(licence, name)))
 }
 
+/// Gives each row of staff the id of the Practitioner it is: the one it was read from, so that a corrected name or licence stays
+/// the same person; else one that is stored with this licence or name; else a new one.
+pub fn identify(draft: &mut Draft, parts: &[crate::read::Part]) {
+    let code = draft.facility("code").to_owned();
+    let stored: BTreeMap<String, String> = parts
+        .iter()
+        .filter(|p| p.kind == ResourceType::PRACTITIONER)
+        .map(|p| (p.id.clone(), crate::read::identity_of(&p.body)))
+        .collect();
+    let mut taken = BTreeSet::new();
+    for row in 0..draft.sheets[STAFF].len() {
+        let id = draft.get(STAFF, row, "id").to_owned();
+        let is_theirs = stored.contains_key(&id) && taken.insert(id);
+        if !is_theirs {
+            draft.set(STAFF, row, "id", "");
+        }
+    }
+    for row in 0..draft.sheets[STAFF].len() {
+        if !draft.get(STAFF, row, "id").is_empty() {
+            continue;
+        }
+        let (licence, name) = (draft.get(STAFF, row, "licence").to_owned(), draft.get(STAFF, row, "name").to_owned());
+        let who = identity(&licence, &name);
+        let known = stored.iter().find(|(id, held)| **held == who && !taken.contains(*id)).map(|(id, _)| id.clone());
+        // The id of another who once had this licence or name is not theirs.
+        let free = |id: &String| !stored.contains_key(id) && !taken.contains(id);
+        let id = known.or_else(|| {
+            let mut made = (1..).map(|n| match n {
+                1 => practitioner_id(&code, &licence, &name),
+                n => practitioner_id(&code, &format!("{licence} {n}"), &name),
+            });
+            made.find(free)
+        });
+        let id = id.unwrap_or_default();
+        draft.set(STAFF, row, "id", &id);
+        taken.insert(id);
+    }
+}
+
 fn reference(kind: &str, id: &str) -> Value {
     json!({ "reference": format!("{kind}/{id}") })
 }
 
 fn part_identifier(facility: &str, code: &str) -> Value {
     json!([{ "system": PART_SYSTEM, "value": format!("{facility}.{code}") }])
+}
+
+/// The column of a kind of code.
+fn key_of(name: &str) -> &'static str {
+    if name == "facility" { "code" } else { "gln" }
 }
 
 /// A text, or nothing where it is empty: then the member goes.
@@ -95,7 +139,7 @@ impl Made {
     }
 }
 
-/// The resources of a draft that was found right. Members that are `null` go from what is stored.
+/// The resources of a draft that was found right and whose people have their ids ([`identify`]). Members that are `null` go from what is stored.
 pub fn bodies(draft: &Draft) -> Bodies {
     let mut made = Made { bodies: Bodies::new() };
     let code = draft.facility("code");
@@ -126,12 +170,9 @@ pub fn bodies(draft: &Draft) -> Bodies {
 fn root(made: &mut Made, draft: &Draft, code: &str) {
     let get = |key| draft.get(FACILITY, 0, key);
     let kind = Kinds::shared().kind(get("kind"));
-    let mut identifiers =
-        vec![json!({ "system": system("facility"), "value": code, "period": period(get("from"), "") })];
-    if !get("gln").is_empty() {
-        identifiers
-            .push(json!({ "system": system("facility-gln"), "value": get("gln"), "period": period(get("from"), "") }));
-    }
+    let held =
+        |name| json!({ "system": system(name), "value": text(get(key_of(name))), "period": period(get("from"), "") });
+    let identifiers = [held("facility"), held("facility-gln")];
     let commune = Places::shared().get(get("commune"), mach_base::Day::today());
     let address = json!({
         "use": "work",
@@ -210,17 +251,18 @@ fn room(made: &mut Made, draft: &Draft, row: usize) {
 fn person(made: &mut Made, draft: &Draft, row: usize) {
     let get = |key| draft.get(STAFF, row, key);
     let code = draft.facility("code");
-    let id = practitioner_id(code, get("licence"), get("name"));
+    let id = get("id").to_owned();
     let words: Vec<&str> = get("name").split_whitespace().collect();
     let (family, given) = words.split_first().map_or((None, Vec::new()), |(f, g)| (Some(*f), g.to_vec()));
     let name = if given.is_empty() {
-        json!([{ "use": "official", "text": get("name") }])
+        json!([{ "use": "official", "text": get("name"), "family": Value::Null, "given": Value::Null }])
     } else {
         json!([{ "use": "official", "text": get("name"), "family": family, "given": given }])
     };
     let licence = get("licence");
     let (identifiers, qualification) = if licence.is_empty() {
-        (Value::Null, Value::Null)
+        // None of this kind.
+        (json!([{ "system": system("cchn"), "value": Value::Null }]), Value::Null)
     } else {
         let number = json!({ "system": system("cchn"), "value": licence });
         let held = json!([{ "identifier": [number.clone()], "code": { "text": get("scope") }, "period": period(get("from"), get("to")) }]);
@@ -269,62 +311,6 @@ fn service(made: &mut Made, draft: &Draft, row: usize) {
             }] }],
         });
         made.put(ResourceType::CHARGE_ITEM_DEFINITION, id, body);
-    }
-}
-
-/// `new` laid over what is stored: what others wrote stays, what is `null` goes.
-pub fn laid_over(old: Option<&Value>, new: &Value) -> Value {
-    let mut out = old.and_then(Value::as_object).cloned().unwrap_or_default();
-    for (name, value) in new.as_object().into_iter().flatten() {
-        match (name.as_str(), out.get(name)) {
-            ("identifier" | "extension", Some(Value::Array(kept))) => {
-                let merged = listed(name, kept, value);
-                out.insert(name.clone(), merged);
-            }
-            (_, _) if value.is_null() => {
-                out.remove(name);
-            }
-            _ => {
-                out.insert(name.clone(), value.clone());
-            }
-        }
-    }
-    pruned(Value::Object(out))
-}
-
-/// Identifiers by system, extensions by URL: ours over theirs, an ended identifier beside the one in force. A period that
-/// is stored stays: codes end and begin on their own page.
-fn listed(name: &str, kept: &[Value], new: &Value) -> Value {
-    let by = if name == "identifier" { "system" } else { "url" };
-    let ours: Vec<&Value> = new.as_array().into_iter().flatten().collect();
-    let same = |a: &Value, b: &Value| a[by] == b[by] && (by == "url" || a["value"] == b["value"]);
-    let ended = |v: &Value| v["period"]["end"].is_string();
-    let both = |k: &Value| match ours.iter().find(|o| by == "url" && same(o, k)) {
-        // The last day is set on its own page.
-        Some(o) if k["valuePeriod"]["end"].is_string() => {
-            let mut period = (*o).clone();
-            period["valuePeriod"]["end"] = k["valuePeriod"]["end"].clone();
-            period
-        }
-        Some(o) => (*o).clone(),
-        None => k.clone(),
-    };
-    // A code in force goes only where another was typed over it, not where it followed the one that is typed.
-    let replaced = |k: &Value| ours.iter().any(|o| o[by] == k[by] && !kept.iter().any(|x| same(o, x)));
-    let mut out: Vec<Value> = kept.iter().filter(|k| ended(k) || !replaced(k)).map(both).collect();
-    out.extend(ours.into_iter().filter(|o| !kept.iter().any(|k| same(k, o))).cloned());
-    if out.is_empty() { Value::Null } else { Value::Array(out) }
-}
-
-/// Without members that are `null` or empty: FHIR has neither.
-fn pruned(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let kept = members.into_iter().map(|(k, v)| (k, pruned(v)));
-            Value::Object(kept.filter(|(_, v)| !v.is_null() && v != &json!([]) && v != &json!({})).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(pruned).collect()),
-        other => other,
     }
 }
 

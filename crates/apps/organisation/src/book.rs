@@ -10,7 +10,7 @@ use mach_base::text::fold;
 use mach_house::role_label;
 use mach_sheets::{Cell, Kind, Limits, Row, Wrong, letters};
 use mach_ui::{Lang, msg};
-use rust_xlsxwriter::{DataValidation, Format, Workbook, XlsxError};
+use rust_xlsxwriter::{DataValidation, Format, Formula, Workbook, Worksheet, XlsxError};
 use std::collections::HashMap;
 use std::io::Cursor;
 
@@ -41,29 +41,65 @@ fn heading(col: &Col) -> String {
     format!("{}{}", Lang::Vi.t(col.label), if col.required { " *" } else { "" })
 }
 
+/// The lists that columns offer, as cells of a sheet of their own: a list written into the rule itself is parted by commas, and
+/// *Trạm y tế xã, phường* is one choice.
+struct Lists(Vec<(Holds, Vec<String>)>);
+
+impl Lists {
+    fn of_sheets() -> Self {
+        let mut all: Vec<(Holds, Vec<String>)> = Vec::new();
+        for col in SHEETS.iter().flat_map(|s| s.shown(true)) {
+            let listed = choices(col.holds);
+            if !listed.is_empty() && all.iter().all(|(holds, _)| *holds != col.holds) {
+                all.push((col.holds, listed));
+            }
+        }
+        Self(all)
+    }
+
+    /// The cells of a list, as a rule names them.
+    fn range(&self, holds: Holds) -> Option<String> {
+        let at = self.0.iter().position(|(of, _)| *of == holds)?;
+        let column = letters(u32::try_from(at).ok()?);
+        Some(format!("='{}'!${column}$1:${column}${}", Lang::Vi.t(msg::ORG_LISTS), self.0[at].1.len()))
+    }
+
+    fn write(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
+        page.set_name(Lang::Vi.t(msg::ORG_LISTS))?;
+        for (at, (_, words)) in (0_u16..).zip(&self.0) {
+            page.set_column_width(at, 40)?;
+            for (row, word) in (0_u32..).zip(words) {
+                page.write_string(row, at, word)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The file of a draft; of an empty one it is the template. Every cell is text: nothing in it is ever computed.
 ///
 /// # Errors
 /// Of the writer, where a draft holds more than a file may.
 pub fn write(draft: &Draft) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
+    let lists = Lists::of_sheets();
     let head = Format::new().set_bold().set_text_wrap();
     let plain = Format::new().set_num_format("@");
     for (n, sheet) in SHEETS.iter().enumerate() {
         let page = book.add_worksheet();
         page.set_name(Lang::Vi.t(sheet.label))?;
         page.set_freeze_panes(1, 0)?;
-        for (at, col) in (0_u16..).zip(sheet.cols) {
+        for (at, col) in (0_u16..).zip(sheet.shown(true)) {
             page.set_column_width(at, 22)?;
             page.set_column_format(at, &plain)?;
             page.write_string_with_format(0, at, heading(col), &head)?;
-            let listed = choices(col.holds);
-            if !listed.is_empty() {
-                let rule = DataValidation::new().allow_list_strings(&listed)?;
+            if let Some(range) = lists.range(col.holds) {
+                let rule = DataValidation::new().allow_list_formula(Formula::new(range));
                 page.add_data_validation(1, at, PREPARED, at, &rule)?;
             }
-            for (row, cells) in (1_u32..).zip(&draft.sheets[n]) {
-                let text = cells.get(usize::from(at)).map(String::as_str).unwrap_or_default();
+            for row in 0..draft.sheets[n].len() {
+                let text = draft.get(n, row, col.key);
+                let row = u32::try_from(row + 1).unwrap_or(u32::MAX);
                 if !text.is_empty() {
                     page.write_string_with_format(row, at, crate::sheet::written(col.holds, text), &plain)?;
                 }
@@ -77,7 +113,7 @@ pub fn write(draft: &Draft) -> Result<Vec<u8>, XlsxError> {
     guide.set_column_width(2, 80)?;
     let mut row = 0;
     for sheet in &SHEETS {
-        for col in sheet.cols {
+        for col in sheet.shown(true) {
             let hint = col.hint.map(|h| Lang::Vi.t(h).to_owned());
             let list = choices(col.holds).join("; ");
             guide.write_string(row, 0, Lang::Vi.t(sheet.label))?;
@@ -86,6 +122,7 @@ pub fn write(draft: &Draft) -> Result<Vec<u8>, XlsxError> {
             row += 1;
         }
     }
+    lists.write(book.add_worksheet())?;
     book.save_to_buffer()
 }
 
@@ -168,7 +205,7 @@ pub fn read(lang: Lang, bytes: &[u8]) -> Result<Book, Vec<Fault>> {
         (Found { book: Book::default(), faults: Vec::new(), lang, is_1904 }, [false; SHEETS.len()]);
     for (at, name) in sheets.iter().enumerate() {
         let is = |label| names(lang).iter().any(|l| fold(l.t(label)) == fold(name));
-        if is(msg::ORG_GUIDE) {
+        if is(msg::ORG_GUIDE) || is(msg::ORG_LISTS) {
             continue;
         }
         let mut rows = file.rows(at).map_err(|e| unread(lang, e))?;

@@ -6,8 +6,9 @@ use crate::limits;
 use crate::sheet::{DEPARTMENTS, Draft, FACILITY, HOURS, Holds, ROLES, ROOMS, SERVICES, SHEETS, STAFF};
 use mach_access::Role;
 use mach_base::Day;
-use mach_base::text::name_key;
+use mach_base::text::{is_facility_code, name_key};
 use mach_places::{Level, Places};
+use mach_store::accounts::is_account_name;
 use mach_ui::{Lang, Msg, msg};
 use std::collections::{HashMap, HashSet};
 
@@ -97,8 +98,7 @@ impl Check<'_> {
         if self.draft.sheets[FACILITY].len() != 1 {
             self.wrong((FACILITY, self.draft.sheets[FACILITY].len()), "name", msg::ORG_WRONG_ONE);
         }
-        let is_code = |c: &str| c.len() == 5 && c.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !is_code(self.draft.facility("code")) {
+        if !is_facility_code(self.draft.facility("code")) {
             self.wrong(at, "code", msg::ORG_CODE_HINT);
         }
         let gln = self.draft.facility("gln");
@@ -161,10 +161,8 @@ impl Check<'_> {
                 self.wrong(at, "hours", msg::ORG_HOURS_HINT);
             }
             let (account, role) = (get("account"), get("role"));
-            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
             if !account.is_empty() {
-                let length = account.chars().count();
-                if !(2..=40).contains(&length) || !account.chars().all(fits) || account.starts_with("citizen-") {
+                if !is_account_name(&account) {
                     self.wrong(at, "account", msg::ACCOUNT_NAME_HINT);
                 } else if !accounts.insert(account.clone()) {
                     self.wrong(at, "account", msg::ORG_WRONG_TWICE);
@@ -222,6 +220,6 @@ fn cell(holds: Holds, required: bool, text: &str) -> Option<Msg> {
         Holds::Kind => Kinds::shared().kind(text).is_none().then_some(msg::ORG_WRONG_CHOICE),
         Holds::Position => Kinds::shared().position(text).is_none().then_some(msg::ORG_WRONG_CHOICE),
         Holds::Role => Role::parse(text).is_none_or(|r| !ROLES.contains(&r)).then_some(msg::ORG_WRONG_CHOICE),
-        Holds::Text | Holds::Clock | Holds::Commune => None,
+        Holds::Text | Holds::Clock | Holds::Commune | Holds::Id => None,
     }
 }

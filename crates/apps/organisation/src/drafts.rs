@@ -108,12 +108,9 @@ pub fn load(on: &mut dyn Query, id: &str) -> Result<Option<Draft>> {
 pub fn all(on: &mut dyn Query) -> Result<Vec<(String, String, i64)>> {
     let scope = on.scope();
     let mut out = Vec::new();
-    for id in resources::with_prefix(on, 0, ResourceType::TASK, PREFIX)? {
-        let Some(found) = resources::current(on, scope, ResourceType::TASK, &id)?.filter(|r| !r.deleted) else {
-            continue;
-        };
+    for found in resources::of_prefix(on, (scope, 0), ResourceType::TASK, PREFIX)? {
         let body: Value = serde_json::from_str(&found.body).unwrap_or_default();
-        out.push((id, body["description"].as_str().unwrap_or_default().to_owned(), found.at));
+        out.push((found.id, body["description"].as_str().unwrap_or_default().to_owned(), found.at));
     }
     out.sort_by_key(|(_, _, at)| std::cmp::Reverse(*at));
     Ok(out)

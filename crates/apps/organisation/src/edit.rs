@@ -3,6 +3,7 @@
 use crate::check::Flaw;
 use crate::keep::{self, No};
 use crate::read;
+use crate::register;
 use crate::sheet::{Draft, FACILITY, SHEETS, number};
 use crate::view::{HOME, SheetForm, by, into, meta, posted, value};
 use axum::extract::{Form, Path, State};
@@ -62,12 +63,14 @@ pub(crate) async fn page(
     let sheet = number(&sheet).ok_or(Problem::NotFound)?;
     let wanted = code.clone();
     let found = house
-        .read(decision, move |r| {
+        .read(decision.clone(), move |r| {
             let scope = r.scope();
             Ok::<_, Failure>(read::facility(r, scope, &wanted)?)
         })
         .await?
         .ok_or(Problem::NotFound)?;
+    let target = format!("facility {code}: {}", SHEETS[sheet].key);
+    house.write(decision, move |tx| tx.audit(None, &target, "granted")).await?;
     let seen = keep::mark(&found);
     Ok(shown(&session, Shown { code: &code, sheet, draft: &found.draft, flaws: &[], seen, notice: None }))
 }
@@ -89,19 +92,32 @@ pub(crate) async fn change(
     });
     let mut draft = found.await?.ok_or(Problem::NotFound)?.draft;
     draft.sheets[sheet] = posted(sheet, &fields);
-    if value(&fields, "do") == "more" {
-        draft.sheets[sheet].extend((0..5).map(|_| vec![String::new(); SHEETS[sheet].cols.len()]));
-        let page = shown(&session, Shown { code: &code, sheet, draft: &draft, flaws: &[], seen, notice: None });
-        return Ok(page.into_response());
-    }
+    let more = value(&fields, "do") == "more";
     let (rows, key, mark, who) = (draft.clone(), code.clone(), seen.clone(), by(&session));
-    let done = house.write(decision, move |tx| keep::change(tx, &key, sheet, rows, &mark, &who)).await?;
+    let done = house.write(decision, move |tx| {
+        let done = keep::change(tx, &key, sheet, rows, &mark, &who)?;
+        let scope = tx.scope();
+        Ok((done, if more { read::facility(tx, scope, &key)? } else { None }))
+    });
+    let (done, saved) = done.await?;
+    register::refresh(&house).await?;
+    let empty = |draft: &mut Draft| {
+        draft.sheets[sheet].extend((0..5).map(|_| vec![String::new(); SHEETS[sheet].cols.len()]));
+    };
     let (status, flaws, notice) = match done {
+        Ok(()) if saved.is_some() => {
+            let Some(mut saved) = saved else { return Err(Problem::NotFound.into()) };
+            let seen = keep::mark(&saved);
+            empty(&mut saved.draft);
+            let notice = Some(Notice::new(lang, Tone::Good, lang.t(msg::ORG_CHANGED)).into());
+            let page = shown(&session, Shown { code: &code, sheet, draft: &saved.draft, flaws: &[], seen, notice });
+            return Ok(page.into_response());
+        }
         Ok(()) => {
             let to = format!("{HOME}/{code}?done=changed#{}", SHEETS[sheet].key);
             return Ok(Redirect::to(&to).into_response());
         }
-        Err(No::Unknown) => return Err(Problem::NotFound.into()),
+        Err(No::Unknown | No::Above) => return Err(Problem::NotFound.into()),
         Err(No::Changed) => {
             let notice = Notice::new(lang, Tone::Bad, lang.t(msg::ORG_CHANGED_MEANWHILE)).into();
             (StatusCode::CONFLICT, Vec::new(), Some(notice))
@@ -114,6 +130,9 @@ pub(crate) async fn change(
                     format!("{} · {} {}: {}", lang.t(SHEETS[f.sheet].label), lang.t(msg::ORG_ROW), f.row + 1, f.text);
                 Notice::new(lang, Tone::Bad, text).into()
             });
+            if more {
+                empty(&mut draft);
+            }
             (StatusCode::BAD_REQUEST, flaws, notice)
         }
     };

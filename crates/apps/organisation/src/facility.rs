@@ -1,14 +1,18 @@
 //! `GET /admin/facilities/{code}`: a facility; its end, its codes, its last change taken back.
 
-use crate::check::is_gln;
-use crate::keep::{self, Last, No};
+use crate::acts::{self, Last};
+use crate::check::{Flaw, is_gln};
+use crate::keep::{By, No};
 use crate::list::state_of;
 use crate::read::{self, Code, Facility, code_systems};
+use crate::register;
 use crate::sheet::{FACILITY, Holds, SHEETS, day, shown};
 use crate::view::{HOME, by, card, into, meta, value};
 use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_base::Day;
+use mach_base::text::is_facility_code;
 use mach_house::admin::Closed;
 use mach_house::{Failure, House, Session};
 use mach_places::Places;
@@ -57,7 +61,48 @@ fn system_name(lang: Lang, system: &str) -> &'static str {
     }
 }
 
-fn codes(lang: Lang, facility: &Facility) -> Html {
+/// What was posted of a form here, and what is wrong with it: field and text.
+#[derive(Default)]
+struct Posted {
+    act: String,
+    fields: Vec<(String, String)>,
+    errors: Vec<(&'static str, String)>,
+}
+
+impl Posted {
+    /// A field of the form of `act`, as it was filled in.
+    fn filled(&self, act: &str, field: Field) -> Field {
+        if self.act != act {
+            return field;
+        }
+        let was = value(&self.fields, &field.name).to_owned();
+        let typed = field.value(was);
+        match self.errors.iter().find(|(name, _)| *name == typed.name) {
+            Some((_, error)) => typed.error(error.clone()),
+            None => typed,
+        }
+    }
+}
+
+fn recode_fields(lang: Lang, posted: &Posted) -> Vec<Field> {
+    let systems = code_systems().map(|(name, uri)| (name.to_owned(), system_name(lang, uri).to_owned())).into();
+    let fields = [
+        Field::new("system", lang.t(msg::ORG_CODE_KIND), FieldKind::Choice(systems)),
+        Field::new("value", lang.t(msg::ORG_NEW_CODE), FieldKind::Text).required(),
+        Field::new("from", lang.t(msg::ORG_FROM_DAY), FieldKind::Date).required(),
+    ];
+    fields.into_iter().map(|f| posted.filled("recode", f)).collect()
+}
+
+/// The way to the proof, in the place of a form that needs one: what is typed into it would come too early.
+fn to_prove(session: &Session, code: &str, text: mach_ui::Msg) -> Html {
+    let here = format!("{HOME}/{code}");
+    let to = format!("/prove?next={}", format::query_value(&here));
+    Html::concat([line(session.lang.t(msg::ORG_PROVE_FIRST)), Button::link(session.lang.t(text), to).into()])
+}
+
+fn codes(session: &Session, facility: &Facility, asked: &Posted) -> Html {
+    let lang = session.lang;
     let shown_day = |d: &str| shown(lang, Holds::Day, d);
     let row = |c: &Code| {
         let to = if c.to.is_empty() { lang.t(msg::ORG_IN_FORCE).to_owned() } else { shown_day(&c.to) };
@@ -66,39 +111,45 @@ fn codes(lang: Lang, facility: &Facility) -> Html {
     let columns =
         [msg::ORG_VALUE, msg::ORG_CODE_KIND, msg::ORG_FROM_DAY, msg::ORG_TO_DAY].map(|c| Column::text(lang.t(c)));
     let table = Table::new(lang, lang.t(msg::ORG_CODES), columns.into()).rows(facility.codes.iter().map(row).collect());
-    let systems = code_systems().map(|(name, uri)| (name.to_owned(), system_name(lang, uri).to_owned())).into();
-    let fields = [
-        Field::new("system", lang.t(msg::ORG_CODE_KIND), FieldKind::Choice(systems)),
-        Field::new("value", lang.t(msg::ORG_NEW_CODE), FieldKind::Text).required(),
-        Field::new("from", lang.t(msg::ORG_FROM_DAY), FieldKind::Date).required(),
-    ];
+    let fields = recode_fields(lang, asked);
     let action = format!("{HOME}/{}/recode", facility.code);
     let button = Button::submit(lang.t(msg::ORG_RECODE)).into();
-    let form = field_form(lang, action, (lang.t(msg::ORG_RECODE_LEAD), Vec::new()), &fields, [button]);
+    let form = match session.is_proven() {
+        Ok(()) => field_form(lang, action, (lang.t(msg::ORG_RECODE_LEAD), Vec::new()), &fields, [button]),
+        Err(_) => to_prove(session, &facility.code, msg::ORG_RECODE),
+    };
     let body = Html::concat([Table { caption_hidden: true, ..table.stack() }.into(), form]);
     let mut card = Card::new(lang.t(msg::ORG_CODES), body);
     card.id = "codes".to_owned();
     card.into()
 }
 
-fn closing(lang: Lang, facility: &Facility) -> Html {
+fn closing(session: &Session, facility: &Facility, posted: &Posted) -> Html {
+    let lang = session.lang;
     let fields = [
         Field::new("last", lang.t(msg::ORG_LAST_DAY), FieldKind::Date).required(),
         Field::new("successor", lang.t(msg::ORG_SUCCESSOR), FieldKind::Text).hint(lang.t(msg::ORG_SUCCESSOR_HINT)),
     ];
+    let fields = fields.map(|f| posted.filled("close", f));
     let action = format!("{HOME}/{}/close", facility.code);
     let button = Button { danger: true, ..Button::submit(lang.t(msg::ORG_CLOSE)) };
-    let form = field_form(lang, action, (lang.t(msg::ORG_CLOSE_LEAD), Vec::new()), &fields, [button.into()]);
+    let form = match session.is_proven() {
+        Ok(()) => field_form(lang, action, (lang.t(msg::ORG_CLOSE_LEAD), Vec::new()), &fields, [button.into()]),
+        Err(_) => to_prove(session, &facility.code, msg::ORG_CLOSE),
+    };
     Card::new(lang.t(msg::ORG_CLOSE), form).into()
 }
 
-fn undoing(lang: Lang, code: &str, last: &Last) -> Html {
+fn undoing(lang: Lang, code: &str, last: &Last, by: &By) -> Html {
     let when = format::date_time(mach_base::Minute::of_seconds(last.at));
     let text =
         lang.fmt(msg::ORG_LAST_CHANGE, &[("what", &what(lang, &last.what)), ("who", &last.who), ("when", &when)]);
+    if !last.may_be_undone_by(by) {
+        return muted(&text);
+    }
     let undo =
         PostForm::new(lang, format!("{HOME}/{code}/undo"), Button::submit(lang.t(msg::ORG_UNDO)).icon(Icon::Undo));
-    let undo = undo.sure(lang.t(msg::ORG_UNDO_SURE));
+    let undo = undo.with("seen", &*last.mark).sure(lang.t(msg::ORG_UNDO_SURE));
     laid_out(Layout::Row, [muted(&text), undo.into()])
 }
 
@@ -150,27 +201,41 @@ fn register_page(session: &Session, code: &str) -> Result<Html, Problem> {
     Ok(shell::page(&meta(session, &known.name, Vec::new()), stack(parts)))
 }
 
+/// What is shown of a facility.
+struct Seen {
+    facility: Option<Facility>,
+    last: Option<Last>,
+    /// The code under which it is kept, where it is asked for by another.
+    elsewhere: Option<String>,
+}
+
+async fn seen(house: &House, decision: mach_access::Decision, code: &str) -> Result<Seen, Problem> {
+    let wanted = code.to_owned();
+    house
+        .read(decision, move |r| {
+            let scope = r.scope();
+            let facility = read::facility(r, scope, &wanted)?.filter(|f| !f.draft.facility("kind").is_empty());
+            let elsewhere = if facility.is_none() { read::kept_under(r, &wanted)? } else { None };
+            Ok::<_, Failure>(Seen { facility, last: acts::last(r, &wanted)?, elsewhere })
+        })
+        .await
+}
+
 /// `GET /admin/facilities/{code}`.
 pub(crate) async fn page(
     State(house): State<House>,
     session: Session,
     Path(code): Path<String>,
     Query(asked): Query<Asked>,
-) -> Result<Html, Closed> {
+) -> Result<Response, Closed> {
     let decision = into(&house, &session, &code, false).await?;
-    let lang = session.lang;
-    let wanted = code.clone();
-    let found = house
-        .read(decision.clone(), move |r| {
-            let scope = r.scope();
-            let found = read::facility(r, scope, &wanted)?.filter(|f| !f.draft.facility("kind").is_empty());
-            Ok::<_, Failure>((found, keep::last(r, &wanted)?))
-        })
-        .await?;
+    let seen = seen(&house, decision.clone(), &code).await?;
     let target = format!("facility {code}");
     house.write(decision, move |tx| tx.audit(None, &target, "granted")).await?;
-    let (Some(facility), last) = found else { return Ok(register_page(&session, &code)?) };
-    let title = facility.draft.facility("name").to_owned();
+    if let Some(kept) = seen.elsewhere {
+        return Ok(Redirect::to(&format!("{HOME}/{kept}")).into_response());
+    }
+    let Some(facility) = seen.facility else { return Ok(register_page(&session, &code)?.into_response()) };
     let done = match asked.done.as_str() {
         "made" => Some((Tone::Good, msg::ORG_MADE)),
         "changed" => Some((Tone::Good, msg::ORG_CHANGED)),
@@ -178,23 +243,35 @@ pub(crate) async fn page(
         "conflict" => Some((Tone::Bad, msg::ORG_CHANGED_MEANWHILE)),
         _ => None,
     };
+    Ok(shown_whole(&session, &facility, seen.last.as_ref(), done, &Posted::default()).into_response())
+}
+
+fn shown_whole(
+    session: &Session,
+    facility: &Facility,
+    last: Option<&Last>,
+    done: Option<(Tone, mach_ui::Msg)>,
+    posted: &Posted,
+) -> Html {
+    let (lang, code) = (session.lang, facility.code.as_str());
+    let title = facility.draft.facility("name").to_owned();
     let export = Button::link(lang.t(msg::ORG_EXPORT), format!("{HOME}/{code}/facility.xlsx")).icon(Icon::Download);
     let edit = |n: usize| {
         let to = format!("{HOME}/{code}/edit/{}", SHEETS[n].key);
         vec![Html::from(Button::link(lang.t(msg::ORG_EDIT), to))]
     };
-    let mut parts = vec![Html::from(PageHead::new(title.as_str()).actions([state_of(lang, &facility), export.into()]))];
+    let mut parts = vec![Html::from(PageHead::new(title.as_str()).actions([state_of(lang, facility), export.into()]))];
     parts.extend(done.map(|(tone, text)| Html::from(Notice::new(lang, tone, lang.t(text)))));
-    parts.extend(last.as_ref().map(|l| undoing(lang, &code, l)));
-    parts.push(about(lang, &facility));
+    parts.extend(last.map(|l| undoing(lang, code, l, &by(session))));
+    parts.push(about(lang, facility));
     parts.extend((1..SHEETS.len()).map(|n| card(lang, n, &facility.draft, false, edit(n))));
-    parts.push(codes(lang, &facility));
+    parts.push(codes(session, facility, posted));
     if facility.until.is_none() {
-        parts.push(closing(lang, &facility));
+        parts.push(closing(session, facility, posted));
     } else {
         parts.push(line(lang.t(msg::ORG_REOPEN_LEAD)));
     }
-    Ok(shell::page(&meta(&session, &title, Vec::new()), stack(parts)))
+    shell::page(&meta(session, &title, Vec::new()), stack(parts))
 }
 
 /// `POST /admin/facilities/{code}/{act}`.
@@ -205,52 +282,78 @@ pub(crate) async fn act(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Closed> {
     let decision = into(&house, &session, &code, true).await?;
-    let (lang, who, key) = (session.lang, by(&session), code.clone());
-    let refused = |text| Problem::BadRequest(lang.t(text).to_owned());
+    let (who, key) = (by(&session), code.clone());
     let done = match act.as_str() {
         "undo" => {
-            let undone = house.write(decision, move |tx| {
-                let done = keep::undo(tx, &key, &who)?;
+            let mark = value(&fields, "seen").to_owned();
+            let undone = house.write(decision.clone(), move |tx| {
+                let done = acts::undo(tx, &key, &mark, &who)?;
                 let scope = tx.scope();
                 Ok((done, read::facility(tx, scope, &key)?.is_some()))
             });
             match undone.await? {
                 // It was its making that was taken back.
-                (Ok(()), false) => return Ok(Redirect::to(&format!("{HOME}?done=undone")).into_response()),
+                (Ok(()), false) => {
+                    register::refresh(&house).await?;
+                    return Ok(Redirect::to(&format!("{HOME}?done=undone")).into_response());
+                }
                 (done, _) => done,
             }
         }
-        "close" => {
-            let last = day(value(&fields, "last")).ok_or_else(|| refused(msg::ORG_WRONG_DAY))?;
-            let successor = value(&fields, "successor").trim().to_uppercase();
-            let is_code = successor.len() == 5 && successor.bytes().all(|b| b.is_ascii_alphanumeric());
-            if !successor.is_empty() && (!is_code || successor == code) {
-                return Err(refused(msg::ORG_SUCCESSOR_HINT).into());
+        "close" => match day(value(&fields, "last")) {
+            None => Err(wrong_day(&session, "last")),
+            Some(last) => {
+                let successor = value(&fields, "successor").trim().to_uppercase();
+                house.write(decision.clone(), move |tx| acts::close(tx, &key, last, &successor, &who)).await?
             }
-            house.write(decision, move |tx| keep::close(tx, &key, last, &successor, &who)).await?
-        }
-        "recode" => {
-            let wanted = value(&fields, "system");
-            let system = code_systems().into_iter().find(|(name, _)| *name == wanted).ok_or(Problem::NotFound)?;
-            let from = day(value(&fields, "from")).ok_or_else(|| refused(msg::ORG_WRONG_DAY))?;
-            let new = value(&fields, "value").trim().to_uppercase();
-            let fits = match system.0 {
-                "facility" => new.len() == 5 && new.bytes().all(|b| b.is_ascii_alphanumeric()),
-                _ => is_gln(&new),
-            };
-            if !fits {
-                let text = if system.0 == "facility" { msg::ORG_CODE_HINT } else { msg::ORG_WRONG_GLN };
-                return Err(refused(text).into());
-            }
-            house.write(decision, move |tx| keep::recode(tx, &key, system.1, &new, from, &who)).await?
-        }
+        },
+        "recode" => recode(&house, &session, decision.clone(), &code, &fields).await?,
         _ => return Err(Problem::NotFound.into()),
     };
+    register::refresh(&house).await?;
     let done = match done {
         Ok(()) if act == "undo" => "undone",
         Ok(()) => "changed",
         Err(No::Changed) => "conflict",
-        Err(_) => return Err(Problem::NotFound.into()),
+        Err(No::Above) => return Err(Problem::Forbidden.into()),
+        Err(No::Flaws(flaws)) => {
+            let seen = seen(&house, decision, &code).await?;
+            let facility = seen.facility.ok_or(Problem::NotFound)?;
+            let errors = flaws.into_iter().map(|f| (f.col, f.text)).collect();
+            let page = shown_whole(&session, &facility, seen.last.as_ref(), None, &Posted { act, fields, errors });
+            return Ok((StatusCode::BAD_REQUEST, page).into_response());
+        }
+        Err(No::Unknown) => return Err(Problem::NotFound.into()),
     };
     Ok(Redirect::to(&format!("{HOME}/{code}?done={done}")).into_response())
+}
+
+fn wrong(session: &Session, col: &'static str, text: mach_ui::Msg) -> No {
+    No::Flaws(vec![Flaw { sheet: FACILITY, row: 0, col, text: session.lang.t(text).to_owned() }])
+}
+
+fn wrong_day(session: &Session, col: &'static str) -> No {
+    wrong(session, col, msg::ORG_WRONG_DAY)
+}
+
+async fn recode(
+    house: &House,
+    session: &Session,
+    decision: mach_access::Decision,
+    code: &str,
+    fields: &[(String, String)],
+) -> Result<Result<(), No>, Problem> {
+    let wanted = value(fields, "system");
+    let system = code_systems().into_iter().find(|(name, _)| *name == wanted).ok_or(Problem::NotFound)?;
+    let Some(from) = day(value(fields, "from")) else { return Ok(Err(wrong_day(session, "from"))) };
+    let new = value(fields, "value").trim().to_uppercase();
+    let (fits, text) = match system.0 {
+        "facility" => (is_facility_code(&new), msg::ORG_CODE_HINT),
+        _ => (is_gln(&new), msg::ORG_WRONG_GLN),
+    };
+    if !fits {
+        return Ok(Err(wrong(session, "value", text)));
+    }
+    let (key, who) = (code.to_owned(), by(session));
+    house.write(decision, move |tx| acts::recode(tx, &key, system.1, &new, from, &who)).await
 }

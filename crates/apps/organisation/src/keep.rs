@@ -1,9 +1,10 @@
 //! What is done to facilities, each in one transaction: resources, accounts, provenance and audit together or not at all.
 
-use crate::bodies::{self, PERIOD, SUCCESSOR, in_use, laid_over, root_id};
+use crate::bodies::{self, PERIOD, in_use, root_id};
 use crate::check::{Flaw, check};
 use crate::kinds::Kinds;
 use crate::limits;
+use crate::over::{holds_now, laid_over};
 use crate::read::{self, Facility, Part, keeper};
 use crate::sheet::{Draft, FACILITY, SHEETS, STAFF};
 use mach_access::{Role, secret};
@@ -16,7 +17,6 @@ use mach_forms::library;
 use mach_house::proof;
 use mach_store::accounts::{self, NewAccount};
 use mach_store::resources::{self, Put};
-use mach_store::sql::Query;
 use mach_store::{Error, Result, Tx, schema};
 use mach_ui::{Lang, msg};
 use serde_json::{Value, json};
@@ -30,6 +30,8 @@ pub struct By {
     pub name: String,
     /// Language in which flaws are told.
     pub lang: Lang,
+    /// The code of the facility that they look after; none: the province.
+    pub facility: Option<String>,
 }
 
 /// An account that was made: its name and the code that opens it, to be shown once.
@@ -59,8 +61,7 @@ impl Keys {
     /// Of the system's random numbers.
     pub fn of(draft: &Draft) -> std::result::Result<Self, mach_ui::http::Problem> {
         let wanted = (0..draft.sheets[STAFF].len()).filter(|row| !draft.get(STAFF, *row, "account").is_empty()).count();
-        let unknown = secret::new_token("").map_err(mach_ui::http::Problem::internal)?;
-        let password = secret::hash_password(&unknown).map_err(mach_ui::http::Problem::internal)?;
+        let password = proof::nobodys_password()?;
         let codes = (0..wanted.min(limits::ACCOUNTS)).map(|_| proof::new_code());
         Ok(Self { password, codes: codes.collect::<std::result::Result<_, _>>()? })
     }
@@ -82,7 +83,7 @@ fn put(kind: ResourceType, id: &str, body: &Value, number: i64) -> Put {
 }
 
 /// Writes what changed, and who changed it.
-fn write(
+pub(crate) fn write(
     tx: &mut Tx<'_>,
     code: &str,
     changed: &[(ResourceType, String, Option<Value>)],
@@ -102,14 +103,19 @@ fn write(
         let version = resources::current(tx, scope, *kind, id)?.map_or(0, |r| r.version);
         targets.push(json!({ "reference": format!("{}/{id}/_history/{version}", kind.name()) }));
     }
-    let who = json!({ "reference": format!("Practitioner/account-{}", by.account), "display": by.name });
+    let mut agent = json!({
+        "who": { "reference": format!("Practitioner/account-{}", by.account), "display": by.name },
+    });
+    if let Some(own) = &by.facility {
+        agent["onBehalfOf"] = json!({ "reference": format!("Organization/{}", root_id(own)) });
+    }
     let provenance = json!({
         "resourceType": "Provenance",
         "id": change_id(code),
         "target": targets,
         "recorded": instant_text(now_seconds() * 1000),
         "activity": { "text": what },
-        "agent": [{ "who": who }],
+        "agent": [agent],
     });
     tx.put(&[Put {
         kind: ResourceType::PROVENANCE,
@@ -124,17 +130,22 @@ fn write(
 }
 
 /// The id of the Provenance of a facility's last change.
-fn change_id(code: &str) -> String {
+pub(crate) fn change_id(code: &str) -> String {
     format!("f{code}-change")
 }
 
-/// What of `parts` differs from the draft, as it is to be stored.
+/// What of `parts` differs from the draft, as it is to be stored. Its people have their ids.
 fn difference(parts: &[Part], draft: &Draft) -> Vec<(ResourceType, String, Option<Value>)> {
     let wanted = bodies::bodies(draft);
     let mut out = Vec::new();
     for ((_, id), (kind, body)) in &wanted {
         let old = parts.iter().find(|p| p.kind == *kind && p.id == *id).map(|p| &p.body);
-        let new = laid_over(old, body);
+        let mut new = laid_over(*kind, old, body);
+        let ended = read::extension(&new, PERIOD).is_some_and(|e| !holds_now(&e["valuePeriod"]) && old.is_some());
+        if ended && new["active"] == true {
+            // What has ended is not at work again because its name was corrected.
+            new["active"] = old.map_or(json!(true), |o| o["active"].clone());
+        }
         if old != Some(&new) {
             out.push((*kind, id.clone(), Some(new)));
         }
@@ -159,12 +170,17 @@ pub fn install(
     let mut flaws = check(by.lang, draft);
     let (scope, code) = (tx.scope(), draft.facility("code").to_owned());
     let known = read::facility(tx, scope, &code)?;
-    if known.as_ref().is_some_and(|f| !f.draft.facility("kind").is_empty()) {
+    let elsewhere = read::kept_under(tx, &code)?.is_some();
+    if elsewhere || known.as_ref().is_some_and(|f| !f.draft.facility("kind").is_empty()) {
         flaws.push(Flaw { sheet: FACILITY, row: 0, col: "code", text: by.lang.t(msg::ORG_WRONG_TAKEN).to_owned() });
     }
     for row in 0..draft.sheets[STAFF].len() {
         let name = draft.get(STAFF, row, "account");
-        if !name.is_empty() && accounts::by_name(tx, name)?.is_some() {
+        let taken = if name.is_empty() { None } else { accounts::by_name(tx, name)? };
+        let number = schema::facility_of_code(tx, &code)?;
+        // What is left of this facility's making, which was taken back, may be made again.
+        let is_left = |a: &accounts::Account| a.closed && number.is_some() && a.actor.facility == number;
+        if taken.is_some_and(|a| !is_left(&a)) {
             flaws.push(Flaw { sheet: STAFF, row, col: "account", text: by.lang.t(msg::ACCOUNT_NAME_TAKEN).to_owned() });
         }
     }
@@ -173,7 +189,9 @@ pub fn install(
         return Ok(Err(flaws));
     }
     let parts = known.map(|f| f.parts).unwrap_or_default();
-    let changed = difference(&parts, draft);
+    let mut draft = draft.clone();
+    bodies::identify(&mut draft, &parts);
+    let changed = difference(&parts, &draft);
     write(tx, &code, &changed, "made", by)?;
     for url in Kinds::shared().kind(draft.facility("kind")).into_iter().flat_map(|k| &k.forms) {
         for form in library::shipped().iter().filter(|f| f.url == *url) {
@@ -187,17 +205,14 @@ pub fn install(
         let (name, role) = (get("account"), Role::parse(get("role")));
         let (false, Some(role)) = (name.is_empty(), role) else { continue };
         let key = keys.codes.get(opened.len()).ok_or(Error::Missing("a code for an account"))?;
-        let id = tx.set_account(&NewAccount {
+        let new = NewAccount {
             name: name.to_owned(),
             display: get("name").to_owned(),
             role,
             facility: Some(number),
             password: keys.password.clone(),
-        })?;
-        tx.invite(id, by.account, &secret::token_hash(&proof::plain_code(key)))?;
-        let practitioner = bodies::practitioner_id(&code, get("licence"), get("name"));
-        tx.set_care(id, Some(&practitioner), None)?;
-        tx.audit(None, &format!("account {id} made {}", role.code()), "granted")?;
+        };
+        tx.make_account(&new, by.account, &secret::token_hash(&proof::plain_code(key)), Some(get("id")))?;
         opened.push(Opened { display: get("name").to_owned(), name: name.to_owned(), code: key.clone() });
     }
     Ok(Ok(opened))
@@ -212,6 +227,8 @@ pub enum No {
     Flaws(Vec<Flaw>),
     /// Somebody changed it meanwhile.
     Changed,
+    /// It is the province's to take back.
+    Above,
 }
 
 /// A mark of a facility as it is: what was read is what is changed.
@@ -249,128 +266,10 @@ pub fn change(
     if !flaws.is_empty() {
         return Ok(Err(No::Flaws(flaws)));
     }
+    bodies::identify(&mut draft, &facility.parts);
     let changed = difference(&facility.parts, &draft);
     if !changed.is_empty() {
         write(tx, code, &changed, &format!("changed: {}", SHEETS[sheet].key), by)?;
     }
-    Ok(Ok(()))
-}
-
-fn root(facility: &Facility) -> Option<&Value> {
-    let mut all = facility.parts.iter().filter(|p| p.kind == ResourceType::ORGANIZATION);
-    all.find(|p| p.id == root_id(&facility.code)).map(|p| &p.body)
-}
-
-/// Ends a facility on its last day, and says what takes its place.
-///
-/// # Errors
-/// Of the store.
-pub fn close(tx: &mut Tx<'_>, code: &str, last: Day, successor: &str, by: &By) -> Result<std::result::Result<(), No>> {
-    let scope = tx.scope();
-    let Some(facility) = read::facility(tx, scope, code)? else { return Ok(Err(No::Unknown)) };
-    let Some(old) = root(&facility) else { return Ok(Err(No::Unknown)) };
-    let mut body = old.clone();
-    let from = read::extension(old, PERIOD).map(|e| e["valuePeriod"]["start"].clone()).filter(Value::is_string);
-    let mut period = json!({ "end": last.to_string() });
-    if let Some(from) = from {
-        period["start"] = from;
-    }
-    let kept = old["extension"].as_array().into_iter().flatten();
-    let mut extensions: Vec<Value> = kept.filter(|e| e["url"] != PERIOD && e["url"] != SUCCESSOR).cloned().collect();
-    extensions.push(json!({ "url": PERIOD, "valuePeriod": period }));
-    if !successor.is_empty() {
-        let next = json!({
-            "reference": format!("Organization/{}", root_id(successor)),
-            "identifier": { "system": bodies::system("facility"), "value": successor },
-        });
-        extensions.push(json!({ "url": SUCCESSOR, "valueReference": next }));
-    }
-    body["extension"] = json!(extensions);
-    body["active"] = json!(last >= Day::today());
-    write(tx, code, &[(ResourceType::ORGANIZATION, root_id(code), Some(body))], "ended", by)?;
-    Ok(Ok(()))
-}
-
-/// Gives a facility another code from a day on: the one of the same system ends the day before.
-///
-/// # Errors
-/// Of the store.
-pub fn recode(
-    tx: &mut Tx<'_>,
-    code: &str,
-    system: &str,
-    value: &str,
-    from: Day,
-    by: &By,
-) -> Result<std::result::Result<(), No>> {
-    let scope = tx.scope();
-    let Some(facility) = read::facility(tx, scope, code)? else { return Ok(Err(No::Unknown)) };
-    let Some(old) = root(&facility) else { return Ok(Err(No::Unknown)) };
-    let mut body = old.clone();
-    let mut all: Vec<Value> = old["identifier"].as_array().cloned().unwrap_or_default();
-    for held in all.iter_mut().filter(|i| i["system"] == system && i["period"]["end"].is_null()) {
-        held["period"]["end"] = json!(Day(from.0 - 1).to_string());
-    }
-    all.push(json!({ "system": system, "value": value, "period": { "start": from.to_string() } }));
-    body["identifier"] = json!(all);
-    write(tx, code, &[(ResourceType::ORGANIZATION, root_id(code), Some(body))], "another code", by)?;
-    Ok(Ok(()))
-}
-
-/// The last change of a facility.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Last {
-    /// What was done.
-    pub what: String,
-    /// By whom.
-    pub who: String,
-    /// When, seconds.
-    pub at: i64,
-    targets: Vec<(ResourceType, String, i64)>,
-}
-
-/// The last change that was made here.
-///
-/// # Errors
-/// Of the store.
-pub fn last(on: &mut dyn Query, code: &str) -> Result<Option<Last>> {
-    let scope = on.scope();
-    let found = resources::current(on, scope, ResourceType::PROVENANCE, &change_id(code))?.filter(|r| !r.deleted);
-    let Some(found) = found else { return Ok(None) };
-    let body: Value = serde_json::from_str(&found.body).unwrap_or_default();
-    let target = |t: &Value| {
-        let mut parts = t["reference"].as_str()?.split('/');
-        let (kind, id) = (ResourceType::parse(parts.next()?)?, parts.next()?.to_owned());
-        Some((kind, id, parts.nth(1)?.parse().ok()?))
-    };
-    Ok(Some(Last {
-        what: body["activity"]["text"].as_str().unwrap_or_default().to_owned(),
-        who: body["agent"][0]["who"]["display"].as_str().unwrap_or_default().to_owned(),
-        at: found.at,
-        targets: body["target"].as_array().into_iter().flatten().filter_map(target).collect(),
-    }))
-}
-
-/// Takes the last change back: each part it wrote is again what it was before. Undone, it can be done again the same way.
-///
-/// # Errors
-/// Of the store.
-pub fn undo(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<(), No>> {
-    let Some(last) = last(tx, code)? else { return Ok(Err(No::Unknown)) };
-    let scope = tx.scope();
-    let mut back = Vec::new();
-    for (kind, id, version) in last.targets {
-        let now = resources::current(tx, scope, kind, &id)?.map_or(0, |r| r.version);
-        if now != version {
-            return Ok(Err(No::Changed));
-        }
-        let before = match version {
-            0 | 1 => None,
-            _ => resources::version(tx, scope, kind, &id, version - 1)?.filter(|r| !r.deleted),
-        };
-        let body = before.map(|r| serde_json::from_str(&r.body)).transpose();
-        back.push((kind, id, body.map_err(|e| Error::Files(e.to_string()))?));
-    }
-    write(tx, code, &back, "undone", by)?;
     Ok(Ok(()))
 }

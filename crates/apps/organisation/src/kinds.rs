@@ -2,6 +2,7 @@
 
 use mach_base::content;
 use mach_base::text::fold;
+use mach_terms::{FacilityKind, Tier};
 use mach_ui::Lang;
 use serde::Deserialize;
 use std::sync::OnceLock;
@@ -23,6 +24,18 @@ pub struct Kind {
     pub forms: Vec<String>,
     /// Roles its accounts usually have.
     pub roles: Vec<String>,
+    /// What it is in the register of facilities, and so beside whom it is ranked; a clinic where the list does not say.
+    #[serde(default)]
+    register: Registered,
+}
+
+/// What a kind of facility is in the register, as `content/facilities.csv` writes it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Registered {
+    kind: String,
+    tier: String,
+    grade: Option<u8>,
 }
 
 /// A code and a name.
@@ -81,6 +94,14 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Kind, tier and grade in the register.
+    pub fn in_register(&self) -> (FacilityKind, Tier, Option<u8>) {
+        let kind = FacilityKind::parse(&self.register.kind).unwrap_or(FacilityKind::Clinic);
+        (kind, Tier::parse(&self.register.tier).unwrap_or(Tier::Province), self.register.grade)
+    }
+}
+
 impl Position {
     /// What it is called.
     pub fn name(&self, lang: Lang) -> &str {
@@ -135,6 +156,8 @@ mod tests {
             let departments: HashSet<&str> = kind.departments.iter().map(|d| d.code.as_str()).collect();
             assert_eq!(departments.len(), kind.departments.len(), "{}", kind.code);
             assert!(kind.rooms.iter().all(|r| departments.contains(r.department.as_str())), "{}", kind.code);
+            let known = (&kind.register.kind, &kind.register.tier);
+            assert!(FacilityKind::parse(known.0).is_some() && Tier::parse(known.1).is_some(), "{}", kind.code);
             assert!(kind.roles.iter().all(|r| mach_access::Role::parse(r).is_some()), "{}", kind.code);
             for url in &kind.forms {
                 assert!(

@@ -15,6 +15,7 @@
 //!
 //! An administrator of one facility sees and changes that one; only one of the province makes new ones.
 
+pub mod acts;
 pub mod bodies;
 pub mod book;
 pub mod check;
@@ -26,7 +27,9 @@ pub mod keep;
 pub mod kinds;
 pub mod limits;
 mod list;
+pub mod over;
 pub mod read;
+pub mod register;
 pub mod sheet;
 mod upload;
 mod view;

@@ -7,7 +7,7 @@ use crate::view::{HOME, enter};
 use axum::extract::{Query, State};
 use mach_access::Scope;
 use mach_base::Day;
-use mach_base::text::fold;
+use mach_base::text::{fold, is_facility_code};
 use mach_fhir::ResourceType;
 use mach_house::admin::Closed;
 use mach_house::{Failure, House, Session};
@@ -40,6 +40,8 @@ struct Line {
     /// Whether it is set up here, and not only known from the register.
     is_set_up: bool,
     until: Option<Day>,
+    /// Every code it had, has or will have.
+    codes: Vec<String>,
 }
 
 /// Every facility that is known, by code: those of the register and those that are set up here.
@@ -53,17 +55,21 @@ fn names(on: &mut dyn Sql, scope: Scope, own: Option<&str>) -> mach_store::Resul
             kind: f.kind.name_vi().to_owned(),
             is_set_up: false,
             until: f.valid_to,
+            codes: Vec::new(),
         };
         all.insert(f.code.clone(), line);
     }
-    for id in resources::with_prefix(on, 0, ResourceType::ORGANIZATION, "f")? {
-        let Some(code) = id.strip_prefix('f').filter(|c| c.len() == 5 && !c.contains('-')) else { continue };
-        let Some(found) = resources::current(on, scope, ResourceType::ORGANIZATION, &id)? else { continue };
-        let Some((kind, name, until)) = read::summary(&found.body) else { continue };
+    for found in resources::of_prefix(on, (scope, 0), ResourceType::ORGANIZATION, "f")? {
+        let Some(code) = found.id.strip_prefix('f').filter(|c| is_facility_code(c)) else { continue };
+        let Some(read::Summary { kind, name, until, codes }) = read::summary(&found.body) else { continue };
         let is_set_up = !kind.is_empty();
         let known = all.get(code).map(|l| l.kind.clone()).unwrap_or_default();
         let kind = if is_set_up { shown(Lang::Vi, Holds::Kind, &kind) } else { known };
-        all.insert(code.to_owned(), Line { code: code.to_owned(), name, kind, is_set_up, until });
+        if is_set_up {
+            // Its other codes are not other facilities.
+            all.retain(|other, line| line.is_set_up || other == code || !codes.contains(other));
+        }
+        all.insert(code.to_owned(), Line { code: code.to_owned(), name, kind, is_set_up, until, codes });
     }
     if let Some(own) = own {
         all.retain(|code, _| code == own);
@@ -114,7 +120,8 @@ pub(crate) async fn page(
     let q: String = asked.q.chars().take(mach_base::limits::SEARCH_CHARS).collect();
     let wanted: Vec<String> = fold(&q).split_whitespace().map(str::to_owned).collect();
     let fits = |line: &Line| {
-        let text = format!("{} {} {}", fold(&line.name), fold(&line.code), fold(&line.kind));
+        let codes = line.codes.join(" ");
+        let text = [&line.name, &line.code, &line.kind, &codes].map(|t| fold(t)).join(" ");
         wanted.iter().all(|w| text.contains(w.as_str()))
     };
     let mut lines: Vec<&Line> = all

@@ -3,11 +3,14 @@
 use crate::bodies::{
     self, KIND_SYSTEM, PART_SYSTEM, PERIOD, POSITION_SYSTEM, SUCCESSOR, in_use, prefix, root_id, system,
 };
+use crate::check::identity;
 use crate::hours::{self, FHIR as DAYS, Hours};
+use crate::over::{holds_now, own};
 use crate::sheet::{DEPARTMENTS, Draft, FACILITY, HOURS, ROOMS, SERVICES, STAFF};
 use mach_access::Scope;
 use mach_base::Day;
 use mach_fhir::ResourceType;
+use mach_fhir::index::Param;
 use mach_store::resources::{self, Resource};
 use mach_store::sql::Query;
 use mach_store::{Result, schema};
@@ -85,16 +88,36 @@ pub fn parts(on: &mut dyn Query, scope: Scope, code: &str) -> Result<Vec<Part>> 
     let number = schema::facility_of_code(on, code)?.unwrap_or(-1);
     let mut out = Vec::new();
     for kind in KINDS {
-        let mut ids = resources::with_prefix(on, keeper(kind, number), kind, &prefix(code))?;
         if matches!(kind, ResourceType::ORGANIZATION | ResourceType::LOCATION) {
-            ids.insert(0, root_id(code));
+            let root = resources::current(on, scope, kind, &root_id(code))?.filter(|r| !r.deleted);
+            out.extend(root.and_then(part));
         }
-        for id in ids {
-            let found = resources::current(on, scope, kind, &id)?.filter(|r| !r.deleted);
-            out.extend(found.and_then(part));
-        }
+        let found = resources::of_prefix(on, (scope, keeper(kind, number)), kind, &prefix(code))?;
+        out.extend(found.into_iter().filter_map(part));
     }
     Ok(out)
+}
+
+/// The code under which a facility is kept that has `code` now, or had it, or will have it; none where it is kept under `code`
+/// itself, or nowhere.
+///
+/// # Errors
+/// Of the store.
+pub fn kept_under(on: &mut dyn Query, code: &str) -> Result<Option<String>> {
+    let token = (Param::IDENTIFIER, Some(system("facility")));
+    let ids = resources::with_token(on, ResourceType::ORGANIZATION, token.0, token.1, code, 10)?;
+    let kept = |id: &String| {
+        let kept = id.strip_prefix('f')?;
+        (mach_base::text::is_facility_code(kept) && kept != code).then(|| kept.to_owned())
+    };
+    Ok(ids.iter().find_map(kept))
+}
+
+/// Who a stored Practitioner is within its facility.
+pub fn identity_of(body: &Value) -> String {
+    let licence = own(ResourceType::PRACTITIONER, body, "qualification");
+    let name = own(ResourceType::PRACTITIONER, body, "name");
+    identity(text(&licence["identifier"][0]["value"]), text(&name["text"]))
 }
 
 /// The facility with this code; `None` where nothing of it is stored.
@@ -112,7 +135,7 @@ pub fn facility(on: &mut dyn Query, scope: Scope, code: &str) -> Result<Option<F
     let successor = extension(&body, SUCCESSOR).map(|e| text(&e["valueReference"]["identifier"]["value"]).to_owned());
     Ok(Some(Facility {
         code: code.to_owned(),
-        codes: codes(&body),
+        codes: codes_of(&body),
         draft,
         until,
         successor: successor.unwrap_or_default(),
@@ -129,12 +152,18 @@ pub fn extension<'a>(body: &'a Value, url: &str) -> Option<&'a Value> {
     body["extension"].as_array()?.iter().find(|e| e["url"] == url)
 }
 
+/// The code of the extension with this URL, empty where there is none.
+pub fn extension_code<'a>(body: &'a Value, url: &str) -> &'a str {
+    extension(body, url).map_or("", |e| text(&e["valueCode"]))
+}
+
 /// Whether two URIs name the same kind of number.
 fn is_system(value: &Value, name: &str) -> bool {
     IdentifierSystems::shared().get(text(value)).is_some_and(|s| s.name == name)
 }
 
-fn codes(body: &Value) -> Vec<Code> {
+/// Codes of a stored Organization, old and new.
+pub fn codes_of(body: &Value) -> Vec<Code> {
     let all = body["identifier"].as_array().into_iter().flatten();
     let read = |v: &Value| Code {
         system: text(&v["system"]).to_owned(),
@@ -210,23 +239,34 @@ fn draft(code: &str, parts: &[Part]) -> Draft {
     for p in of(ResourceType::PRACTITIONER_ROLE) {
         let id = p.id.replacen("-a-", "-p-", 1);
         let Some(person) = of(ResourceType::PRACTITIONER).find(|x| x.id == id) else { continue };
-        let held = &person.body["qualification"][0];
+        let held = own(ResourceType::PRACTITIONER, &person.body, "qualification");
+        let scope = match text(&held["code"]["text"]) {
+            // Without a licence there is what they do all the same.
+            "" => text(&own(ResourceType::PRACTITIONER_ROLE, &p.body, "specialty")["text"]),
+            scope => scope,
+        };
         draft.sheets[STAFF].push(vec![
-            text(&person.body["name"][0]["text"]).to_owned(),
+            text(&own(ResourceType::PRACTITIONER, &person.body, "name")["text"]).to_owned(),
             coded(&p.body["code"], POSITION_SYSTEM).to_owned(),
             text(&held["identifier"][0]["value"]).to_owned(),
-            text(&held["code"]["text"]).to_owned(),
+            scope.to_owned(),
             text(&held["period"]["start"]).to_owned(),
             text(&held["period"]["end"]).to_owned(),
             department_of(code, &p.body["organization"]).to_owned(),
             hours::text(&read_hours(&p.body["availableTime"], ("availableStartTime", "availableEndTime"))),
             String::new(),
             String::new(),
+            id,
         ]);
     }
     for p in of(ResourceType::HEALTHCARE_SERVICE) {
         let price = of(ResourceType::CHARGE_ITEM_DEFINITION).find(|c| c.id == p.id);
-        let amount = price.map(|c| c.body["propertyGroup"][0]["priceComponent"][0]["amount"]["value"].to_string());
+        let amount = price.map(|c| {
+            let group = own(ResourceType::CHARGE_ITEM_DEFINITION, &c.body, "propertyGroup");
+            let mut components = group["priceComponent"].as_array().into_iter().flatten();
+            let base = components.find(|c| c["type"] == "base");
+            base.map_or_else(String::new, |c| c["amount"]["value"].to_string())
+        });
         draft.sheets[SERVICES].push(vec![
             part_code(code, &p.body).to_owned(),
             text(&p.body["name"]).to_owned(),
@@ -245,20 +285,19 @@ fn draft(code: &str, parts: &[Part]) -> Draft {
 fn root_row(code: &str, body: &Value) -> Vec<String> {
     let in_force = |name: &str| {
         let all = body["identifier"].as_array().into_iter().flatten();
-        let mut held = all.filter(|i| is_system(&i["system"], name) && i["period"]["end"].is_null());
+        let mut held = all.filter(|i| is_system(&i["system"], name) && holds_now(&i["period"]));
         held.next().map(|i| text(&i["value"]).to_owned()).unwrap_or_default()
     };
-    let address = &body["address"][0];
-    let commune = extension(address, "urn:mach:extension:commune").map(|e| text(&e["valueCode"]).to_owned());
+    let address = own(ResourceType::ORGANIZATION, body, "address");
     let from = extension(body, PERIOD).map(|e| text(&e["valuePeriod"]["start"]).to_owned());
     vec![
         coded(&body["type"], KIND_SYSTEM).to_owned(),
         text(&body["name"]).to_owned(),
         code.to_owned(),
         in_force("facility-gln"),
-        commune.unwrap_or_default(),
+        extension_code(address, "urn:mach:extension:commune").to_owned(),
         text(&address["text"]).to_owned(),
-        text(&body["telecom"][0]["value"]).to_owned(),
+        text(&own(ResourceType::ORGANIZATION, body, "telecom")["value"]).to_owned(),
         from.unwrap_or_default(),
     ]
 }
@@ -268,9 +307,28 @@ pub fn code_systems() -> [(&'static str, &'static str); 2] {
     [("facility", system("facility")), ("facility-gln", bodies::system("facility-gln"))]
 }
 
-/// Kind, name and last day of a stored Organization.
-pub fn summary(body: &str) -> Option<(String, String, Option<Day>)> {
+/// The kind of a stored Organization, empty where it is none that was set up here.
+pub fn kind_of(body: Option<&Value>) -> &str {
+    body.map_or("", |body| coded(&body["type"], KIND_SYSTEM))
+}
+
+/// A stored Organization in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its kind, empty where it was not set up here.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its last day.
+    pub until: Option<Day>,
+    /// Every code it had, has or will have.
+    pub codes: Vec<String>,
+}
+
+/// A stored Organization in short.
+pub fn summary(body: &str) -> Option<Summary> {
     let body: Value = serde_json::from_str(body).ok()?;
     let until = extension(&body, PERIOD).and_then(|e| Day::parse_iso(text(&e["valuePeriod"]["end"])));
-    Some((coded(&body["type"], KIND_SYSTEM).to_owned(), text(&body["name"]).to_owned(), until))
+    let codes = codes_of(&body).into_iter().map(|c| c.value).collect();
+    Some(Summary { kind: kind_of(Some(&body)).to_owned(), name: text(&body["name"]).to_owned(), until, codes })
 }

@@ -31,6 +31,8 @@ pub enum Holds {
     Position,
     /// A role of an account, or none.
     Role,
+    /// Which stored person a row is: travels with the row, nobody types it.
+    Id,
 }
 
 /// A column.
@@ -121,6 +123,7 @@ pub const SHEETS: [Sheet; 6] = [
             hinted("hours", msg::ORG_WORKING_HOURS, Holds::Text, false, msg::ORG_HOURS_HINT),
             col("account", msg::ORG_ACCOUNT, Holds::Text, false),
             col("role", msg::ORG_ROLE, Holds::Role, false),
+            col("id", msg::ORG_PERSON_NAME, Holds::Id, false),
         ],
     },
     Sheet {
@@ -145,6 +148,13 @@ pub const SHEETS: [Sheet; 6] = [
         ],
     },
 ];
+
+impl Sheet {
+    /// The columns that people see and fill in; those of accounts only while a facility is made.
+    pub fn shown(&'static self, accounts: bool) -> impl Iterator<Item = &'static Col> {
+        self.cols.iter().filter(move |c| c.holds != Holds::Id && (accounts || !matches!(c.key, "account" | "role")))
+    }
+}
 
 /// Number of the sheet of the facility itself.
 pub const FACILITY: usize = 0;
@@ -179,6 +189,15 @@ impl Draft {
     pub fn get(&self, sheet: usize, row: usize, key: &str) -> &str {
         let Some(at) = SHEETS[sheet].cols.iter().position(|c| c.key == key) else { return "" };
         self.sheets[sheet].get(row).and_then(|r| r.get(at)).map_or("", String::as_str)
+    }
+
+    /// Puts a text into a row's column.
+    pub fn set(&mut self, sheet: usize, row: usize, key: &str, text: &str) {
+        let Some(at) = SHEETS[sheet].cols.iter().position(|c| c.key == key) else { return };
+        if let Some(cells) = self.sheets[sheet].get_mut(row) {
+            cells.resize(SHEETS[sheet].cols.len(), String::new());
+            text.clone_into(&mut cells[at]);
+        }
     }
 
     /// A text of the facility itself.
@@ -243,7 +262,7 @@ pub fn tidy(holds: Holds, text: &str) -> String {
             let named = |r: &Role| means(&clean, &[r.code(), Lang::Vi.t(role_label(*r)), Lang::En.t(role_label(*r))]);
             ROLES.into_iter().find(named).map_or(clean, |r| r.code().to_owned())
         }
-        Holds::Text | Holds::Beds | Holds::Clock => clean,
+        Holds::Text | Holds::Beds | Holds::Clock | Holds::Id => clean,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::sheet::{Draft, FACILITY, Holds, ROLES, SHEETS, STAFF, Sheet, shown, tidy};
 use askama::Template;
 use mach_access::{Act, Decision};
+use mach_base::text::is_facility_code;
 use mach_house::admin::{Closed, administrator, proven_administrator};
 use mach_house::{House, Session, role_label};
 use mach_ui::components::{Card, Cell, Column, ErrorSummary, Field, FieldKind, Layout, Row, Table, laid_out, muted};
@@ -40,6 +41,14 @@ struct Rows {
     seen: String,
     body: Html,
     buttons: Html,
+}
+
+#[derive(Template)]
+#[template(path = "number.html")]
+struct Number<'a> {
+    number: usize,
+    name: String,
+    id: &'a str,
 }
 
 fn choices(lang: Lang, holds: Holds) -> Vec<(String, String)> {
@@ -129,16 +138,21 @@ impl SheetForm<'_> {
     }
 
     fn columns(&self) -> impl Iterator<Item = &'static crate::sheet::Col> {
-        let accounts = self.accounts;
         let sheet: &'static Sheet = &SHEETS[self.sheet];
-        sheet.cols.iter().filter(move |c| accounts || !matches!(c.key, "account" | "role"))
+        sheet.shown(self.accounts)
+    }
+
+    /// The number of a row, and which stored person it is, where it is one.
+    fn number(&self, row: usize) -> Html {
+        let id = self.draft.get(self.sheet, row, "id");
+        Html::template(&Number { number: row + 1, name: field_name(row, "id"), id })
     }
 
     fn table(&self) -> Html {
         let lang = self.lang;
         let filled = self.draft.sheets[self.sheet].len();
         let row = |row: usize| {
-            let number = Cell::from((row + 1).to_string());
+            let number = Cell(self.number(row));
             let cells = self.columns().map(|col| {
                 let flaw = self.flaw(row, col.key);
                 Cell(Html::template(&Input {
@@ -193,7 +207,8 @@ pub(crate) fn posted(sheet: usize, fields: &[(String, String)]) -> Vec<Vec<Strin
             *cell = tidy(cols[at].holds, &text);
         }
     }
-    rows.retain(|r| r.iter().any(|t| !t.is_empty()));
+    let is_typed = |r: &Vec<String>| r.iter().zip(cols).any(|(t, c)| !t.is_empty() && c.holds != Holds::Id);
+    rows.retain(is_typed);
     rows
 }
 
@@ -204,20 +219,16 @@ pub(crate) fn value<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
 
 /// A sheet to read.
 pub(crate) fn table(lang: Lang, sheet: usize, draft: &Draft, accounts: bool) -> Html {
-    let cols: Vec<(usize, &crate::sheet::Col)> = SHEETS[sheet]
-        .cols
-        .iter()
-        .enumerate()
-        .filter(|(_, c)| accounts || !matches!(c.key, "account" | "role"))
-        .collect();
-    let row = |r: &Vec<String>| {
-        Row::new(cols.iter().map(|(at, c)| Cell::from(shown(lang, c.holds, r.get(*at).map_or("", String::as_str)))))
+    let row = |row: usize| {
+        let cells =
+            SHEETS[sheet].shown(accounts).map(|c| Cell::from(shown(lang, c.holds, draft.get(sheet, row, c.key))));
+        Row::new(cells.collect::<Vec<_>>())
     };
-    let columns = cols.iter().map(|(_, c)| match c.holds {
+    let columns = SHEETS[sheet].shown(accounts).map(|c| match c.holds {
         Holds::Beds | Holds::Price => Column::number(lang.t(c.label)),
         _ => Column::text(lang.t(c.label)),
     });
-    let rows: Vec<Row> = draft.sheets[sheet].iter().map(row).collect();
+    let rows: Vec<Row> = (0..draft.sheets[sheet].len()).map(row).collect();
     if rows.is_empty() {
         return muted(lang.t(msg::ORG_NONE_YET));
     }
@@ -244,7 +255,8 @@ pub(crate) fn meta(session: &Session, title: &str, path: Vec<Crumb>) -> PageMeta
 
 /// Who acts.
 pub(crate) fn by(session: &Session) -> By {
-    By { account: session.actor.account, name: session.actor.name.clone(), lang: session.lang }
+    let (account, name) = (session.actor.account, session.actor.name.clone());
+    By { account, name, lang: session.lang, facility: session.facility_code.clone() }
 }
 
 /// Lets an administrator of the province in: who makes facilities.
@@ -261,11 +273,10 @@ pub(crate) async fn enter(house: &House, session: &Session, proven: bool) -> Res
 /// Lets an administrator in to one facility: their own, or any where they look after the province.
 pub(crate) async fn into(house: &House, session: &Session, code: &str, proven: bool) -> Result<Decision, Closed> {
     let decision = enter(house, session, proven).await?;
-    let is_code = code.len() == 5 && code.bytes().all(|b| b.is_ascii_alphanumeric());
     // What is not theirs is answered as what is not there.
     let is_theirs = session.facility_code.as_deref().is_none_or(|own| own == code);
     debug_assert!(decision.act() == Act::Administer);
-    if is_code && is_theirs { Ok(decision) } else { Err(Problem::NotFound.into()) }
+    if is_facility_code(code) && is_theirs { Ok(decision) } else { Err(Problem::NotFound.into()) }
 }
 
 /// Whether a sheet is asked for staff accounts.

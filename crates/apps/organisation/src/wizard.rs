@@ -4,6 +4,7 @@ use crate::check::{Flaw, check};
 use crate::drafts;
 use crate::keep::{self, Keys, Opened};
 use crate::kinds::Kinds;
+use crate::register;
 use crate::sheet::{Draft, FACILITY, SHEETS, number};
 use crate::upload;
 use crate::view::{HOME, SheetForm, by, card, has_accounts, meta, of_province, posted};
@@ -32,7 +33,8 @@ fn step_address(draft: &str, step: &str) -> String {
 /// `GET /admin/facilities/new`.
 pub(crate) async fn begin_page(State(house): State<House>, session: Session) -> Result<Html, Closed> {
     let decision = of_province(&house, &session, true).await?;
-    let open = house.read(decision, |r| Ok::<_, Failure>(drafts::all(r)?)).await?;
+    let open = house.read(decision.clone(), |r| Ok::<_, Failure>(drafts::all(r)?)).await?;
+    house.write(decision, |tx| tx.audit(None, "facility drafts", "granted")).await?;
     Ok(begin_shown(&session, &open, None))
 }
 
@@ -213,7 +215,9 @@ pub(crate) async fn page(
 ) -> Result<Html, Closed> {
     // What is made at the end needs a fresh proof: it is asked for where nothing was typed yet.
     let decision = of_province(&house, &session, step == REVIEW).await?;
-    let draft = loaded(&house, decision, &id).await?;
+    let draft = loaded(&house, decision.clone(), &id).await?;
+    let target = format!("facility draft {id}: {}", number(&step).map_or(REVIEW, |at| SHEETS[at].key));
+    house.write(decision, move |tx| tx.audit(None, &target, "granted")).await?;
     if step == REVIEW {
         return Ok(review_shown(&session, &id, &draft, &check(session.lang, &draft)));
     }
@@ -284,7 +288,7 @@ pub(crate) async fn installed(
     let hashed = draft.clone();
     let keys = tokio::task::spawn_blocking(move || Keys::of(&hashed)).await.map_err(Problem::internal)??;
     let who = by(session);
-    house
+    let made = house
         .write(decision, move |tx| {
             let made = keep::install(tx, &draft, &keys, &who)?;
             if let (Ok(_), Some(id)) = (&made, kept) {
@@ -292,7 +296,9 @@ pub(crate) async fn installed(
             }
             Ok(made)
         })
-        .await
+        .await?;
+    register::refresh(house).await?;
+    Ok(made)
 }
 
 #[derive(Template)]
@@ -319,7 +325,10 @@ pub(crate) fn made_shown(session: &Session, draft: &Draft, opened: &[Opened]) ->
     let columns = [msg::ACCOUNT_DISPLAY, msg::USERNAME, msg::ORG_OPENING_CODE].map(|c| Column::text(lang.t(c)));
     let table = Table::new(lang, lang.t(msg::ORG_ACCOUNTS_MADE), columns.into());
     let table = Table { caption_hidden: true, ..table.rows(opened.iter().map(row).collect()).stack() };
-    let body = Html::concat([line(lang.t(msg::ORG_ACCOUNTS_LEAD)), table.into()]);
+    let until = mach_base::time::now_seconds() + mach_base::limits::RECOVERY_HOURS * 3_600;
+    let until = format::date_time(mach_base::Minute::of_seconds(until));
+    let lead = lang.fmt(msg::ORG_ACCOUNTS_LEAD, &[("until", &until)]);
+    let body = Html::concat([line(&lead), table.into()]);
     let parts = [
         Html::from(PageHead::new(title).actions([print_button(lang)])),
         Notice::new(lang, Tone::Good, lang.t(msg::ORG_MADE)).into(),

@@ -67,6 +67,7 @@ pub(crate) async fn open(
     if reason.chars().count() < REASON_CHARS {
         errors.push(("reason", lang.t(msg::EMERGENCY_REASON_SHORT).to_owned()));
     }
+    session.looks_for_people()?;
     let person = if errors.is_empty() { find(&house, &decision, &typed).await? } else { None };
     let Some(person) = person else {
         if errors.is_empty() {

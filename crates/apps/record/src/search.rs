@@ -57,6 +57,9 @@ pub(crate) async fn page(
     let decision = house.decide(&session, Act::SearchPeople).await?;
     let text: String = asked.q.trim().chars().take(SEARCH_CHARS).collect();
     let (question, after) = (text.clone(), asked.after);
+    if !text.is_empty() {
+        session.looks_for_people()?;
+    }
     let scope = decision.scope().facility();
     let answer = house
         .read(decision.clone(), move |reader| {

@@ -60,10 +60,16 @@ pub const SESSION_IDLE_MINUTES: i64 = 60;
 pub const SESSION_IDLE_CLINICAL_MINUTES: i64 = 15;
 /// Minutes for which somebody who proved who they are may do what is dangerous, without proving it again.
 pub const PROVEN_MINUTES: i64 = 10;
+/// Bytes of a posted form that the door of a proof carries, so that what was typed is not lost.
+pub const CARRIED_BYTES: usize = 4 << 20;
+/// Bytes of what is posted to that door: what it carries, and each field's name a little longer.
+pub const PROOF_BYTES: usize = 12 << 20;
 /// Fewest characters of a password (NIST SP 800-63B-4 asks 15 where it is the only factor; 12 with a rest after failures).
 pub const PASSWORD_CHARS: usize = 12;
 /// Hours for which one administrator's wish that somebody may get back in waits for another's.
 pub const RECOVERY_HOURS: i64 = 24;
+/// Wishes to get back in that are listed at a time.
+pub const RECOVERIES: usize = 100;
 /// Minutes for which the code of an allowed recovery is good.
 pub const RECOVERY_CODE_MINUTES: i64 = 30;
 /// Codes for paper that a second factor comes with.
@@ -108,7 +114,8 @@ pub const LOAD_LINE_BYTES: usize = 64 << 20;
 pub const ADDRESS_BURST: u32 = 2_000;
 /// See `ADDRESS_BURST`.
 pub const ADDRESS_PER_MINUTE: u64 = 60_000;
-/// Tries of one address to prove who asks, at once, and in a minute.
+/// Tries of one address to prove who asks that failed, at once, and in a minute: one that succeeds is given back, so that the
+/// many people behind one address do not shut each other out.
 pub const DOOR_BURST: u32 = 30;
 /// See `DOOR_BURST`.
 pub const DOOR_PER_MINUTE: u64 = 30;

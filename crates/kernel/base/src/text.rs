@@ -7,6 +7,11 @@ pub fn nfc(text: &str) -> String {
     text.nfc().collect()
 }
 
+/// Whether `text` is written as the code of a facility (MA_CSKCB): five letters or digits.
+pub fn is_facility_code(text: &str) -> bool {
+    text.len() == 5 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 /// Folds `text` for search: lower case, no tone or vowel marks, `đ` to `d`, runs of anything that is neither letter nor
 /// digit to one space, no space at either end. `"Nguyễn  Đức-Anh"` gives `"nguyen duc anh"`.
 pub fn fold(text: &str) -> String {

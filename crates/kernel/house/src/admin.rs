@@ -1,6 +1,8 @@
 //! Who may open the pages of administration.
 
 use crate::{Failure, House, Session};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{Act, Decision};
 use mach_store::factors;
@@ -51,4 +53,24 @@ pub async fn proven_administrator(house: &House, session: &Session) -> Result<De
     let decision = administrator(house, session).await?;
     session.is_proven()?;
     Ok(decision)
+}
+
+/// An administrator who proved lately who they are, as a handler takes them: of the page with the form, so that the proof is asked
+/// before anything is typed, and of what it posts.
+#[derive(Debug)]
+pub struct Proven {
+    /// Who.
+    pub session: Session,
+    /// That they may.
+    pub decision: Decision,
+}
+
+impl FromRequestParts<House> for Proven {
+    type Rejection = Closed;
+
+    async fn from_request_parts(parts: &mut Parts, house: &House) -> Result<Self, Closed> {
+        let session = Session::from_request_parts(parts, house).await?;
+        let decision = proven_administrator(house, &session).await?;
+        Ok(Self { session, decision })
+    }
 }

@@ -4,6 +4,7 @@
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
 pub mod admin;
+pub mod carry;
 pub mod follow;
 pub mod pace;
 pub mod proof;
@@ -28,7 +29,8 @@ pub struct House {
 
 struct Inner {
     store: Store,
-    pace: pace::Pace,
+    pace: Arc<pace::Pace>,
+    proxies: Vec<pace::Network>,
     secure: bool,
     demo: bool,
 }
@@ -43,12 +45,14 @@ pub struct Peer {
 }
 
 /// How the house answers, as configured.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Cookies travel over TLS only.
     pub secure: bool,
     /// Synthetic data: pages say so.
     pub demo: bool,
+    /// Who is believed where they say for whom they ask.
+    pub proxies: Vec<pace::Network>,
 }
 
 impl House {
@@ -57,7 +61,8 @@ impl House {
         Self {
             inner: Arc::new(Inner {
                 store,
-                pace: pace::Pace::new(mach_base::limits::PACE_BUCKETS),
+                pace: Arc::new(pace::Pace::new(mach_base::limits::PACE_BUCKETS)),
+                proxies: settings.proxies,
                 secure: settings.secure,
                 demo: settings.demo,
             }),
@@ -70,8 +75,13 @@ impl House {
     }
 
     /// How often who has asked.
-    pub fn pace(&self) -> &pace::Pace {
+    pub fn pace(&self) -> &Arc<pace::Pace> {
         &self.inner.pace
+    }
+
+    /// Who is believed where they say for whom they ask.
+    pub fn proxies(&self) -> &[pace::Network] {
+        &self.inner.proxies
     }
 
     /// Whether the data is synthetic.

@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use mach_base::limits;
 use mach_ui::http::Problem;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,33 @@ pub enum Who {
     Account(i64),
     /// A person's account that looks for people.
     Search(i64),
-    /// All for whom there is no room.
-    Others,
+    /// All of one kind for whom there is no room.
+    Others(Kind),
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Addresses.
+    Address,
+    /// Tries at the doors.
+    Door,
+    /// Accounts.
+    Account,
+    /// Searches for people.
+    Search,
+}
+
+impl Who {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Address(_) => Kind::Address,
+            Self::Door(_) => Kind::Door,
+            Self::Account(_) => Kind::Account,
+            Self::Search(_) => Kind::Search,
+            Self::Others(kind) => *kind,
+        }
+    }
 }
 
 /// So many at once, then one each interval.
@@ -81,11 +107,10 @@ impl Pace {
             all.retain(|_, full_at| *full_at > now);
             if all.len() >= self.most {
                 // Nobody is let in for nothing, and nobody is shut out, because others filled the room.
-                who = Who::Others;
+                who = Who::Others(who.kind());
             }
         }
-        let others = who == Who::Others;
-        let each = if others { rate.each / limits::PACE_OTHERS } else { rate.each };
+        let each = if matches!(who, Who::Others(_)) { rate.each / limits::PACE_OTHERS } else { rate.each };
         let full_at = all.get(&who).copied().unwrap_or(now).max(now);
         let (next, most) = (full_at + each, now + rate.each * rate.burst);
         if next > most {
@@ -93,6 +118,16 @@ impl Pace {
         }
         all.insert(who, next);
         Ok(())
+    }
+
+    /// Puts one back that was taken.
+    pub fn give_back(&self, who: &Who, rate: Rate) {
+        let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = all.get_mut(who)
+            && let Some(earlier) = full_at.checked_sub(rate.each)
+        {
+            *full_at = earlier;
+        }
     }
 
     /// Counts a failure to sign in by a name that is nobody's; true where it rests, exactly as an account would.
@@ -124,21 +159,61 @@ impl Pace {
     }
 }
 
-/// Where a request comes from: of a proxy on this machine, the address that it says. `None` for this machine itself, which is
-/// not counted.
-pub fn address(headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<Peer>()?.address;
-    if !peer.is_loopback() {
-        return Some(network(peer));
+/// Addresses that are believed where they say for whom they ask: one, or a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    start: IpAddr,
+    bits: u8,
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    /// `10.1.2.3`, `10.1.0.0/16`, `::1`, `2001:db8::/32`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no address and no network: 10.1.2.3, 10.1.0.0/16, 2001:db8::/32");
+        let (start, bits) =
+            text.trim().split_once('/').map_or((text.trim(), None), |(start, bits)| (start, Some(bits)));
+        let start: IpAddr = start.parse().map_err(|_| wrong())?;
+        let start = start.to_canonical();
+        let most = if start.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), |b| b.parse().map_err(|_| wrong()))?;
+        if bits > most { Err(wrong()) } else { Ok(Self { start, bits }) }
     }
-    // What stands before the last was said by whoever asked the proxy.
-    let said = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-    said.rsplit(',').next()?.trim().parse().ok().map(network)
+}
+
+impl Network {
+    /// Whether it holds an address.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let differs = match (self.start, address.to_canonical()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+            _ => return false,
+        };
+        differs >= u32::from(self.bits)
+    }
+}
+
+/// Where a request comes from: the peer, or, of a proxy that is believed, the address that it says. `None` for this machine
+/// itself, which is not counted: a proxy that nobody named would stand there for everybody.
+pub fn address(headers: &HeaderMap, extensions: &Extensions, proxies: &[Network]) -> Option<IpAddr> {
+    let mut at = extensions.get::<Peer>()?.address.to_canonical();
+    // Each proxy adds whom it was asked by at the end; what stands before was said by that one.
+    let said: Vec<&str> = headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().unwrap_or("?")).collect();
+    for one in said.iter().flat_map(|value| value.split(',')).rev() {
+        if !proxies.iter().any(|p| p.holds(at)) {
+            break;
+        }
+        let one = one.trim();
+        let Some(before) = one.parse().ok().or_else(|| Some(one.parse::<SocketAddr>().ok()?.ip())) else { break };
+        at = before.to_canonical();
+    }
+    (!at.is_loopback()).then(|| network(at))
 }
 
 /// One household has 64 bits of addresses of its own.
 fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+    match address {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
@@ -147,25 +222,34 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether a request proves who asks, or tries to.
+/// Whether a request tries to prove who asks, of whom nothing is known yet. `/prove` and `/sign-in/code` are of a session, whose
+/// account counts the tries.
 fn is_at_the_door(method: &Method, path: &str) -> bool {
-    *method == Method::POST
-        && matches!(path, "/sign-in" | "/sign-in/code" | "/prove" | "/recover" | "/me/sign-in" | "/me/sign-in/code")
+    *method == Method::POST && matches!(path, "/sign-in" | "/recover" | "/me/sign-in" | "/me/sign-in/code")
 }
 
 /// Counts requests by address, before anything else is done for them.
 pub async fn by_address(State(house): State<House>, request: Request, next: Next) -> Response {
-    let Some(address) = address(request.headers(), request.extensions()) else { return next.run(request).await };
+    let Some(address) = address(request.headers(), request.extensions(), house.proxies()) else {
+        return next.run(request).await;
+    };
     let now = Instant::now();
+    let door = Who::Door(address);
+    let tries = is_at_the_door(request.method(), request.uri().path());
     let taken = house.pace().take(Who::Address(address), Rate::ADDRESS, now);
-    let taken = taken.and_then(|()| match is_at_the_door(request.method(), request.uri().path()) {
-        true => house.pace().take(Who::Door(address), Rate::DOOR, now),
+    let taken = taken.and_then(|()| match tries {
+        true => house.pace().take(door.clone(), Rate::DOOR, now),
         false => Ok(()),
     });
-    match taken {
-        Ok(()) => next.run(request).await,
-        Err(wait) => too_many(wait),
+    if let Err(wait) = taken {
+        return too_many(wait);
     }
+    let answer = next.run(request).await;
+    // Who is let in goes on; who is asked again failed.
+    if tries && answer.status().is_redirection() {
+        house.pace().give_back(&door, Rate::DOOR);
+    }
+    answer
 }
 
 /// 429, and when to ask again.
@@ -175,21 +259,8 @@ fn too_many(wait: Duration) -> Response {
 }
 
 /// Counts a request of a person's account.
-pub(crate) fn of_account(house: &House, account: i64, uri: &axum::http::Uri) -> Result<(), Problem> {
-    let now = Instant::now();
-    let taken = house.pace().take(Who::Account(account), Rate::ACCOUNT, now);
-    let query = uri.query().unwrap_or_default();
-    let searched = match uri.path() {
-        "/people" => query.split('&').any(|p| p.strip_prefix("q=").is_some_and(|q| !q.is_empty())),
-        "/fhir/Patient" => !query.is_empty(),
-        "/fhir/Patient/_search" => true,
-        _ => false,
-    };
-    let taken = taken.and_then(|()| match searched {
-        true => house.pace().take(Who::Search(account), Rate::SEARCH, now),
-        false => Ok(()),
-    });
-    taken.map_err(|_| Problem::TooMany)
+pub(crate) fn of_account(house: &House, account: i64) -> Result<(), Problem> {
+    house.pace().take(Who::Account(account), Rate::ACCOUNT, Instant::now()).map_err(|_| Problem::TooMany)
 }
 
 #[cfg(test)]
@@ -210,6 +281,9 @@ mod tests {
         assert!(take(99).is_err());
         assert_eq!(pace.take(Who::Account(2), SLOW, now), Ok(()), "another's bucket");
         assert_eq!(pace.take(Who::Search(1), SLOW, now), Ok(()), "another purpose");
+        pace.give_back(&Who::Search(1), SLOW);
+        assert_eq!([0; 3].map(|_| pace.take(Who::Search(1), SLOW, now)), [Ok(()); 3], "what was given back");
+        assert!(pace.take(Who::Search(1), SLOW, now).is_err());
     }
 
     #[test]
@@ -230,31 +304,52 @@ mod tests {
     #[test]
     fn there_are_never_more_buckets_than_there_is_room() {
         let (pace, now) = (Pace::new(5), Instant::now());
-        for n in 0..100 {
+        for n in 0..200 {
             let _ = pace.take(Who::Account(n), SLOW, now);
         }
         assert_eq!(pace.len(), 6, "five, and that of all others");
+        assert!(pace.take(Who::Account(200), SLOW, now).is_err(), "accounts filled it");
+        assert_eq!(
+            pace.take(Who::Door(IpAddr::from([203, 0, 113, 9])), SLOW, now),
+            Ok(()),
+            "and not that of the doors"
+        );
         let later = now + Duration::from_secs(11 * u64::from(limits::PACE_OTHERS));
         assert_eq!(pace.take(Who::Account(50), SLOW, later), Ok(()));
         assert_eq!(pace.len(), 1, "full ones are forgotten");
     }
 
     #[test]
-    fn addresses_are_those_of_the_proxy_only_on_this_machine() {
-        let of = |peer: &str, said: &[&'static str]| {
+    fn an_address_is_believed_from_a_proxy_that_was_named() {
+        let named: Vec<Network> = ["127.0.0.1", "10.0.0.0/8", "2001:db8:ffff::/48"].map(|t| t.parse().unwrap()).into();
+        let of = |peer: &str, said: &[&'static str], proxies: &[Network]| {
             let (mut headers, mut extensions) = (HeaderMap::new(), Extensions::new());
             for value in said {
                 headers.append("x-forwarded-for", value.parse().unwrap());
             }
             extensions.insert(Peer { address: peer.parse().unwrap(), certificate: None });
-            address(&headers, &extensions).map(|a| a.to_string())
+            address(&headers, &extensions, proxies).map(|a| a.to_string())
         };
-        assert_eq!(of("127.0.0.1", &[]), None);
-        assert_eq!(of("203.0.113.9", &["198.51.100.1"]), Some("203.0.113.9".to_owned()), "not believed");
-        assert_eq!(of("127.0.0.1", &["1.1.1.1, 198.51.100.1"]), Some("198.51.100.1".to_owned()));
-        assert_eq!(of("127.0.0.1", &["1.1.1.1", "198.51.100.1"]), Some("198.51.100.1".to_owned()));
-        assert_eq!(of("2001:db8:1:2:3::4", &[]), Some("2001:db8:1:2::".to_owned()));
-        assert_eq!(of("::ffff:203.0.113.9", &[]), Some("203.0.113.9".to_owned()));
-        assert_eq!(of("127.0.0.1", &["nonsense"]), None);
+        for (peer, said, by_none, by_named) in [
+            ("127.0.0.1", &[] as &[&str], None, None),
+            ("::ffff:127.0.0.1", &[], None, None),
+            ("203.0.113.9", &["198.51.100.1"], Some("203.0.113.9"), Some("203.0.113.9")),
+            ("127.0.0.1", &["1.1.1.1, 198.51.100.1"], None, Some("198.51.100.1")),
+            ("::ffff:127.0.0.1", &["1.1.1.1", "198.51.100.1"], None, Some("198.51.100.1")),
+            ("10.9.9.9", &["1.1.1.1, 198.51.100.1, 10.1.1.1"], Some("10.9.9.9"), Some("198.51.100.1")),
+            ("10.9.9.9", &["10.0.0.5"], Some("10.9.9.9"), Some("10.0.0.5")),
+            ("10.9.9.9", &["198.51.100.1:4711"], Some("10.9.9.9"), Some("198.51.100.1")),
+            ("2001:db8:ffff::1", &["[2001:db8:1:2:3::4]:80"], Some("2001:db8:ffff::"), Some("2001:db8:1:2::")),
+            ("2001:db8:1:2:3::4", &[], Some("2001:db8:1:2::"), Some("2001:db8:1:2::")),
+            ("::ffff:203.0.113.9", &[], Some("203.0.113.9"), Some("203.0.113.9")),
+            ("127.0.0.1", &["nonsense"], None, None),
+            ("10.9.9.9", &["nonsense"], Some("10.9.9.9"), Some("10.9.9.9")),
+        ] {
+            assert_eq!(of(peer, said, &[]).as_deref(), by_none, "{peer} {said:?}");
+            assert_eq!(of(peer, said, &named).as_deref(), by_named, "{peer} {said:?}");
+        }
+        for wrong in ["", "10.0.0.0/33", "::/129", "mach.example.vn", "10.0.0.0/x"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! `/prove` is the one door for a locked session and for acts that want a fresh proof; it gives the session a new token.
 
+use crate::carry::Carried;
 use crate::session::{SESSION_COOKIE, house_decision, session_token};
 use crate::{Failure, House};
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{secret, totp};
@@ -138,6 +139,15 @@ pub fn new_code() -> Result<String, Problem> {
     Ok(format!("{}-{}-{}", &all[..4], &all[4..8], &all[8..]))
 }
 
+/// The hash of a password that nobody knows: of an account that is opened with a code. Takes as long as hashing does.
+///
+/// # Errors
+/// Without random numbers.
+pub fn nobodys_password() -> Result<String, Problem> {
+    let unknown = secret::new_token("").map_err(Problem::internal)?;
+    secret::hash_password(&unknown).map_err(Problem::internal)
+}
+
 /// What the door of a session asks.
 pub(crate) struct Asks {
     pub title: Msg,
@@ -148,7 +158,11 @@ pub(crate) struct Asks {
 
 /// The door of somebody who is half in: one field, answered to go on to `next`.
 pub(crate) fn ask(lang: Lang, here: Here, asks: &Asks, field: Field, (next, error): (&str, Option<String>)) -> Html {
-    pages::door(&pages::Door {
+    pages::door(&door(lang, here, asks, field, (next, error)))
+}
+
+fn door(lang: Lang, here: Here, asks: &Asks, field: Field, (next, error): (&str, Option<String>)) -> pages::Door {
+    pages::Door {
         lang,
         here: here.0,
         title: lang.t(asks.title).to_owned(),
@@ -159,7 +173,8 @@ pub(crate) fn ask(lang: Lang, here: Here, asks: &Asks, field: Field, (next, erro
         button: lang.t(asks.button).to_owned(),
         error,
         is_signed_in: true,
-    })
+        ..pages::Door::default()
+    }
 }
 
 /// Whether an account has a second factor.
@@ -192,12 +207,15 @@ pub(crate) async fn live(house: &House, headers: &HeaderMap) -> Result<(sessions
     Ok((live.ok_or(Problem::Unauthenticated)?, token))
 }
 
-fn page(lang: Lang, here: Here, next: &str, error: Option<String>) -> Html {
+/// The door of the proof, with a form that it carries.
+pub(crate) fn page(lang: Lang, here: Here, carried: Option<&Carried>, (next, error): (&str, Option<String>)) -> Html {
     let mut field = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
     field.autocomplete = "current-password";
     field.autofocus = true;
-    let asks = Asks { title: msg::PROVE, lead: msg::PROVE_LEAD, action: "/prove", button: msg::PROVE_GO };
-    ask(lang, here, &asks, field, (next, error))
+    let lead = if carried.is_some() { msg::PROVE_KEPT } else { msg::PROVE_LEAD };
+    let asks = Asks { title: msg::PROVE, lead, action: "/prove", button: msg::PROVE_GO };
+    let hidden = carried.map(Carried::hidden).unwrap_or_default();
+    pages::door(&pages::Door { hidden, ..door(lang, here, &asks, field, (next, error)) })
 }
 
 /// `GET /prove`.
@@ -212,44 +230,50 @@ pub(crate) async fn form(
     if found.state == sessions::State::Half {
         return Err(Problem::Unauthenticated);
     }
-    Ok(page(lang, here, &query.next, None))
+    Ok(page(lang, here, None, (&query.next, None)))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Proof {
-    password: String,
-    #[serde(default)]
-    next: String,
-}
-
-/// `POST /prove`: opens a locked session, or proves an open one afresh. A script that asks for JSON gets a status only.
+/// `POST /prove`: opens a locked session, or proves an open one afresh; a form that was carried is given back. A script that
+/// asks for JSON gets a status only.
 pub(crate) async fn prove(
     State(house): State<House>,
     lang: Lang,
     here: Here,
-    headers: HeaderMap,
-    Form(typed): Form<Proof>,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    // Before a body is read: what it carries may be long.
     let (found, token) = live(&house, &headers).await?;
     if found.state == sessions::State::Half {
         return Err(Problem::Unauthenticated);
     }
-    let next = safe_next(&typed.next).to_owned();
-    if typed.password.len() > limits::NAME_CHARS * 4 {
+    let posted = Form::<Vec<(String, String)>>::from_request(request, &()).await;
+    let Form(posted) = posted.map_err(|e| match e.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::TooLarge,
+        _ => Problem::BadRequest(String::new()),
+    })?;
+    let value = |name| posted.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let next = safe_next(&value("next")).to_owned();
+    let carried = Carried::of(&posted, &next);
+    let typed = value("password");
+    if typed.len() > limits::NAME_CHARS * 4 {
         return Err(Problem::TooLarge);
     }
-    let verdict = password(&house, Some(&found.account), typed.password).await?;
+    let verdict = password(&house, Some(&found.account), typed).await?;
     let by_script = headers.get(header::ACCEPT).is_some_and(|v| v == "application/json");
     if verdict != Verdict::Right {
         let error = verdict.said(lang, msg::PROVE_WRONG);
         if by_script {
             return Ok((StatusCode::FORBIDDEN, axum::Json(serde_json::json!({ "error": error }))).into_response());
         }
-        return Ok((StatusCode::UNAUTHORIZED, page(lang, here, &next, error)).into_response());
+        return Ok((StatusCode::UNAUTHORIZED, page(lang, here, carried.as_ref(), (&next, error))).into_response());
     }
     let cookie = renew(&house, &found.account, token, "prove").await?;
     if by_script {
         return Ok(([(header::SET_COOKIE, cookie)], StatusCode::NO_CONTENT).into_response());
+    }
+    if let Some(carried) = carried {
+        return Ok(([(header::SET_COOKIE, cookie)], carried.back(lang, here)).into_response());
     }
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }

@@ -1,5 +1,6 @@
 //! Who is asking: a person's session cookie, or a program's API key.
 
+use crate::pace::{Pace, Rate, Who};
 use crate::{Failure, House};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -14,6 +15,8 @@ use mach_ui::components::Icon;
 use mach_ui::http::{Here, Problem, cookie};
 use mach_ui::shell::{NavGroup, NavItem, PageMeta, UserView, initials};
 use mach_ui::{Lang, Msg, msg};
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Name of the session cookie.
 pub const SESSION_COOKIE: &str = "mach_session";
@@ -37,6 +40,7 @@ pub struct Session {
     pub token: Option<[u8; 32]>,
     /// When they last proved who they are, seconds; a program does so with every request.
     proven: i64,
+    pace: Arc<Pace>,
 }
 
 /// The decision by which the house itself reads sessions, keys and second factors.
@@ -48,7 +52,7 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Option<[u8; 32]> {
     cookie::get(headers, SESSION_COOKIE).map(secret::token_hash)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     // The scheme in any case: RFC 9110 §11.1.
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
@@ -102,13 +106,13 @@ impl FromRequestParts<House> for Session {
         }
         let token = if key.is_some() { None } else { token };
         if token.is_some() {
-            crate::pace::of_account(house, found.actor.account, &parts.uri)?;
+            crate::pace::of_account(house, found.actor.account)?;
         }
         if let Some(token) = token.filter(|_| now_seconds() - found.seen > TOUCH_SECONDS) {
             house.write(house_decision()?, move |tx| tx.touch_session(&token)).await?;
         }
         let Found { actor, facility_code, proven, .. } = found;
-        Ok(Self { actor, facility_code, lang, here, demo: house.demo(), token, proven })
+        Ok(Self { actor, facility_code, lang, here, demo: house.demo(), token, proven, pace: Arc::clone(house.pace()) })
     }
 }
 
@@ -126,6 +130,18 @@ impl Session {
     /// `Prove` where they did not.
     pub fn is_proven(&self) -> Result<(), Problem> {
         if now_seconds() - self.proven <= limits::PROVEN_MINUTES * 60 { Ok(()) } else { Err(Problem::Prove) }
+    }
+
+    /// Counts that somebody is looked for, whatever the way: where the search runs. Programs are not counted.
+    ///
+    /// # Errors
+    /// `TooMany` where a person looks for people faster than anybody reads.
+    pub fn looks_for_people(&self) -> Result<(), Problem> {
+        if self.token.is_none() {
+            return Ok(());
+        }
+        let who = Who::Search(self.actor.account);
+        self.pace.take(who, Rate::SEARCH, Instant::now()).map_err(|_| Problem::TooMany)
     }
 
     /// The shell's data of a page of this session: who, the rail of the role, `active` marked.

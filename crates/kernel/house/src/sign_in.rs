@@ -4,7 +4,7 @@ use crate::proof::{self, Next, Verdict};
 use crate::session::{SESSION_COOKIE, house_decision, session_token};
 use crate::{Failure, House, Session, recover};
 use axum::Router;
-use axum::extract::{Form, Query, State};
+use axum::extract::{DefaultBodyLimit, Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -23,7 +23,7 @@ pub fn router() -> Router<House> {
         .route("/sign-in", get(form).post(sign_in))
         .route("/sign-in/code", get(code_form).post(sign_in_code))
         .route("/sign-out", post(sign_out))
-        .route("/prove", get(proof::form).post(proof::prove))
+        .route("/prove", get(proof::form).post(proof::prove).layer(DefaultBodyLimit::max(limits::PROOF_BYTES)))
         .route("/lock", post(proof::lock))
         .route("/recover", get(recover::form).post(recover::recover))
 }

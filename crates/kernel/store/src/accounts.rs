@@ -95,6 +95,13 @@ pub(crate) fn account(r: &dyn Row) -> Result<Account> {
     Ok(Account { actor, name, display, password, rests_until: r.int(5)?, closed: r.int(7)? != 0 })
 }
 
+/// Whether a text may be the sign-in name of a person who works: short, plain, and none that a citizen's account has, whose name
+/// is made of their person's number.
+pub fn is_account_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
+    (2..=40).contains(&name.chars().count()) && name.chars().all(fits) && !name.starts_with("citizen-")
+}
+
 impl Tx<'_> {
     /// Makes an account; where the name exists, gives it this role, facility and password and ends its sessions.
     pub fn set_account(&mut self, new: &NewAccount) -> Result<i64> {
@@ -112,8 +119,28 @@ impl Tx<'_> {
         )?;
         let id = sql::int(self, "SELECT id FROM account WHERE name = ?1", &[(&new.name).into()])?;
         self.run("UPDATE account SET closed = 0 WHERE id = ?1", &[id.into()])?;
+        self.end_recoveries(id)?;
         self.log_account(id)?;
         self.end_sessions(id)?;
+        Ok(id)
+    }
+
+    /// Makes an account that its owner opens once by a code, known by its hash; `practitioner`: whom it is in care. What is left of
+    /// an account of this name, a second factor, a way back in, ends.
+    pub fn make_account(
+        &mut self,
+        new: &NewAccount,
+        by: i64,
+        code: &[u8; 32],
+        practitioner: Option<&str>,
+    ) -> Result<i64> {
+        let id = self.set_account(new)?;
+        self.drop_factor(id)?;
+        self.invite(id, by, code)?;
+        if practitioner.is_some() {
+            self.set_care(id, practitioner, None)?;
+        }
+        self.audit(None, &format!("account {id} made {}", new.role.code()), "granted")?;
         Ok(id)
     }
 
@@ -256,6 +283,12 @@ pub fn by_name(on: &mut dyn Query, name: &str) -> Result<Option<Account>> {
 pub fn by_id(on: &mut dyn Query, scope: Scope, id: i64) -> Result<Option<Account>> {
     let found = sql::first(on, &format!("SELECT {COLUMNS} FROM account a WHERE a.id = ?1"), &[id.into()], account)?;
     Ok(found.filter(|a| scope.facility().is_none_or(|f| a.actor.facility == Some(f))))
+}
+
+/// The accounts of a facility that are the Practitioner with this FHIR id.
+pub fn of_practitioner(on: &mut dyn Query, facility: i64, practitioner: &str) -> Result<Vec<Account>> {
+    let sql = format!("SELECT {COLUMNS} FROM account a WHERE a.facility = ?1 AND a.practitioner = ?2 ORDER BY a.id");
+    sql::list(on, &sql, &[facility.into(), practitioner.into()], account)
 }
 
 /// The next accounts that `scope` holds, in the order of their sign-in names, after `after`; at most `limit`.

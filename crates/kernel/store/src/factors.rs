@@ -99,12 +99,18 @@ impl Tx<'_> {
     /// An administrator asks that somebody may get back in; an earlier wish for the same account ends.
     pub fn ask_recovery(&mut self, account: i64, by: i64) -> Result<i64> {
         let now = now_seconds();
-        self.run("UPDATE recovery SET ended = ?2 WHERE account = ?1 AND ended IS NULL", &[account.into(), now.into()])?;
+        self.end_recoveries(account)?;
         let expires = now + limits::RECOVERY_HOURS * 3600;
         self.insert(
             "INSERT INTO recovery(account, asked_by, asked, expires) VALUES (?1, ?2, ?3, ?4)",
             &[account.into(), by.into(), now.into(), expires.into()],
         )
+    }
+
+    /// Ends every open wish of an account, and the code it was made with.
+    pub(crate) fn end_recoveries(&mut self, account: i64) -> Result<()> {
+        let args = [account.into(), now_seconds().into()];
+        self.run("UPDATE recovery SET ended = ?2 WHERE account = ?1 AND ended IS NULL", &args).map(drop)
     }
 
     /// Lets a new account be opened once by a code, known by its hash: it holds nothing yet that a second administrator
@@ -123,7 +129,7 @@ impl Tx<'_> {
         by: i64,
         code: &[u8; 32],
     ) -> Result<std::result::Result<(), NotAllowed>> {
-        let found = recoveries(self, scope)?.into_iter().find(|r| r.id == id && !r.is_allowed);
+        let found = recovery(self, scope, id)?.filter(|r| !r.is_allowed);
         let Some(found) = found else { return Ok(Err(NotAllowed::Gone)) };
         if found.asked_by == by || found.account.actor.account == by {
             return Ok(Err(NotAllowed::SamePerson));
@@ -138,7 +144,7 @@ impl Tx<'_> {
 
     /// Ends a wish without granting it; false where there is none such.
     pub fn refuse_recovery(&mut self, scope: Scope, id: i64) -> Result<bool> {
-        if !recoveries(self, scope)?.iter().any(|r| r.id == id) {
+        if recovery(self, scope, id)?.is_none() {
             return Ok(false);
         }
         Ok(self.run("UPDATE recovery SET ended = ?2 WHERE id = ?1", &[id.into(), now_seconds().into()])? > 0)
@@ -172,17 +178,26 @@ pub fn paper_codes(on: &mut dyn Query, account: i64) -> Result<i64> {
     sql::int(on, "SELECT count(*) FROM paper_code WHERE account = ?1", &[account.into()])
 }
 
-/// Wishes to get back in that are open, of accounts that `scope` holds, the oldest first.
-pub fn recoveries(on: &mut dyn Query, scope: Scope) -> Result<Vec<Recovery>> {
+/// Whether an account was made with a code that nobody used yet: it has nobody's password, no second factor, no session.
+pub fn is_unopened(on: &mut dyn Query, account: i64) -> Result<bool> {
+    let invited = "SELECT count(*) FROM recovery WHERE account = ?1 AND allowed_by = asked_by AND ended IS NULL";
+    let used = "SELECT count(*) FROM session WHERE account = ?1";
+    Ok(sql::int(on, invited, &[account.into()])? > 0
+        && sql::int(on, used, &[account.into()])? == 0
+        && factor(on, account)?.is_none())
+}
+
+fn wishes(on: &mut dyn Query, scope: Scope, which: &str, args: &[sql::Arg<'_>]) -> Result<Vec<Recovery>> {
     let within = scope.facility().map_or(String::new(), |f| format!(" AND a.facility = {f}"));
+    // Who made an account asked and allowed at once: that is no wish of anybody.
     let sql = format!(
         "SELECT {}, r.id, r.asked_by, coalesce(b.display, ''), r.asked, coalesce(r.allowed_by, 0) FROM recovery r
             JOIN account a ON a.id = r.account LEFT JOIN account b ON b.id = r.asked_by
-            WHERE r.ended IS NULL AND r.expires >= ?1{within} ORDER BY r.id LIMIT 200",
+            WHERE r.ended IS NULL AND r.expires >= ?1 AND coalesce(r.allowed_by, 0) <> r.asked_by{within} {which}",
         accounts::COLUMNS
     );
     let at = accounts::WIDTH;
-    sql::list(on, &sql, &[now_seconds().into()], |r| {
+    sql::list(on, &sql, args, |r| {
         Ok(Recovery {
             account: accounts::account(r)?,
             id: r.int(at)?,
@@ -192,4 +207,17 @@ pub fn recoveries(on: &mut dyn Query, scope: Scope) -> Result<Vec<Recovery>> {
             is_allowed: r.int(at + 4)? != 0,
         })
     })
+}
+
+/// Wishes to get back in that are open, of accounts that `scope` holds: those that wait first, the oldest first; one more than
+/// [`limits::RECOVERIES`] at most, so that it can be said that there are more.
+pub fn recoveries(on: &mut dyn Query, scope: Scope) -> Result<Vec<Recovery>> {
+    let first = "ORDER BY CASE WHEN r.allowed_by IS NULL THEN 0 ELSE 1 END, r.id LIMIT ?2";
+    let most = i64::try_from(limits::RECOVERIES + 1).unwrap_or(i64::MAX);
+    wishes(on, scope, first, &[now_seconds().into(), most.into()])
+}
+
+/// An open wish by its number, where `scope` holds the account.
+pub fn recovery(on: &mut dyn Query, scope: Scope, id: i64) -> Result<Option<Recovery>> {
+    Ok(wishes(on, scope, "AND r.id = ?2", &[now_seconds().into(), id.into()])?.pop())
 }

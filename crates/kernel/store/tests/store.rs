@@ -2,11 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 use mach_access::{Act, Actor, Decision, decide};
+use mach_base::limits;
 use mach_fhir::index::Param;
 use mach_fhir::{IndexValue, ResourceType};
 use mach_store::resources::{self, Put, Written};
 use mach_store::sql::Execute;
-use mach_store::{Error, Store, Tx, accounts, schema};
+use mach_store::{Error, Store, Tx, accounts, factors, schema, sessions};
 use mach_test_engines::{Home, Server, on_both_engines};
 
 on_both_engines!(
@@ -16,8 +17,64 @@ on_both_engines!(
     a_reader_sees_one_state,
     codes_have_one_number_each,
     sessions_end,
+    codes_that_open_and_wishes_to_get_back_in,
     a_newer_store_is_left_alone,
 );
+
+fn codes_that_open_and_wishes_to_get_back_in(home: &Home) {
+    let store = home.open();
+    let account = |name: String| accounts::NewAccount {
+        display: name.clone(),
+        name,
+        role: mach_access::Role::Clinician,
+        facility: None,
+        password: "x".to_owned(),
+    };
+    let made = limits::RECOVERIES + 50;
+    let ids = store.write(&console(), move |tx| {
+        let mut ids = Vec::new();
+        for n in 0..made {
+            let id = tx.set_account(&account(format!("a{n}")))?;
+            tx.invite(id, 1, &[u8::try_from(n % 250).unwrap_or(0); 32])?;
+            ids.push(id);
+        }
+        // Past what is listed: none of the codes of new accounts hides a wish of somebody.
+        let wish = tx.ask_recovery(ids[made - 1], 1)?;
+        Ok((ids, wish))
+    });
+    let (ids, wish) = ids.unwrap();
+    let mut reader = store.read(&console()).unwrap();
+    let scope = reader.scope();
+    let listed: Vec<i64> = factors::recoveries(&mut reader, scope).unwrap().iter().map(|r| r.id).collect();
+    assert_eq!(listed, [wish]);
+    let unopened = |id: i64| factors::is_unopened(&mut store.read(&console()).unwrap(), id).unwrap();
+    assert!(unopened(ids[0]) && !unopened(ids[made - 1]), "who asked to get back in is another's to let in");
+    drop(reader);
+
+    let (first, second, third) = (ids[0], ids[1], ids[2]);
+    let opened = store.write(&console(), move |tx| {
+        tx.invite(first, 2, &[251; 32])?;
+        let old = tx.recover(first, &[0; 32], "new")?;
+        let new = tx.recover(first, &[251; 32], "new")?;
+        tx.begin_session(&[7; 32], second, sessions::State::Open, "")?;
+        tx.set_account(&account("a2".to_owned()))?;
+        Ok((old, new, tx.recover(third, &[2; 32], "new")?))
+    });
+    assert_eq!(opened.unwrap(), (None, Some(first), None), "the last code only; a new password ends it");
+    assert!(!unopened(first) && !unopened(second) && !unopened(third));
+
+    // Many wishes: those that wait come first, the last can be settled too.
+    let wishes = store.write(&console(), move |tx| ids.iter().map(|id| tx.ask_recovery(*id, 1)).collect());
+    let wishes: Vec<i64> = wishes.unwrap();
+    let last = wishes[made - 1];
+    let allow = |id: i64| store.write(&console(), move |tx| tx.allow_recovery(scope, id, 2, &[9; 32])).unwrap();
+    assert_eq!(allow(wishes[0]), Ok(()));
+    assert_eq!(allow(last), Ok(()), "though it is not listed");
+    let mut reader = store.read(&console()).unwrap();
+    let listed = factors::recoveries(&mut reader, scope).unwrap();
+    assert_eq!(listed.len(), limits::RECOVERIES + 1);
+    assert_eq!(listed[0].id, wishes[1], "what is settled does not stand before what waits");
+}
 
 fn console() -> Decision {
     decide(&Actor::console(), Act::Administer).unwrap()

@@ -1,8 +1,9 @@
 //! The register of facilities: who reports, at which level, with how many beds, in which commune.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
+use mach_base::text::is_facility_code;
 use mach_base::{Day, content};
 
 use crate::table::each_row;
@@ -40,6 +41,11 @@ impl FacilityKind {
         Self::Department,
         Self::Station,
     ];
+
+    /// The kind that the list writes so.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.code() == code)
+    }
 
     /// As the list writes it.
     pub fn code(self) -> &'static str {
@@ -81,6 +87,11 @@ pub enum Tier {
 
 impl Tier {
     const ALL: [Self; 3] = [Self::Province, Self::District, Self::Commune];
+
+    /// The tier that the list writes so.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.code() == code)
+    }
 
     /// As the list writes it.
     pub fn code(self) -> &'static str {
@@ -140,19 +151,52 @@ impl Facility {
 const COMMUNES_MERGED: Day = Day(20_270);
 
 /// The register.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facilities {
     rows: Vec<Facility>,
     by_code: HashMap<String, Vec<u32>>,
 }
 
+/// The register in use; another takes its place when a facility is made.
+static IN_USE: OnceLock<RwLock<&'static Facilities>> = OnceLock::new();
+
 impl Facilities {
-    /// The register in use: the administrator's, or the synthetic province of the demo.
+    /// The register in use: the administrator's, or the synthetic province of the demo, and what is made here besides.
     pub fn shared() -> &'static Self {
+        let list = IN_USE.get_or_init(|| RwLock::new(Self::of_content()));
+        *list.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The administrator's, or that of the demo.
+    fn of_content() -> &'static Self {
         static LIST: OnceLock<Facilities> = OnceLock::new();
         LIST.get_or_init(|| {
             usable(Self::read(&content::text(FILE, include_str!("../../../../content/facilities.csv"))))
         })
+    }
+
+    /// Makes facilities known that are made here, in the place of those made known before. A code that stands in the content
+    /// stays what it is there; of two versions of one code that overlap the first counts.
+    ///
+    /// A register that was in use stays in memory, for who still reads it: they change as seldom as facilities are made.
+    pub fn know(made: Vec<Facility>) {
+        let content = Self::of_content();
+        let mut list = content.clone();
+        for f in made.into_iter().filter(|f| !content.by_code.contains_key(&f.code)) {
+            let same = list.by_code.entry(f.code.clone()).or_default();
+            if same
+                .iter()
+                .any(|&i| f.holds(list.rows[i as usize].valid_from) || list.rows[i as usize].holds(f.valid_from))
+            {
+                continue;
+            }
+            same.push(list.rows.len() as u32);
+            list.rows.push(f);
+        }
+        let mut in_use = IN_USE.get_or_init(|| RwLock::new(content)).write().unwrap_or_else(PoisonError::into_inner);
+        if **in_use != list {
+            *in_use = Box::leak(Box::new(list));
+        }
     }
 
     /// Reads the register.
@@ -163,13 +207,12 @@ impl Facilities {
     pub fn read(text: &str) -> Result<Self, Error> {
         let mut list = Self::default();
         each_row(FILE, text, HEADER, |row| {
-            let five = |t: &str| (t.len() == 5 && t.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| t.to_owned());
+            let five = |t: &str| is_facility_code(t).then(|| t.to_owned());
             let f = Facility {
                 code: row.read(0, "a code of five letters or digits", five)?,
                 name: row.required(1, "name")?.to_owned(),
-                kind: row.read(2, "a kind", |t| FacilityKind::ALL.into_iter().find(|k| k.code() == t))?,
-                tier: row
-                    .read(3, "province, district or commune", |t| Tier::ALL.into_iter().find(|k| k.code() == t))?,
+                kind: row.read(2, "a kind", FacilityKind::parse)?,
+                tier: row.read(3, "province, district or commune", Tier::parse)?,
                 grade: row.read_opt(4, "a grade 1–4", |t| t.parse().ok().filter(|g| (1..=4).contains(g)))?,
                 beds: row.read_opt(5, "a number of beds", |t| t.parse().ok())?.unwrap_or(0),
                 commune_old: row.text(6).to_owned(),
@@ -277,6 +320,35 @@ mod tests {
         }
         assert_eq!(list.get("46001").map(|f| f.beds), Some(90));
         assert!(list.by_code("46001", day("2014-12-31")).is_none());
+    }
+
+    #[test]
+    fn what_is_made_here_is_known_beside_the_content() {
+        let made = |code: &str, name: &str, from: &str, to: Option<&str>| Facility {
+            code: code.to_owned(),
+            name: name.to_owned(),
+            valid_from: day(from),
+            valid_to: to.map(day),
+            ..Facilities::of_content().rows[0].clone()
+        };
+        let before = Facilities::shared();
+        let one = || {
+            vec![
+                made("46X01", "Phòng khám Thử", "2026-01-01", None),
+                made("46X01", "Cùng lúc", "2026-05-01", None),
+                made("46X02", "Mã sau", "2027-01-01", None),
+                made("46001", "Tên khác", "2030-01-01", None),
+            ]
+        };
+        Facilities::know(one());
+        let list = Facilities::shared();
+        assert_eq!(list.all().len(), before.all().len() + 2);
+        assert_eq!(list.by_code("46X01", day("2026-06-01")).map(|f| f.name.as_str()), Some("Phòng khám Thử"));
+        assert_eq!(list.get("46001"), before.get("46001"));
+        Facilities::know(one());
+        assert!(std::ptr::eq(list, Facilities::shared()), "the same again changes nothing");
+        Facilities::know(Vec::new());
+        assert_eq!(Facilities::shared(), before);
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct Door {
     pub next: String,
     /// What is asked for.
     pub fields: Vec<Field>,
+    /// Names and values that travel with it unseen.
+    pub hidden: Vec<(String, String)>,
     /// What the button says.
     pub button: String,
     /// Why the last try failed, in the reader's language.

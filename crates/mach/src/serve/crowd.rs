@@ -5,6 +5,7 @@
 //! those that are sending or taking at a crawl. One whose request is being worked on never goes. So a client that opens
 //! five thousand connections mostly pushes out its own.
 
+use mach_house::pace::Network;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -106,6 +107,7 @@ impl Guest {
 pub struct Crowd {
     most: usize,
     most_of_one: usize,
+    proxies: Vec<Network>,
     guests: Mutex<Guests>,
     /// Seats, those of the leaving too.
     seats: AtomicUsize,
@@ -127,9 +129,22 @@ pub struct Seat {
 }
 
 impl Crowd {
-    /// Room for `most` connections, and for `most_of_one` of one address that is not this machine's.
+    /// Room for `most` connections, and for `most_of_one` of one address that is neither this machine's nor one of `proxies`:
+    /// those come for many.
+    pub fn behind(proxies: Vec<Network>, most: usize, most_of_one: usize) -> Arc<Self> {
+        let (guests, seats, fewer) = (Mutex::default(), AtomicUsize::new(0), Notify::new());
+        Arc::new(Self { most, most_of_one, proxies, guests, seats, fewer })
+    }
+
+    /// The same without a proxy.
+    #[cfg(test)]
     pub fn new(most: usize, most_of_one: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_of_one, guests: Mutex::default(), seats: AtomicUsize::new(0), fewer: Notify::new() })
+        Self::behind(Vec::new(), most, most_of_one)
+    }
+
+    /// Whether an address comes for many.
+    fn is_of_many(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.proxies.iter().any(|p| p.holds(address))
     }
 
     fn guests(&self) -> MutexGuard<'_, Guests> {
@@ -141,13 +156,14 @@ impl Crowd {
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
         let mut guests = self.guests();
         let mut count: HashMap<IpAddr, usize> = HashMap::new();
-        if guests.all.len() >= self.most || !address.is_loopback() {
+        let many = self.is_of_many(address);
+        if guests.all.len() >= self.most || !many {
             for guest in guests.all.values() {
                 *count.entry(guest.address).or_default() += 1;
             }
         }
         let crowded = guests.all.len() >= self.most;
-        let greedy = !address.is_loopback() && count.get(&address).is_some_and(|n| *n >= self.most_of_one);
+        let greedy = !many && count.get(&address).is_some_and(|n| *n >= self.most_of_one);
         if crowded || greedy {
             let candidates = guests.all.iter().filter(|(_, g)| g.stage().may_go() && (!greedy || g.address == address));
             let rank = |g: &Guest| (g.stage(), Reverse(count.get(&g.address).copied().unwrap_or(0)), g.since());
@@ -270,5 +286,9 @@ mod tests {
         assert_eq!(crowd.len(), 12);
         drop(own);
         assert_eq!(crowd.len(), 2);
+        let behind = Crowd::behind(vec!["10.0.0.7".parse().unwrap()], 100, 2);
+        let _many: Vec<_> = (0..10).map(|_| behind.enter(address(7)).unwrap()).collect();
+        let _two: Vec<_> = (0..3).map(|_| behind.enter(address(8)).unwrap()).collect();
+        assert_eq!(behind.len(), 12, "a proxy comes for many, its neighbour for itself");
     }
 }

@@ -14,6 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use mach_house::Peer;
+use mach_house::pace::Network;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -48,7 +49,17 @@ pub struct Shared {
 impl Shared {
     /// Serves `router` within `limits`, over TLS where there is some.
     pub fn new(router: Router, limits: Limits, tls: Option<Arc<mach_tls::Server>>) -> Arc<Self> {
-        let crowd = Crowd::new(limits.connections, limits.per_address);
+        Self::behind(Vec::new(), router, limits, tls)
+    }
+
+    /// The same behind proxies, each of which comes for many.
+    pub fn behind(
+        proxies: Vec<Network>,
+        router: Router,
+        limits: Limits,
+        tls: Option<Arc<mach_tls::Server>>,
+    ) -> Arc<Self> {
+        let crowd = Crowd::behind(proxies, limits.connections, limits.per_address);
         Arc::new(Self { router, limits, room: Room::new(limits.bodies_bytes), crowd, tls })
     }
 
@@ -74,7 +85,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: impl Future
         };
         let taken = tokio::select! { taken = next => taken, () = &mut stop => break };
         match taken {
-            Ok((stream, peer)) => match shared.crowd.enter(peer.ip()) {
+            Ok((stream, peer)) => match shared.crowd.enter(peer.ip().to_canonical()) {
                 Some(seat) => {
                     tokio::spawn(attend(stream, seat, Arc::clone(&shared), ending.clone()));
                 }

@@ -2,8 +2,13 @@
 
 use crate::support::{PROVINCE, Place};
 use axum::http::StatusCode;
+use mach_access::{Act, Actor, Role, decide, secret};
+use mach_base::limits::PEOPLE_SEARCH_BURST;
 use mach_fhir_api::cors;
-use mach_house::{House, Settings};
+use mach_house::{House, SESSION_COOKIE, Settings};
+use mach_store::accounts::NewAccount;
+use mach_store::schema;
+use mach_store::sessions::State;
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"p","identifier":[{"system":"http://s","value":"1"}]}"#;
 
@@ -125,4 +130,45 @@ async fn pages_of_named_origins_are_let_in_and_no_others() {
     assert_eq!(nobody.status, StatusCode::FORBIDDEN);
     let failed = place.send(PROVINCE, "GET", "/fhir/Patient/none", &[from], "").await;
     assert_eq!((failed.status.as_u16(), failed.header("access-control-allow-origin")), (404, "https://app.example.vn"));
+}
+
+#[tokio::test]
+async fn a_person_who_looks_for_people_is_counted_whatever_the_way() {
+    let place = Place::new();
+    let begun = |name: &'static str| {
+        place
+            .store
+            .write(&decide(&Actor::console(), Act::Administer).unwrap(), move |tx| {
+                let facility = Some(schema::facility_id(tx, "46001")?);
+                let (name, display, password) = (name.to_owned(), name.to_owned(), String::new());
+                let token = secret::token_hash(&name);
+                let new = NewAccount { name, display, role: Role::Clinician, facility, password };
+                let id = tx.set_account(&new)?;
+                tx.begin_session(&token, id, State::Open, "")
+            })
+            .unwrap();
+    };
+    let json = ("content-type", "application/fhir+json");
+    let batch = r#"{"resourceType":"Bundle","type":"batch","entry":[
+        {"request":{"method":"GET","url":"Patient?name=lan"}},{"request":{"method":"GET","url":"Observation?subject:Patient.name=lan"}}]}"#;
+    for (who, method, path, body, each) in [
+        ("plain", "GET", "/fhir/Patient?name=lan", "", 1),
+        ("chain", "GET", "/fhir/Observation?subject:Patient.name=lan", "", 1),
+        ("has", "GET", "/fhir/Patient?_has:Observation:subject:code=x", "", 1),
+        ("posted", "POST", "/fhir/Patient/_search", "", 1),
+        ("batch", "POST", "/fhir", batch, 2),
+    ] {
+        begun(who);
+        let cookie = format!("{SESSION_COOKIE}={who}");
+        let kind = if path.ends_with("_search") { ("content-type", "application/x-www-form-urlencoded") } else { json };
+        let own = [("cookie", cookie.as_str()), kind];
+        let ask = || place.send("", method, path, &own, body);
+        for n in 0..PEOPLE_SEARCH_BURST / each {
+            let answer = ask().await;
+            assert_eq!(answer.status, StatusCode::OK, "{who} {n}: {}", answer.text);
+        }
+        assert_eq!(ask().await.status, StatusCode::TOO_MANY_REQUESTS, "{who}");
+        let other = place.send("", "GET", "/fhir/Organization", &[("cookie", cookie.as_str())], "").await;
+        assert_eq!(other.status, StatusCode::OK, "{who}: what is not of people goes on");
+    }
 }

@@ -109,7 +109,7 @@ impl World {
             tx.add_api_key(&secret::token_hash("key"), 1, "HIS")
         });
         made.unwrap();
-        let house = House::new(store.clone(), Settings { secure: false, demo: true });
+        let house = House::new(store.clone(), Settings { demo: true, ..Settings::default() });
         let app = mach_ui::http::serve(mach_hoc::router().with_state(house));
         Self { _folder: folder, store, app, counted: Vec::new() }
     }

@@ -103,7 +103,7 @@ impl Form {
     /// Whether one value has this form.
     pub(super) fn fits(self, text: &str) -> bool {
         match self {
-            Self::Facility => text.len() == 5 && text.bytes().all(|b| b.is_ascii_alphanumeric()),
+            Self::Facility => mach_base::text::is_facility_code(text),
             Self::Bed => text.strip_prefix(['H', 'T', 'C', 'K']).is_some_and(|n| n.len() == 3 && digits(n)),
             Self::Package => numbered(text, 'G', 1, 999),
             Self::TenderDrug => tender(text, 1, true),

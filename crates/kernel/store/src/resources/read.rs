@@ -262,6 +262,24 @@ pub fn with_prefix(on: &mut dyn Query, facility: i64, kind: ResourceType, prefix
     sql::list(on, sql, &args, |r| Ok(r.text(0)?.to_owned()))
 }
 
+/// A facility's current resources of `kind` whose id begins as [`with_prefix`] says, as `scope` may see them.
+pub fn of_prefix(
+    on: &mut dyn Query,
+    (scope, facility): (Scope, i64),
+    kind: ResourceType,
+    prefix: &str,
+) -> Result<Vec<Resource>> {
+    let sql = "SELECT rid FROM resource WHERE type = ?1 AND id >= ?2 AND id < ?3 AND length(id) <= 20
+        AND key < 0 AND facility = ?4 AND until = 0 AND deleted = 0";
+    let end = format!("{prefix}\u{7f}");
+    let args = [number(kind), prefix.into(), (&end).into(), facility.into()];
+    let mut rids = sql::list(on, sql, &args, |r| r.int(0))?;
+    rids.sort_unstable();
+    let mut found = super::bodies::of_rids_in(on, scope, &rids)?;
+    found.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
 /// Ids of resources of `kind` that have the token, in the order of their versions.
 pub fn with_token(
     on: &mut dyn Query,
