@@ -86,7 +86,7 @@ pub async fn verify(
     let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
     let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
     let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &hash)?)).await?;
-    let shelf = move || Shelf::read(&folder.0).map(|s| s.examine(&bytes));
+    let shelf = move || Shelf::kept(&folder.0).map(|s| s.examine(&bytes));
     let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     let parts = match verdict {
         Ok(verdict) => found(lang, &verdict, paper.as_ref()),

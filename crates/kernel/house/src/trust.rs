@@ -9,6 +9,8 @@ use mach_sign::trust::Trust;
 use mach_sign::verdict::{Verdict, examine};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// Where it lies in the data folder.
 pub const FOLDER: &str = "trust";
@@ -76,6 +78,30 @@ fn certificates(folder: &Path) -> Result<Vec<Certificate>, String> {
     Ok(out)
 }
 
+/// A shelf in memory, with what its files were when it was read.
+struct Kept {
+    files: Vec<Stamp>,
+    minute: i64,
+    shelf: Arc<Shelf>,
+}
+
+/// A file: its name, when it was written, its bytes.
+type Stamp = (PathBuf, SystemTime, u64);
+
+fn stamps(folder: &Path) -> Result<Vec<Stamp>, String> {
+    let mut paths = vec![folder.join(PAPERS)];
+    for (name, ending) in
+        [("roots", "pem"), ("authorities", "pem"), ("lists", "crl"), ("signers", "pem"), ("revoked", "jws")]
+    {
+        paths.extend(files(&folder.join(name), ending)?);
+    }
+    let stamp = |path: PathBuf| {
+        let found = std::fs::metadata(&path).ok()?;
+        Some((path, found.modified().ok()?, found.len()))
+    };
+    Ok(paths.into_iter().filter_map(stamp).collect())
+}
+
 impl Shelf {
     /// Reads the folder. An absent one trusts nobody.
     ///
@@ -93,6 +119,28 @@ impl Shelf {
         let signers = certificates(&folder.join("signers"))?;
         let mut shelf = Self { trust, signers, revoked: Ok(HashSet::new()), ended: papers(folder)? };
         shelf.revoked = shelf.all_marks(&folder.join("revoked"));
+        Ok(shelf)
+    }
+
+    /// The shelf of a folder as it is now, kept in memory: it is read again where one of its files changed, and each minute,
+    /// for certificates end by themselves.
+    ///
+    /// # Errors
+    /// As [`Shelf::read`].
+    pub fn kept(folder: &Path) -> Result<Arc<Self>, String> {
+        Self::kept_at(folder, mach_sign::time::now() / 60)
+    }
+
+    fn kept_at(folder: &Path, minute: i64) -> Result<Arc<Self>, String> {
+        static KEPT: Mutex<BTreeMap<PathBuf, Kept>> = Mutex::new(BTreeMap::new());
+        // Before the files are read: what changes while they are is seen the next time.
+        let files = stamps(folder)?;
+        let lock = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = lock().get(folder).filter(|k| k.minute == minute && k.files == files) {
+            return Ok(Arc::clone(&kept.shelf));
+        }
+        let shelf = Arc::new(Self::read(folder)?);
+        lock().insert(folder.to_owned(), Kept { files, minute, shelf: Arc::clone(&shelf) });
         Ok(shelf)
     }
 
@@ -134,5 +182,25 @@ impl Shelf {
             verdict.withdrawn = hc1::identifiers(claims).iter().any(withdrawn);
         }
         Ok(verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shelf_is_read_again_only_where_it_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |minute| Shelf::kept_at(folder.path(), minute);
+        let first = at(1).expect("an empty shelf");
+        assert!(Arc::ptr_eq(&first, &at(1).expect("the same")), "not read again");
+        assert!(!Arc::ptr_eq(&first, &at(2).expect("anew")), "certificates end by themselves");
+        let line = format!("{}\t5\trevoked\n", "a".repeat(64));
+        std::fs::write(folder.path().join(PAPERS), line).expect("written");
+        assert!(first.ended.is_empty() && at(2).expect("anew").ended.len() == 1);
+        std::fs::create_dir(folder.path().join("lists")).expect("a folder");
+        std::fs::write(folder.path().join("lists/a.crl"), "garbage").expect("written");
+        assert!(at(2).is_err(), "what cannot be read is not answered from memory");
     }
 }
