@@ -1,5 +1,5 @@
 //! The official R4 examples (npm `hl7.fhir.r4.examples`): all are read, give search values, and meet the invariants of
-//! their type. A sample by default; all with `MACH_FULL`.
+//! their type. A sample by default; all with `MACH_TEST_FULL`.
 
 use mach_fhir::definitions::{self, Definitions};
 use mach_fhir::path::{Expression, Item, Mode, Node};
@@ -28,7 +28,7 @@ fn each_example(mut with: impl FnMut(&str, &Tree<'_>)) -> usize {
     let mut paths: Vec<_> = files.filter_map(|f| f.ok().map(|f| f.path())).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
     paths.sort();
-    let step = if std::env::var_os("MACH_FULL").is_some() { 1 } else { 7 };
+    let step = if std::env::var_os("MACH_TEST_FULL").is_some() { 1 } else { 7 };
     let mut all = 0;
     for path in paths.iter().step_by(step) {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();

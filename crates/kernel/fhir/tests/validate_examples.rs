@@ -1,5 +1,5 @@
 //! The official R4 examples (npm `hl7.fhir.r4.examples`) and the Synthea bundles: of right shape, and valid but for those
-//! that HL7 published with an error. A sample by default; all with `MACH_FULL`.
+//! that HL7 published with an error. A sample by default; all with `MACH_TEST_FULL`.
 
 use mach_fhir::Tree;
 use mach_fhir::validate::{Issue, Validator, fits, shape};
@@ -145,7 +145,7 @@ fn is_known(file: &str, issue: &Issue) -> bool {
 }
 
 fn full() -> bool {
-    std::env::var_os("MACH_FULL").is_some()
+    std::env::var_os("MACH_TEST_FULL").is_some()
 }
 
 fn each_example(mut with: impl FnMut(&str, &Tree<'_>)) -> usize {

@@ -97,7 +97,7 @@ fn official_examples_survive_the_round_trip() {
     let r4 = definitions::r4();
     let mut paths: Vec<_> = files.filter_map(|f| f.ok().map(|f| f.path())).collect();
     paths.sort();
-    let step = if std::env::var_os("MACH_FULL").is_some() { 1 } else { 7 };
+    let step = if std::env::var_os("MACH_TEST_FULL").is_some() { 1 } else { 7 };
     let (mut all, mut problems) = (0, Vec::new());
     for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "json")).step_by(step) {
         let text = std::fs::read_to_string(path).unwrap();

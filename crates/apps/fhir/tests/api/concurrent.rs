@@ -125,3 +125,43 @@ async fn ten_thousand_hits_paged_under_a_thousand_updates() {
 async fn sorted_pages_are_as_stable() {
     paged_under_writes("&_sort=-date").await;
 }
+
+#[tokio::test]
+async fn many_matches_stand_in_the_order_of_their_dates_on_every_page() {
+    let place = Place::new();
+    let day = |i: usize| format!("20{:02}-{:02}-{:02}", i * 37 % 30, i % 12 + 1, i * 7 % 28 + 1);
+    let is_undated = |i: usize| i % 101 == 7;
+    let entries: Vec<String> = (0..1_700)
+        .map(|i| {
+            // Those of the other code are the newest; some are found by two codings, some have no date.
+            let (code, date) = if i % 4 == 3 { ("d", "2031-01-01".to_owned()) } else { ("c", day(i)) };
+            let second = if i % 10 == 0 { r#",{"system":"http://example.org/b","code":"c"}"# } else { "" };
+            let date = if is_undated(i) { String::new() } else { format!(r#","effectiveDateTime":"{date}""#) };
+            format!(
+                r#"{{"resource":{{"resourceType":"Observation","id":"o{i}","status":"final","code":{{"coding":[{{"code":"{code}"}}{second}]}}{date}}},"request":{{"method":"PUT","url":"Observation/o{i}"}}}}"#
+            )
+        })
+        .collect();
+    let body = format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{}]}}"#, entries.join(","));
+    assert_eq!(place.post(PROVINCE, "/fhir", &body).await.status, StatusCode::OK);
+    let gone: Vec<usize> = (0..1_700).filter(|i| i % 61 == 0).collect();
+    for i in &gone {
+        let answer = place.send(PROVINCE, "DELETE", &format!("/fhir/Observation/o{i}"), &[], "").await;
+        assert!(answer.status.is_success());
+    }
+    let matches = |i: &usize| i % 4 != 3 && !gone.contains(i);
+    let undated = || (0..1_700).filter(matches).filter(|i| is_undated(*i));
+    let mut dated: Vec<usize> = (0..1_700).filter(matches).filter(|i| !is_undated(*i)).collect();
+    assert!(dated.len() > 1_000);
+    for (sort, descending) in [("date", false), ("-date", true)] {
+        dated.sort_by_key(|i| (day(*i), *i));
+        if descending {
+            dated.reverse();
+        }
+        let expected: Vec<String> = dated.iter().copied().chain(undated()).map(|i| format!("o{i}")).collect();
+        for count in [40, 500] {
+            let got = place.all(PROVINCE, &format!("/fhir/Observation?code=c&_sort={sort}&_count={count}")).await;
+            assert_eq!(got, expected, "{sort} by {count}");
+        }
+    }
+}

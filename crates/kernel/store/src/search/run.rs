@@ -5,7 +5,7 @@ use super::plan::{self, Lead, lists_exactly};
 use super::sort::{self, Key, Order, Sort};
 use super::sql::{Builder, FENCE};
 use super::value::{CANONICAL, Value, folded};
-use super::walk::{walk_by_date, walked};
+use super::walk::{listed_by_date, walk_by_date, walked};
 use super::{Ask, Clause, codec};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
@@ -156,8 +156,8 @@ pub(super) struct From {
     pub(super) in_order: bool,
     /// Whether they come in the order of a date.
     pub(super) walks: bool,
-    /// Whether a clause leads.
-    pub(super) led: bool,
+    /// The clause that leads, where one does.
+    pub(super) lead: Option<usize>,
 }
 
 fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk: Option<Sort>) -> Result<From> {
@@ -170,9 +170,8 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
         (walk, lead.as_ref().is_none_or(|l| l.many))
     {
         let rest = rest(builder, &clauses, None, kind, "x");
-        let many = lead.is_some();
         let walk = walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there));
-        return Ok(From { many, led: many, ..walk });
+        return Ok(From { many: lead.is_some(), lead: lead.map(|l| l.at), ..walk });
     }
     let Some(Lead { at, many }) = lead else {
         let rest = rest(builder, &clauses, None, kind, "r");
@@ -184,14 +183,14 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
             many: false,
             in_order: true,
             walks: false,
-            led: false,
+            lead: None,
         });
     };
     if let Some(rows) = builder.rows(clauses[at], kind).filter(|rows| rows.in_order) {
         let rest = rest(builder, &clauses, Some(at), kind, "x");
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
         let condition = format!("{}{rest} AND r.rid = x.rid AND r.facility = x.facility AND {there}", rows.condition);
-        return Ok(From { from, condition, rid: "x.rid", many, in_order: true, walks: false, led: true });
+        return Ok(From { from, condition, rid: "x.rid", many, in_order: true, walks: false, lead: Some(at) });
     }
     let listing = builder.listing(clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
     // A list may hold more than the clause means (a part of an `All` leads for the whole): then the clause is tested too.
@@ -199,11 +198,17 @@ fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk
     let order = if many { " ORDER BY q.rid" } else { "" };
     let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q{order}) x CROSS JOIN resource r");
     let condition = format!("r.rid = x.rid AND r.facility = x.facility{rest} AND {there}");
-    Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false, led: true })
+    Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false, lead: Some(at) })
 }
 
 /// The other clauses, each asked of the leading row `x` where that can tell.
-fn rest(builder: &mut Builder, clauses: &[&Clause], but: Option<usize>, kind: ResourceType, x: &str) -> String {
+pub(super) fn rest(
+    builder: &mut Builder,
+    clauses: &[&Clause],
+    but: Option<usize>,
+    kind: ResourceType,
+    x: &str,
+) -> String {
     let others = clauses.iter().enumerate().filter(|(i, _)| Some(*i) != but);
     others.map(|(_, c)| format!(" AND {}", builder.narrowed(c, kind, x, "r"))).collect()
 }
@@ -226,7 +231,12 @@ pub(super) fn of_type(
         }
     }
     if from.walks {
-        let led = from.led;
+        let led = from.lead.is_some();
+        if let Some(lead) = from.lead
+            && let Some(hits) = listed_by_date(on, ask, one, (sorts[0], lead), (after, limit))?
+        {
+            return Ok((hits, None));
+        }
         if let Some(hits) = walked(on, ask, one, sorts[0], (builder, from), (after, limit))? {
             let total = if led { None } else { counted_to(on, ask, one, &hits, wanted)? };
             return Ok((hits, total));
@@ -236,7 +246,7 @@ pub(super) fn of_type(
     }
     let keys: String =
         sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
-    if from.led && !from.many {
+    if from.lead.is_some() && !from.many {
         return listed(on, &builder, from, &keys, sorts, wanted);
     }
     let sql = if sorts.is_empty() {
@@ -263,7 +273,7 @@ pub(super) fn of_type(
         )
     };
     let hits = sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))?;
-    let total = if from.led { None } else { counted_to(on, ask, one, &hits, wanted)? };
+    let total = if from.lead.is_some() { None } else { counted_to(on, ask, one, &hits, wanted)? };
     Ok((hits, total))
 }
 

@@ -1,7 +1,8 @@
 //! Pages in the order of a date, straight from its index.
 
-use super::run::{From, Hit, One, Wanted, of_type};
-use super::sort::{Key, Order, Sort};
+use super::plan::{self, is_told_by_indexes, lists_exactly};
+use super::run::{From, Hit, One, Wanted, of_type, rest};
+use super::sort::{self, Key, Order, Sort};
 use super::sql::{Builder, FENCE};
 use super::{Ask, Clause, Table};
 use crate::Result;
@@ -9,6 +10,7 @@ use crate::distribution::every;
 use crate::sql::{self, Query};
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
+use std::collections::HashSet;
 
 /// Hits in the order of a date, straight from its index: of a resource's several values only the one that orders it.
 /// What the walked row must be is asked first, then whether it is that one, then the version's own row.
@@ -26,8 +28,71 @@ pub(super) fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, 
         many: true,
         in_order: false,
         walks: true,
-        led: true,
+        lead: None,
     }
+}
+
+/// Matches that are listed and put in order by their dates, rather than found among the dates of all others.
+const LISTED: i64 = 4_000;
+
+/// A page in the order of a date where the clause that leads lists fewer than `LISTED`: index rows alone tell the order, and
+/// only what stands first is looked up. `None` where that does not fill the page.
+pub(super) fn listed_by_date(
+    on: &mut dyn Query,
+    ask: &Ask,
+    (kind, clause): One<'_>,
+    (by, lead): (Sort, usize),
+    (after, limit): (Option<&Hit>, usize),
+) -> Result<Option<Vec<Hit>>> {
+    let mut clauses = Vec::new();
+    plan::flat(clause, &mut clauses);
+    let is_told = clauses.iter().all(|c| is_told_by_indexes(c)) && after.is_none_or(|a| a.keys != [Key::None]);
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let Some(listing) = builder.listing(clauses[lead], kind).filter(|_| is_told) else { return Ok(None) };
+    let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {LISTED}) p{}", builder.spread());
+    if sql::int(on, &sql, &builder.given(&sql))? >= LISTED {
+        return Ok(None);
+    }
+    let rest = rest(&mut builder, &clauses, lists_exactly(clauses[lead]).then_some(lead), kind, "x");
+    let key = by.expression(kind, "x");
+    let word = if by.descending { "DESC" } else { "ASC" };
+    let begin = match after {
+        Some(Hit { rid, keys }) => {
+            format!(" WHERE {}", sort::after(&mut builder.args, std::slice::from_ref(&by), keys, *rid))
+        }
+        None => String::new(),
+    };
+    // Some stand there twice, and some are no longer, or not yet, what the search asks for.
+    let taken = limit * 2 + 32;
+    // The limit inside keeps PostgreSQL from asking for the key wherever it is named.
+    let sql = format!(
+        "SELECT rid, k0 FROM (SELECT x.rid AS rid, {key} AS k0 FROM ({listing}) x WHERE 1 = 1{rest}
+            LIMIT {} OFFSET 0) h{begin} ORDER BY k0 {word} NULLS LAST, rid {word} LIMIT {taken}{}",
+        i64::MAX,
+        builder.spread()
+    );
+    let mut listed = sql::list(on, &sql, &builder.given(&sql), |r| Ok((r.int(0)?, r.opt_int(1)?)))?;
+    listed.dedup();
+    let dated = listed.into_iter().filter_map(|(rid, low)| Some(Hit { rid, keys: vec![Key::Int(low?)] }));
+    let mut hits: Vec<Hit> = dated.collect();
+    let mut builder = Builder::new(ask.scope, ask.seq);
+    let padding = hits.last().map(|h| h.rid).into_iter().cycle();
+    let marks: Vec<String> =
+        hits.iter().map(|h| h.rid).chain(padding).take(taken).map(|rid| builder.args.int(rid)).collect();
+    if marks.is_empty() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT r.rid FROM resource r WHERE r.rid IN ({}) AND {}{}",
+        marks.join(", "),
+        builder.there("r"),
+        builder.spread()
+    );
+    let there: HashSet<i64> = sql::list(on, &sql, &builder.given(&sql), |r| r.int(0))?.into_iter().collect();
+    hits.retain(|hit| there.contains(&hit.rid));
+    hits.truncate(limit);
+    // Where they do not fill the page, others follow: those further back, those without a date.
+    Ok(Some(hits).filter(|hits| hits.len() == limit))
 }
 
 /// Dates walked for a page before all that matches is listed instead, where a clause can list it.
