@@ -139,6 +139,38 @@ pub fn allowed(on: &mut dyn Query, scope: Scope, found: &Resource, base: &str) -
     }
 }
 
+/// A resource among others that were found: a Binary that the asker may not read is shown without what it holds, and says so.
+///
+/// # Errors
+/// Of the store; 500 where what is stored is damaged.
+pub fn shown(on: &mut dyn Query, scope: Scope, base: &str, found: &mut Resource) -> Result<(), Refusal> {
+    if found.kind != ResourceType::BINARY || found.deleted {
+        return Ok(());
+    }
+    match allowed(on, scope, found, base) {
+        Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
+            let tree = Tree::parse(found.body.as_str()).map_err(Refusal::internal)?;
+            let mut out = String::new();
+            Writer::object(&mut out, |w| {
+                w.text("resourceType", "Binary").text("id", &found.id);
+                w.nested("meta", |w| {
+                    w.list("security", |l| {
+                        l.item(|w| {
+                            w.text("system", "http://terminology.hl7.org/CodeSystem/v3-ObservationValue");
+                            w.text("code", "REDACTED");
+                        });
+                    });
+                });
+                w.text("contentType", &tree.root().get_text("contentType").unwrap_or_default());
+            });
+            drop(tree);
+            found.body = out;
+            Ok(())
+        }
+        allowed => allowed,
+    }
+}
+
 /// The content as it is.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use crate::extract::{Extract, extract};
 use crate::refusal::Refusal;
 use crate::render::with_id;
 use crate::subscription;
+use crate::write::{Action, Target};
 use mach_fhir::{ResourceType, Tree, validate};
 use mach_store::resources::Index;
 
@@ -105,4 +106,41 @@ pub fn ready(kind: ResourceType, text: &str, id: &str, base: &str) -> Result<Rea
     drop(tree);
     let index = Index::of(kind, &std::mem::take(&mut extract.values));
     Ok(Ready { id: id.to_owned(), text, extract, index, headers: admitted.map(|a| a.headers).unwrap_or_default() })
+}
+
+/// An update as asked: with its id where the address tells it.
+///
+/// # Errors
+/// 400 where body and address disagree, 422 where the body cannot be a resource.
+pub fn update(
+    kind: ResourceType,
+    target: Target,
+    text: &str,
+    if_match: Option<i64>,
+    if_none_match: bool,
+    base: &str,
+) -> Result<Action, Refusal> {
+    let body = body(kind, text)?;
+    let ready = match &target {
+        Target::Query(_) => None,
+        Target::Id(id) => {
+            if body.id.as_ref() != Some(id) {
+                let own = body.id.as_deref().unwrap_or("none");
+                let text = format!("the address says id `{id}`, the resource says `{own}`");
+                return Err(Refusal::invalid(text).at(format!("{}.id", kind.name())));
+            }
+            Some(ready(kind, &body.text, id, base)?)
+        }
+    };
+    Ok(Action::Update { target, body, ready, if_match, if_none_match })
+}
+
+/// A condition without what may stand before it: `Patient?`, `?`.
+pub fn criteria(kind: ResourceType, text: &str) -> String {
+    let text = text.trim();
+    text.strip_prefix(kind.name())
+        .filter(|rest| rest.starts_with('?'))
+        .unwrap_or(text)
+        .trim_start_matches('?')
+        .to_owned()
 }

@@ -1,5 +1,7 @@
-//! Batches and transactions. R4 §3.1.0.11.
+//! Transactions, and what batches share with them. R4 §3.1.0.11.
 
+use crate::batch::Told;
+use crate::binary;
 use crate::caller::Return;
 use crate::clauses::Reading;
 use crate::custom;
@@ -12,7 +14,7 @@ use crate::read;
 use crate::refusal::Refusal;
 use crate::render;
 use crate::search::{Place, Search};
-use crate::serve::{Asked, blocking, transact, type_of};
+use crate::serve::{Asked, blocking, short, transact, type_of};
 use crate::write::{self, Action, Deciding, Done, Op, Planned, Target};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -26,10 +28,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What one entry was answered with.
-enum Answer {
+pub enum Answer {
+    /// A write.
     Written(Done),
+    /// A resource.
     One(Resource),
+    /// A Bundle found.
     Read(String),
+    /// What the same request alone would be answered.
+    Told(Told),
+    /// A refusal.
     Refused(Refusal),
 }
 
@@ -43,6 +51,9 @@ pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
         let text = asked.json()?;
         parse(text, &asked.caller.base)?
     };
+    if kind == "batch" {
+        return crate::batch::answer(asked, entries).await;
+    }
     let writes = entries.iter().any(|e| matches!(e, Ok(e) if e.verb != Verb::Get));
     let act = if writes { Act::WriteFhir } else { Act::ReadFhir };
     let decision = asked.caller.decide(&asked.house, act).await?;
@@ -51,48 +62,33 @@ pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
     }
     blocking(move || {
         let target = format!("{kind} of {} entries", entries.len());
-        let wanted = asked.caller.returned.unwrap_or(Return::Minimal);
         let base = asked.caller.base.clone();
         let caller = Arc::new(asked.caller.clone());
-        let answers = match (kind, writes) {
-            ("transaction", _) => {
-                let entries: Vec<Entry> = entries.into_iter().collect::<Result<_, _>>()?;
-                let job = Job::prepare(entries, &base)?;
-                let audited = target.clone();
-                let work = move |deciding: &mut Deciding<'_, '_>| {
-                    let answers = job.run(deciding, &caller)?;
-                    deciding.tx.audit(None, &audited, "granted")?;
-                    Ok(answers)
-                };
-                transact(&asked.store, &decision, base, work).inspect_err(|_| {
-                    // The refusal itself goes to the asker; that it happened goes to the trail.
-                    let _ = asked.state.look(&decision, None, target.clone(), "failed");
-                })?
-            }
-            (_, true) => {
-                let audited = target.clone();
-                transact(&asked.store, &decision, base, move |deciding| {
-                    let answers = entries.into_iter().map(|e| one_of_batch(deciding, &caller, e)).collect();
-                    deciding.tx.audit(None, &audited, "granted")?;
-                    Ok(answers)
-                })?
-            }
-            (_, false) => {
-                let mut reader = asked.store.read(&decision)?;
-                let scope = reader.scope();
-                let answers = entries
-                    .into_iter()
-                    .map(|e| e.and_then(|e| get(&mut reader, scope, &caller, &e)).unwrap_or_else(Answer::Refused))
-                    .collect();
-                drop(reader);
-                asked.state.look(&decision, None, target, "granted")?;
-                answers
-            }
+        let entries: Vec<Entry> = entries.into_iter().collect::<Result<_, _>>()?;
+        let job = Job::prepare(entries, &base)?;
+        let audited = target.clone();
+        let work = move |deciding: &mut Deciding<'_, '_>| {
+            let answers = job.run(deciding, &caller)?;
+            deciding.tx.audit(None, &audited, "granted")?;
+            Ok(answers)
         };
-        let body = response(&asked.caller.base, kind, &answers, wanted)?;
-        asked.caller.answer(StatusCode::OK, body, false)
+        let answers = transact(&asked.store, &decision, base, work).inspect_err(|_| {
+            // The refusal itself goes to the asker; that it happened goes to the trail.
+            let _ = asked.state.look(&decision, None, target.clone(), "failed");
+        })?;
+        respond(&asked, kind, &answers)
     })
     .await
+}
+
+/// The Bundle of what became of each entry.
+///
+/// # Errors
+/// 500 where a stored body is damaged.
+pub fn respond(asked: &Asked, kind: &str, answers: &[Answer]) -> Result<Response, Refusal> {
+    let wanted = asked.caller.returned.unwrap_or(Return::Minimal);
+    let body = response(&asked.caller.base, kind, answers, wanted)?;
+    asked.caller.answer(StatusCode::OK, body, false)
 }
 
 /// A transaction's entries and the ids that its new resources get.
@@ -169,7 +165,7 @@ impl Job {
                         let text = format!("the address says id `{id}`, the resource says `{own}`");
                         return Err(Refusal::invalid(text).at("resource.id"));
                     }
-                    let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
+                    let (if_match, if_none_match) = (entry.if_match, entry.none_match.as_deref() == Some("*"));
                     Action::Update { target: Target::Id(id.clone()), body, ready: Some(ready), if_match, if_none_match }
                 }
             }
@@ -243,7 +239,11 @@ impl Job {
         let scope = deciding.scope;
         for (n, entry) in self.entries.iter().enumerate().filter(|(_, e)| e.verb == Verb::Get) {
             write_searchable(deciding.tx, scope, entry).map_err(|r| at(r, n))?;
-            answers[n] = Some(get(deciding.tx, scope, caller, entry).map_err(|r| at(r, n))?);
+            let answer = get(deciding.tx, scope, caller, entry).map_err(|r| at(r, n))?;
+            if let Answer::One(found) = &answer {
+                deciding.tx.audit(found.patient, &short(format!("{}/{}", found.kind.name(), found.id)), "granted")?;
+            }
+            answers[n] = Some(answer);
         }
         Ok(answers.into_iter().flatten().collect())
     }
@@ -276,42 +276,6 @@ impl Job {
         self.ids[n] = Some(id);
         Ok(found.filter(|_| is_post).map(Planned::found))
     }
-}
-
-fn one_of_batch(
-    deciding: &mut Deciding<'_, '_>,
-    caller: &crate::caller::Caller,
-    entry: Result<Entry, Refusal>,
-) -> Answer {
-    let run = |deciding: &mut Deciding<'_, '_>, entry: Entry| -> Result<Answer, Refusal> {
-        if entry.verb == Verb::Get {
-            write_searchable(deciding.tx, deciding.scope, &entry)?;
-            let scope = deciding.scope;
-            return get(deciding.tx, scope, caller, &entry);
-        }
-        let kind = entry.kind()?;
-        let base = deciding.base;
-        let action = match entry.verb {
-            Verb::Post => {
-                let body = write::body(kind, entry.body()?)?;
-                let ready = write::ready(kind, &body.text, &write::new_id()?, base)?;
-                Action::Create { ready, if_none_exist: entry.if_none_exist.clone() }
-            }
-            Verb::Put => {
-                let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
-                crate::serve::update(kind, entry.target()?, entry.body()?, if_match, if_none_match, base)?
-            }
-            Verb::Patch => {
-                let patch = Entry::patch(entry.body()?)?;
-                Action::Patch { target: entry.target()?, patch, if_match: entry.if_match }
-            }
-            Verb::Delete | Verb::Get => Action::Delete { target: entry.target()?, if_match: entry.if_match },
-        };
-        let planned = deciding.plan(Op { kind, action })?;
-        let done = deciding.carry_out(vec![planned])?.pop();
-        Ok(Answer::Written(done.ok_or_else(|| Refusal::internal("a write gave nothing"))?))
-    };
-    entry.and_then(|entry| run(deciding, entry)).unwrap_or_else(Answer::Refused)
 }
 
 /// A search of an entry, read.
@@ -356,8 +320,14 @@ fn get(on: &mut dyn Query, scope: Scope, caller: &crate::caller::Caller, entry: 
     let found = match entry.path.as_slice() {
         [_, id] => read::current(on, scope, kind, id)?,
         [_, id, _, version] => read::version(on, scope, kind, id, version)?,
-        _ => return Err(Refusal::unsupported(format!("`{}` is not read within a Bundle", entry.path.join("/")))),
+        _ => {
+            let text = format!("`{}` is not read within a transaction: a batch does it", entry.path.join("/"));
+            return Err(Refusal::unsupported(text));
+        }
     };
+    if kind == ResourceType::BINARY {
+        binary::allowed(on, scope, &found, &caller.base)?;
+    }
     Ok(Answer::One(found))
 }
 
@@ -380,6 +350,7 @@ fn response(base: &str, kind: &str, answers: &[Answer], wanted: Return) -> Resul
                 out.push_str(bundle);
                 out.push_str(",\"response\":{\"status\":\"200 OK\"}}");
             }
+            Answer::Told(told) => told.write(&mut out),
             Answer::Refused(refusal) => {
                 out.push_str("\"response\":{\"status\":");
                 quote(&mut out, &refusal.status.to_string());

@@ -2,12 +2,13 @@
 
 use crate::caller::{Caller, FHIR_XML, Format, as_xml, format};
 use crate::custom::Customs;
+use crate::query::{self, Pair};
 use crate::refusal::{FHIR_JSON, Refusal};
-use crate::serve::blocking;
+use crate::serve::{Asked, blocking};
 use crate::subscription::topic;
-use crate::{query, terms};
+use crate::terms;
 use axum::extract::State as With;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use mach_access::Act;
 use mach_fhir::ResourceType;
@@ -30,13 +31,30 @@ pub async fn metadata(
     headers: HeaderMap,
     caller: Result<Caller, Refusal>,
 ) -> Result<Response, Refusal> {
+    let pairs = query::pairs(uri.query().unwrap_or_default())?;
+    let body = text(&house, caller.ok().as_ref(), &pairs, &crate::caller::base(&headers)).await?;
+    Ok(match format(uri.query(), &headers)? {
+        Format::Json => ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response(),
+        Format::Xml => ([(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response(),
+    })
+}
+
+/// The same as an entry of a batch.
+///
+/// # Errors
+/// 400.
+pub async fn answer(asked: &Asked) -> Result<Response, Refusal> {
+    let caller = &asked.caller;
+    caller.answer(StatusCode::OK, text(&asked.house, Some(caller), &asked.pairs()?, &caller.base).await?, false)
+}
+
+async fn text(house: &House, caller: Option<&Caller>, pairs: &[Pair], base: &str) -> Result<String, Refusal> {
     static TEXT: LazyLock<String> = LazyLock::new(|| statement(&Customs::default()));
     static TERMS: LazyLock<String> = LazyLock::new(|| terms::statement(BASE, DATE));
-    let pairs = query::pairs(uri.query().unwrap_or_default())?;
     let text = match pairs.iter().find(|p| p.name == "mode").map(|p| p.value.as_str()) {
         None | Some("full" | "normative") => match caller {
-            Ok(caller) => own_statement(&house, &caller).await?.map_or(Cow::Borrowed(TEXT.as_str()), Cow::Owned),
-            Err(_) => Cow::Borrowed(TEXT.as_str()),
+            Some(caller) => own_statement(house, caller).await?.map_or(Cow::Borrowed(TEXT.as_str()), Cow::Owned),
+            None => Cow::Borrowed(TEXT.as_str()),
         },
         Some("terminology") => Cow::Borrowed(TERMS.as_str()),
         Some(other) => {
@@ -44,12 +62,7 @@ pub async fn metadata(
             return Err(Refusal::invalid(text).at("mode"));
         }
     };
-    let escaped = BASE.replace('\u{1}', "\\u0001");
-    let body = text.replace(&escaped, &crate::caller::base(&headers));
-    Ok(match format(uri.query(), &headers)? {
-        Format::Json => ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response(),
-        Format::Xml => ([(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response(),
-    })
+    Ok(text.replace(&BASE.replace('\u{1}', "\\u0001"), base))
 }
 
 /// The statement for who may search by parameters of their own; `None` where they have none.
@@ -72,7 +85,8 @@ const OPERATIONS: [(&str, &str); 4] = [
 ];
 
 /// Operations on the whole system.
-const SYSTEM_OPERATIONS: [(&str, &str); 3] = [
+const SYSTEM_OPERATIONS: [(&str, &str); 4] = [
+    ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta"),
     ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
     ("import", "urn:mach:operation:import"),
     ("viewdefinition-run", "https://sql-on-fhir.org/ig/OperationDefinition/$viewdefinition-run"),

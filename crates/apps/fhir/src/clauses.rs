@@ -1,6 +1,8 @@
 //! Parameters as clauses: what a name, a modifier and a value ask. R4 §3.1.1.
 
+use crate::cost::{self, Cost};
 use crate::custom::{Customs, Used};
+use crate::missing::missing;
 use crate::query::{Pair, plain, split};
 use crate::refusal::Refusal;
 use crate::terms::{Shelves, search::Terms};
@@ -13,8 +15,7 @@ use mach_fhir::definitions::{Definitions, ParamKind, SearchParam};
 use mach_fhir::index::Param;
 use mach_fhir::search::Target;
 use mach_fhir::{ResourceType, definitions};
-use mach_store::search::value::{second_param, shown_param};
-use mach_store::search::{Clause, Table, TextTest};
+use mach_store::search::{Clause, TextTest};
 use mach_store::sql::Query;
 use std::cell::{Cell, RefCell};
 
@@ -33,10 +34,13 @@ impl From<Refusal> for Wrong {
     }
 }
 
-type Made = Result<Clause, Wrong>;
+/// A clause, or why there is none.
+pub type Made = Result<Clause, Wrong>;
 
 /// What `ew` of `_filter` is read as: no modifier that a query can have.
 pub const ENDS: &str = "\u{1}ends";
+/// What `eq` of `_filter` is read as: the whole of a string, case aside; of other kinds, what they are without a modifier.
+pub const SAME: &str = "\u{1}same";
 
 /// Reads parameters of one server.
 pub struct Reading<'a> {
@@ -51,6 +55,7 @@ pub struct Reading<'a> {
     used: RefCell<Vec<Used>>,
     /// Whether a parameter was named that R4 does not have.
     missed: Cell<bool>,
+    cost: Cost,
 }
 
 impl<'a> Reading<'a> {
@@ -64,6 +69,7 @@ impl<'a> Reading<'a> {
             customs,
             used: RefCell::default(),
             missed: Cell::new(false),
+            cost: Cost::default(),
         }
     }
 
@@ -86,7 +92,7 @@ impl<'a> Reading<'a> {
     /// Reads them with the parameters that others defined.
     #[must_use]
     pub fn with(mut self, customs: Customs) -> Self {
-        self.customs = customs;
+        (self.customs, self.cost) = (customs, Cost::default());
         self
     }
 
@@ -112,6 +118,7 @@ impl<'a> Reading<'a> {
         if depth > limits::FHIR_CHAIN {
             return Err(Refusal::too_costly(format!("a chain of more than {} links", limits::FHIR_CHAIN)).into());
         }
+        self.cost.add(1)?;
         if let Some(rest) = name.strip_prefix("_has:") {
             return self.has(kind, rest, value, depth);
         }
@@ -133,7 +140,16 @@ impl<'a> Reading<'a> {
             "_list" => {
                 let item = self.param(ResourceType::LIST, "item")?;
                 return each(value, name, |v| {
+                    if !modifier.is_empty() {
+                        return Err(no_modifier(name, modifier));
+                    }
                     let id = v.strip_prefix("List/").unwrap_or(v);
+                    if id.starts_with('$') {
+                        let text = format!(
+                            "`_list`: `{id}` is a list that a server makes up; stored ones are asked for by id"
+                        );
+                        return Err(Refusal::unsupported(text).at("_list"));
+                    }
                     Ok(Clause::Referred {
                         source: ResourceType::LIST,
                         param: Param(item.number),
@@ -147,7 +163,9 @@ impl<'a> Reading<'a> {
         if modifier == "missing" {
             return missing(param, name, value);
         }
-        self.values(param, name, modifier, value)
+        let clause = self.values(param, name, modifier, value)?;
+        self.cost.add(cost::of(&clause))?;
+        Ok(clause)
     }
 
     /// The parameter `code` of `kind`.
@@ -160,6 +178,15 @@ impl<'a> Reading<'a> {
         let custom = self.customs.find(kind, code).ok_or_else(unknown)?;
         self.used.borrow_mut().push((custom, kind));
         Ok(&custom.param)
+    }
+
+    /// The references of `kind` that others defined, which are asked by from now on.
+    pub fn own_references(&self, kind: ResourceType) -> Vec<&'static SearchParam> {
+        self.missed.set(true);
+        let own = self.customs.of_type(kind).filter(|custom| custom.param.kind == ParamKind::Reference);
+        let own: Vec<Used> = own.map(|custom| (custom, kind)).collect();
+        self.used.borrow_mut().extend(&own);
+        own.into_iter().map(|(custom, _)| &custom.param).collect()
     }
 
     fn id(&self, value: &str, modifier: &str, name: &str) -> Result<Clause, Refusal> {
@@ -185,6 +212,7 @@ impl<'a> Reading<'a> {
     /// The same, where a parameter that is two others is still itself.
     fn closed(&self, param: &SearchParam, name: &str, modifier: &str, value: &str) -> Result<Clause, Refusal> {
         let number = Param(param.number);
+        let modifier = if modifier == SAME && param.kind != ParamKind::String { "" } else { modifier };
         match param.kind {
             ParamKind::Token => self.token(number, name, modifier, value),
             ParamKind::String => match modifier {
@@ -192,6 +220,7 @@ impl<'a> Reading<'a> {
                 "contains" => Ok(text(number, TextTest::Contains(words(name, value)?))),
                 // `_filter` alone asks so.
                 ENDS => Ok(text(number, TextTest::Ends(words(name, value)?))),
+                SAME => Ok(text(number, TextTest::Same(words(name, value)?))),
                 "exact" => Ok(text(number, TextTest::Exact(mach_base::text::nfc(&plain(value))))),
                 _ => Err(no_modifier(name, modifier)),
             },
@@ -450,6 +479,7 @@ fn each(value: &str, name: &str, read: impl Fn(&str) -> Result<Clause, Refusal>)
 
 /// 400: the parameter has no such modifier here.
 pub fn no_modifier(name: &str, modifier: &str) -> Refusal {
+    let (modifier, name) = (modifier.trim_start_matches('\u{1}'), name.replace('\u{1}', ""));
     Refusal::unsupported(format!("the modifier `:{modifier}` is not supported on `{name}`")).at(name)
 }
 
@@ -464,32 +494,4 @@ fn words(name: &str, value: &str) -> Result<String, Refusal> {
 /// A text of a parameter.
 pub fn text(param: Param, test: TextTest) -> Clause {
     Clause::Text { param, test, shown: false }
-}
-
-/// That a resource has a value of the parameter: in whichever table it may stand. A concept of words alone and a reference
-/// by identifier are values too.
-fn has(param: &SearchParam) -> Clause {
-    let number = Param(param.number);
-    let stands = |param: Param, tables: &'static [Table]| Clause::Has { param, tables };
-    match param.kind {
-        ParamKind::Token => {
-            Clause::Any(vec![stands(number, &[Table::Token]), stands(shown_param(number), &[Table::Text])])
-        }
-        ParamKind::Reference => {
-            Clause::Any(vec![stands(number, &[Table::Reference]), stands(second_param(number), &[Table::Token])])
-        }
-        ParamKind::String | ParamKind::Uri => stands(number, &[Table::Text]),
-        ParamKind::Date => stands(number, &[Table::Date]),
-        ParamKind::Number | ParamKind::Quantity => stands(number, &[Table::Quantity]),
-        ParamKind::Composite | ParamKind::Special => stands(number, &[Table::Pair]),
-    }
-}
-
-fn missing(param: &SearchParam, name: &str, value: &str) -> Made {
-    let has = unions::opened(has(param));
-    match value {
-        "false" => Ok(has),
-        "true" => Ok(Clause::Not(Box::new(has))),
-        _ => Err(Refusal::invalid(format!("`{name}` is `true` or `false`, not `{value}`")).at(name).into()),
-    }
 }

@@ -22,6 +22,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Resources read in one transaction.
 const READ: usize = 500;
+/// Resources read within somebody's own transaction: more are read before it.
+const READ_WITHIN: usize = 50;
 
 /// A parameter with what finds its values.
 #[derive(Debug)]
@@ -93,6 +95,11 @@ fn condensed(text: &str) -> Result<Option<Condensed>, Refusal> {
     let expression = get("expression");
     if expression.trim().is_empty() {
         return Err(refuse("expression", "it has no expression".into()));
+    }
+    let said: usize = base.iter().chain(&targets).map(String::len).sum::<usize>() + expression.len() + url.len();
+    if said > limits::FHIR_CUSTOM_CHARS {
+        let text = format!("it says more than the {} characters that are kept of one", limits::FHIR_CUSTOM_CHARS);
+        return Err(refuse("expression", text));
     }
     // Of a base that means all types one stands for all.
     let named = ResourceType::all().filter(|k| base.iter().any(|b| b == k.name()));
@@ -325,8 +332,8 @@ pub fn read_some(store: &Store, (custom, kind): Used) -> Result<usize, Refusal> 
 /// 503 where that is too much for one transaction.
 pub fn settle(tx: &mut Tx<'_>, used: &[Used]) -> Result<(), Refusal> {
     for (custom, kind) in used {
-        let (found, upto) = params::unread(tx, &custom.defined, *kind, READ)?;
-        if found.len() == READ {
+        let (found, upto) = params::unread(tx, &custom.defined, *kind, READ_WITHIN)?;
+        if found.len() == READ_WITHIN {
             return Err(not_yet((custom, *kind)));
         }
         if upto > 0 {

@@ -1,6 +1,7 @@
 //! The entries of a batch or transaction, read.
 
 use crate::caller::{Caller, version_of};
+use crate::moment;
 use crate::patch::{self, Patch};
 use crate::query;
 use crate::refusal::Refusal;
@@ -43,8 +44,10 @@ pub struct Entry {
     pub resource: Option<String>,
     /// `ifMatch`.
     pub if_match: Option<i64>,
-    /// `ifNoneMatch: *`.
-    pub if_none_match: bool,
+    /// `ifNoneMatch`.
+    pub none_match: Option<String>,
+    /// `ifModifiedSince`, as a second.
+    pub modified_since: Option<i64>,
     /// `ifNoneExist`, without a leading `?`.
     pub if_none_exist: Option<String>,
 }
@@ -136,6 +139,11 @@ fn entry(item: Value<'_>, base: &str) -> Result<Entry, Refusal> {
     if path.contains("://") {
         return Err(Refusal::invalid(format!("`{url}` is not an address of this server")));
     }
+    let modified_since = text("ifModifiedSince").map(|t| {
+        let wrong = || Refusal::invalid(format!("`{t}` is no instant")).at("request.ifModifiedSince");
+        moment::seconds(&t).ok_or_else(wrong)
+    });
+    let modified_since = modified_since.transpose()?;
     let path = path.split('/').filter(|s| !s.is_empty()).map(query::decode).collect::<Result<Vec<_>, _>>()?;
     Ok(Entry {
         full_url: item.get_text("fullUrl").map(|t| t.into_owned()),
@@ -144,7 +152,8 @@ fn entry(item: Value<'_>, base: &str) -> Result<Entry, Refusal> {
         query: query.to_owned(),
         resource: item.get("resource").map(|r| r.raw().to_owned()),
         if_match: text("ifMatch").map(|t| version_of(&t)).transpose()?,
-        if_none_match: text("ifNoneMatch").as_deref() == Some("*"),
+        none_match: text("ifNoneMatch"),
+        modified_since: modified_since.map(|(_, last)| last),
         if_none_exist: text("ifNoneExist").map(|t| t.trim_start_matches('?').to_owned()),
     })
 }
@@ -174,7 +183,7 @@ impl Entry {
     /// 404 where there is no such type, 400 where it is an operation.
     pub fn kind(&self) -> Result<ResourceType, Refusal> {
         if let Some(op) = self.path.iter().find(|s| s.starts_with('$')) {
-            return Err(Refusal::unsupported(format!("`{op}`: operations are not run within a Bundle")));
+            return Err(Refusal::unsupported(format!("`{op}`: operations are run within a batch, by GET and POST")));
         }
         type_of(self.path.first().map_or("", String::as_str))
     }

@@ -2,7 +2,7 @@
 //! `not(…)`, brackets, chains with dots, and filters of a reference's target (`subject[active eq true].name co x`). Filters of
 //! elements that are no references are refused: the index does not know which values stand in one element.
 
-use crate::clauses::{ENDS, Reading, Wrong};
+use crate::clauses::{ENDS, Reading, SAME, Wrong};
 use crate::moment;
 use crate::refusal::Refusal;
 use mach_base::limits;
@@ -14,7 +14,11 @@ use mach_store::search::{Clause, Compare, Range};
 /// The expression as a clause on resources of type `kind`.
 pub fn clause(reading: &Reading<'_>, kind: ResourceType, text: &str) -> Result<Clause, Wrong> {
     let mut parser = Parser { reading, kind, tokens: tokens(text)?, at: 0, depth: 0 };
-    let clause = parser.any()?;
+    // An expression without a part of it is another expression: nothing of it is passed over.
+    let clause = parser.any().map_err(|e| match e {
+        Wrong::Unknown(text) => Wrong::Refused(wrong(&text)),
+        refused => refused,
+    })?;
     match parser.peek() {
         None => Ok(clause),
         Some(token) => Err(wrong(&format!("`{token}` is not expected there")).into()),
@@ -206,9 +210,10 @@ impl Parser<'_, '_> {
         let escaped = value.replace('\\', "\\\\").replace(',', "\\,");
         let last = name.rsplit('.').next().unwrap_or(name);
         let of = if name == last { self.reading.param(self.kind, last).ok().map(|p| p.kind) } else { None };
-        let is_text = of == Some(ParamKind::String);
+        // Values are never case sensitive (R4 §3.1.3.1); of which kind a chain's last one is, its own type tells.
+        let (is_text, is_chained) = (of == Some(ParamKind::String), name != last && !last.starts_with('_'));
         match op {
-            "eq" if is_text => read(&format!("{name}:exact"), &escaped),
+            "eq" if is_text || is_chained => read(&format!("{name}:{SAME}"), &escaped),
             "eq" | "re" => read(name, &escaped),
             "ne" => Ok(Clause::Not(Box::new(self.compare(name, "eq", value)?))),
             "co" => read(&format!("{name}:contains"), &escaped),
@@ -219,7 +224,7 @@ impl Parser<'_, '_> {
                 "false" => read(&format!("{name}:missing"), "true"),
                 _ => Err(wrong("`pr` is followed by `true` or `false`").into()),
             },
-            "ew" if is_text => read(&format!("{name}:{ENDS}"), &escaped),
+            "ew" if is_text || is_chained => read(&format!("{name}:{ENDS}"), &escaped),
             "in" => read(&format!("{name}:in"), &escaped),
             "ni" => Ok(Clause::Not(Box::new(read(&format!("{name}:in"), &escaped)?))),
             "ss" => read(&format!("{name}:above"), &escaped),

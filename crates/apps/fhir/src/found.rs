@@ -1,5 +1,6 @@
 //! Searches answered: matches, what comes with them, how many there are, where the next page begins.
 
+use crate::binary;
 use crate::caller::Caller;
 use crate::moment;
 use crate::refusal::{Refusal, note};
@@ -172,12 +173,16 @@ fn finish(
 ) -> Result<Page, Refusal> {
     let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
     if search.includes.is_empty() {
-        let matches = resources::of_rids(on, &rids)?;
+        let mut matches = resources::of_rids(on, &rids)?;
+        matches.iter_mut().try_for_each(|found| binary::shown(on, ask.scope, &search.base, found))?;
         return Ok(Page { total, matches, included: Vec::new(), cut: false, next });
     }
     let found = resources::with_references(on, &rids)?;
-    let (included, cut) = include(on, ask, search, found.iter().map(Source::of).collect())?;
-    let matches = found.into_iter().map(|(resource, _)| resource).collect();
+    let (mut included, cut) = include(on, ask, search, found.iter().map(Source::of).collect())?;
+    let mut matches: Vec<Resource> = found.into_iter().map(|(resource, _)| resource).collect();
+    for found in matches.iter_mut().chain(&mut included) {
+        binary::shown(on, ask.scope, &search.base, found)?;
+    }
     Ok(Page { total, matches, included, cut, next })
 }
 

@@ -12,6 +12,7 @@
 //! audited, looks in batches. Sketch of a read by id: session and key 20 µs, a row by its key 10 µs, a pack of one bundle
 //! unpacked 30 µs, version and time set into the bytes 5 µs.
 
+mod batch;
 mod binary;
 mod body;
 mod bulk;
@@ -20,6 +21,7 @@ mod caller;
 mod capability;
 mod clauses;
 pub mod cors;
+mod cost;
 mod custom;
 mod entry;
 mod extract;
@@ -27,10 +29,12 @@ mod filter;
 mod found;
 mod id;
 mod indexing;
+mod labels;
 mod links;
 pub mod load;
 mod looks;
 mod members;
+mod missing;
 mod moment;
 mod near;
 mod operations;

@@ -51,7 +51,7 @@ fn clock(text: &str) -> Option<(i64, i64)> {
         let number = t.parse::<i64>().ok()?;
         (t.len() == 2 && t.bytes().all(|b| b.is_ascii_digit()) && number <= most).then_some(number)
     };
-    let hour = two(parts.next()?, 24)?;
+    let hour = two(parts.next()?, 23)?;
     let minute = parts.next().map(|m| two(m, 59).ok_or(())).transpose().ok()?;
     let second = match parts.next() {
         None => None,
@@ -217,8 +217,9 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = months.iter().position(|m| m == month)? as u32 + 1;
     let day = Day::from_ymd(year.parse().ok()?, month, day.parse().ok()?)?;
-    let mut clock = time.split(':').map(|t| t.parse::<i64>().ok());
-    let (h, m, s) = (clock.next()??, clock.next()??, clock.next()??);
+    let mut clock = time.split(':').map(|t| t.parse::<u32>().ok());
+    let mut next = |most: u32| clock.next()?.filter(|n| *n <= most).map(i64::from);
+    let (h, m, s) = (next(23)?, next(59)?, next(60)?);
     Some(i64::from(day.0) * 86_400 + h * 3600 + m * 60 + s)
 }
 
@@ -283,6 +284,7 @@ mod tests {
         assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
         assert_eq!(parse_http_date("yesterday"), None);
+        assert_eq!(parse_http_date("Sun, 06 Nov 1994 9223372036854775807:49:37 GMT"), None);
         assert_eq!(instant(0), "1970-01-01T07:00:00+07:00");
     }
 }

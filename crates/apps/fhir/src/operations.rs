@@ -1,12 +1,13 @@
 //! Operations: `$everything`, `$meta`, `$meta-add`, `$meta-delete`, `$validate`.
 
 use crate::clauses::Reading;
+use crate::custom::Customs;
 use crate::found;
 use crate::query::Pair;
 use crate::read;
 use crate::refusal::Refusal;
 use crate::render;
-use crate::search::{Include, Place, Search, references};
+use crate::search::{Handling, Include, Place, Search, references};
 use crate::serve::{Asked, blocking, short, transact, type_of};
 use crate::subscription::operations as subscription;
 use crate::write::{self, Action, Op, Target};
@@ -27,11 +28,16 @@ pub async fn run(asked: Asked, name: &str, on: Vec<String>) -> Result<Response, 
     if crate::terms::is_operation(name, &on) {
         return crate::terms::run(asked, name, &on).await;
     }
+    if !matches!(asked.method, Method::GET | Method::HEAD | Method::POST) {
+        return Err(asked.not_allowed());
+    }
     match (name, on.as_slice()) {
         ("$everything", ["Patient"]) => everything(asked, None).await,
         ("$everything", [kind @ ("Patient" | "Encounter"), id]) => {
             everything(asked, Some((type_of(kind)?, (*id).to_owned()))).await
         }
+        ("$meta", []) => crate::labels::in_use(asked, None).await,
+        ("$meta", [kind]) => crate::labels::in_use(asked, Some(type_of(kind)?)).await,
         ("$meta", [kind, id]) => meta(asked, type_of(kind)?, (*id).to_owned(), None).await,
         ("$meta", [kind, id, "_history", version]) => {
             meta(asked, type_of(kind)?, (*id).to_owned(), Some((*version).to_owned())).await
@@ -67,7 +73,11 @@ async fn everything(asked: Asked, of: Option<(ResourceType, String)>) -> Result<
     let mut pairs = Vec::new();
     let mut paged = false;
     let (mut start, mut end) = (None, None);
-    for pair in asked.pairs()? {
+    let mut given = asked.pairs()?;
+    if asked.method == Method::POST && !asked.body.is_empty() {
+        given.extend(crate::bulk::parameters(asked.json()?)?);
+    }
+    for pair in given {
         match pair.name.as_str() {
             "start" => start = Some(crate::moment::seconds(&pair.value).ok_or_else(|| wrong(&pair))?.0),
             "end" => end = Some(crate::moment::seconds(&pair.value).ok_or_else(|| wrong(&pair))?.1),
@@ -77,6 +87,10 @@ async fn everything(asked: Asked, of: Option<(ResourceType, String)>) -> Result<
                 pairs.push(pair);
             }
             "_type" | "_page" | "_elements" | "_summary" | "_format" | "_pretty" => pairs.push(pair),
+            _ if asked.caller.handling == Handling::Strict => {
+                let text = format!("`$everything` has no parameter `{}`", pair.name);
+                return Err(Refusal::invalid(text).at(pair.name));
+            }
             _ => {}
         }
     }
@@ -89,15 +103,17 @@ async fn everything(asked: Asked, of: Option<(ResourceType, String)>) -> Result<
             None => Place::Everyone,
         };
         let path = of.as_ref().map_or("Patient".to_owned(), |(kind, id)| format!("{}/{id}", kind.name()));
-        let reading = Reading::new(&asked.caller.base);
+        let mut reader = asked.store.read(&decision)?;
+        let customs = Customs::all(&mut reader, decision.scope())?;
+        let reading = Reading::new(&asked.caller.base).with(customs);
         let mut search = Search::read(&reading, &place, &pairs, asked.caller.handling)?;
         if !paged && of.is_some() {
             search.count = limits::FHIR_COUNTED;
         }
         // Whatever the record refers to and is nobody's record itself: who, where, with what.
-        let what = search.asked.iter().filter_map(|(kind, _)| references(&reading, *kind, None)).collect();
+        let what = search.asked.iter().flat_map(|(kind, _)| references(&reading, *kind, None)).collect();
         search.includes.push(Include { what, back: false, iterate: false });
-        let mut reader = asked.store.read(&decision)?;
+        search.customs = reading.used();
         let person = match &of {
             Some((kind, id)) => found::must_exist(&mut reader, *kind, id)?.patient,
             None => None,
@@ -177,7 +193,7 @@ async fn change_meta(asked: Asked, kind: ResourceType, id: String, add: bool) ->
 }
 
 /// A coding's identity; a profile is its own.
-fn identity(value: Value<'_>) -> String {
+pub fn identity(value: Value<'_>) -> String {
     value.text().map_or_else(
         || format!("{}|{}", value.get_text("system").unwrap_or_default(), value.get_text("code").unwrap_or_default()),
         |t| t.into_owned(),

@@ -1,5 +1,6 @@
 //! Reading: one resource, one version, histories.
 
+use crate::binary;
 use crate::caller::{Caller, version_of, with_header};
 use crate::found::{Entries, open_bundle};
 use crate::moment;
@@ -136,6 +137,7 @@ pub fn history(on: &mut Reader, caller: &Caller, path: &str, of: &Of, asked: &As
         if asked.page.limit == 0 { Vec::new() } else { resources::history_page(on, scope, of, &wanted)? };
     let more = versions.len() > asked.page.limit;
     versions.truncate(asked.page.limit);
+    versions.iter_mut().try_for_each(|found| binary::shown(on, scope, &caller.base, found))?;
     let counted = resources::history_count(on, scope, of, &asked.page, limits::FHIR_COUNTED + 1)?;
     let total = Some(counted).filter(|c| usize::try_from(*c).is_ok_and(|c| c <= limits::FHIR_COUNTED));
     let own = join(&asked.own);

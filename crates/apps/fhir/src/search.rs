@@ -1,6 +1,7 @@
 //! A search as asked: what is looked for, in which order, what comes with it, and what stands in `self`.
 
-use crate::clauses::{Reading, Wrong};
+use crate::clauses::{Reading, Wrong, no_modifier};
+use crate::cost;
 use crate::custom::{Customs, Used};
 use crate::filter;
 use crate::query::{Pair, join, plain, split};
@@ -10,7 +11,7 @@ use crate::token::PageToken;
 use crate::unions;
 use mach_base::limits;
 use mach_fhir::ResourceType;
-use mach_fhir::definitions::{self, ParamKind};
+use mach_fhir::definitions::{self, ParamKind, SearchParam};
 use mach_fhir::index::Param;
 use mach_store::search::{Clause, Includes, Key, Order, Sort};
 use mach_store::sql::Query;
@@ -105,6 +106,8 @@ pub struct Search {
     pub page: Option<PageToken>,
     /// The parameters that were understood: `self`.
     pub own: Vec<Pair>,
+    /// This server's URL.
+    pub base: String,
     /// What was not, for the log and for `handling=strict`.
     pub ignored: Vec<String>,
 }
@@ -124,7 +127,8 @@ impl Search {
     /// # Errors
     /// 400 where a parameter cannot be read or is not supported; where `handling` is strict, also where one is unknown.
     pub fn read(reading: &Reading<'_>, place: &Place, pairs: &[Pair], handling: Handling) -> Result<Self, Refusal> {
-        let types = types_of(place, pairs)?;
+        let named = named_types(pairs)?;
+        let types = types_of(place, named.as_deref());
         let mut search = Self {
             asked: Vec::new(),
             sorts: Vec::new(),
@@ -136,11 +140,12 @@ impl Search {
             customs: Vec::new(),
             page: None,
             own: Vec::new(),
+            base: reading.base.to_owned(),
             ignored: Vec::new(),
         };
         let mut clauses: Vec<(ResourceType, Vec<Clause>)> = Vec::new();
         for kind in &types {
-            let within = match place {
+            let mut within = match place {
                 Place::Compartment(of, id, _) => match reading.compartment(of, id, *kind) {
                     Some(clause) => vec![clause],
                     None => continue,
@@ -151,11 +156,15 @@ impl Search {
                 },
                 _ => Vec::new(),
             };
+            // One type is looked in; others that `_type` names are not there.
+            if named.as_ref().is_some_and(|named| !named.contains(kind)) {
+                within = vec![Clause::NOTHING];
+            }
             clauses.push((*kind, within));
         }
         let mut includes = Vec::new();
         for pair in pairs {
-            match search.control(pair, &types, &mut includes)? {
+            match search.control(pair, &mut includes)? {
                 Control::Taken => search.own.push(pair.clone()),
                 Control::Unsaid => {}
                 Control::Clause => match add(reading, &mut clauses, pair) {
@@ -168,12 +177,16 @@ impl Search {
         for (pair, sort) in pairs.iter().filter(|p| p.name == "_sort").map(|p| (p, &p.value)) {
             match sorts(reading, &types, sort) {
                 Ok(sorts) => {
-                    search.sorts = sorts;
+                    search.sorts.extend(sorts);
                     search.own.push(pair.clone());
                 }
                 Err(Wrong::Unknown(text)) => search.ignored.push(text),
                 Err(Wrong::Refused(refusal)) => return Err(refusal),
             }
+        }
+        if search.sorts.len() > limits::FHIR_SORTS {
+            let text = format!("more than {} parts to sort by", limits::FHIR_SORTS);
+            return Err(Refusal::too_costly(text).at("_sort"));
         }
         for pair in includes {
             match include(reading, &types, &pair) {
@@ -197,6 +210,7 @@ impl Search {
         }
         search.customs = reading.used();
         search.asked = clauses.into_iter().map(|(kind, all)| (kind, Clause::All(all))).collect();
+        search.asked.iter().try_for_each(|(_, clause)| cost::bounded(clause))?;
         Ok(search)
     }
 
@@ -221,10 +235,13 @@ impl Search {
     }
 
     /// Takes a parameter that is not about what is found.
-    fn control(&mut self, pair: &Pair, types: &[ResourceType], includes: &mut Vec<Pair>) -> Result<Control, Refusal> {
+    fn control(&mut self, pair: &Pair, includes: &mut Vec<Pair>) -> Result<Control, Refusal> {
         let value = pair.value.as_str();
         let wrong = || Refusal::invalid(format!("`{}` cannot be `{value}`", pair.name)).at(pair.name.clone());
-        let base = pair.name.split(':').next().unwrap_or_default();
+        let (base, modifier) = pair.name.split_once(':').unwrap_or((&pair.name, ""));
+        if !modifier.is_empty() && PLAIN.contains(&base) {
+            return Err(no_modifier(base, modifier));
+        }
         match base {
             "_format" | "_pretty" => {
                 self.shape.pretty |= base == "_pretty" && value == "true";
@@ -270,7 +287,6 @@ impl Search {
                 includes.push(pair.clone());
                 return Ok(Control::Unsaid);
             }
-            "_type" if types.len() != 1 || value.contains(',') => {}
             "_type" => {}
             "_text" | "_content" => {
                 let place = if base == "_text" { Anywhere::Narrative } else { Anywhere::Content };
@@ -326,6 +342,25 @@ impl Search {
     }
 }
 
+/// Parameters about the answer: none has a modifier.
+const PLAIN: [&str; 15] = [
+    "_format",
+    "_pretty",
+    "_count",
+    "_total",
+    "_summary",
+    "_elements",
+    "_contained",
+    "_containedType",
+    "_query",
+    "_score",
+    "_sort",
+    "_type",
+    "_text",
+    "_content",
+    "_page",
+];
+
 enum Control {
     Taken,
     Unsaid,
@@ -349,21 +384,26 @@ fn looked_at(clause: &Clause, kind: ResourceType, types: &mut Vec<ResourceType>)
     }
 }
 
-fn types_of(place: &Place, pairs: &[Pair]) -> Result<Vec<ResourceType>, Refusal> {
-    let one = match place {
-        Place::Type(kind) | Place::Compartment(_, _, Some(kind)) => Some(*kind),
-        Place::System | Place::Everyone | Place::Compartment(_, _, None) => None,
-    };
-    if let Some(kind) = one {
-        return Ok(vec![kind]);
+/// The types that `_type` names, each once; `None` where it does not stand there.
+fn named_types(pairs: &[Pair]) -> Result<Option<Vec<ResourceType>>, Refusal> {
+    let mut types = Vec::new();
+    for name in pairs.iter().filter(|p| p.name == "_type").flat_map(|p| p.value.split(',')) {
+        let kind = ResourceType::parse(name)
+            .ok_or_else(|| Refusal::invalid(format!("`_type`: `{name}` is no resource type")).at("_type"))?;
+        if !types.contains(&kind) {
+            types.push(kind);
+        }
     }
-    let named: Vec<&str> =
-        pairs.iter().filter(|p| p.name == "_type").flat_map(|p| p.value.split(',')).filter(|t| !t.is_empty()).collect();
-    if named.is_empty() {
-        return Ok(ResourceType::all().collect());
+    Ok(Some(types).filter(|types| !types.is_empty()))
+}
+
+fn types_of(place: &Place, named: Option<&[ResourceType]>) -> Vec<ResourceType> {
+    match place {
+        Place::Type(kind) | Place::Compartment(_, _, Some(kind)) => vec![*kind],
+        Place::System | Place::Everyone | Place::Compartment(_, _, None) => {
+            named.map_or_else(|| ResourceType::all().collect(), <[_]>::to_vec)
+        }
     }
-    let unknown = |t: &str| Refusal::invalid(format!("`_type`: `{t}` is no resource type")).at("_type");
-    named.into_iter().map(|t| ResourceType::parse(t).ok_or_else(|| unknown(t))).collect()
 }
 
 fn add(reading: &Reading<'_>, clauses: &mut [(ResourceType, Vec<Clause>)], pair: &Pair) -> Result<(), Wrong> {
@@ -391,10 +431,18 @@ fn sorts(reading: &Reading<'_>, types: &[ResourceType], value: &str) -> Result<V
             "_score" => return Err(Refusal::unsupported("matches have no score here").at("_sort").into()),
             code => {
                 let kind = types.first().copied().unwrap_or(ResourceType::PATIENT);
-                for other in types.iter().skip(1) {
-                    reading.param(*other, code)?;
-                }
                 let param = reading.param(kind, code)?;
+                for other in types.iter().skip(1) {
+                    let same = reading.param(*other, code)?;
+                    if (same.number, same.kind) != (param.number, param.kind) {
+                        let text = format!(
+                            "`_sort`: `{code}` of `{}` is another parameter than that of `{}`",
+                            other.name(),
+                            kind.name()
+                        );
+                        return Err(Refusal::unsupported(text).at("_sort").into());
+                    }
+                }
                 let number = Param(param.number);
                 match param.kind {
                     ParamKind::Date => Order::Date(number),
@@ -457,7 +505,7 @@ fn include(reading: &Reading<'_>, types: &[ResourceType], pair: &Pair) -> Result
         ),
     };
     if code == "*" {
-        include.what = references(reading, source, back.then_some(types)).into_iter().collect();
+        include.what = references(reading, source, back.then_some(types));
         return Ok(include);
     }
     let param = reading.param(source, code)?;
@@ -468,14 +516,18 @@ fn include(reading: &Reading<'_>, types: &[ResourceType], pair: &Pair) -> Result
     Ok(include)
 }
 
-/// All reference parameters of `source`; only those that may point to one of `to`, if given.
+/// All reference parameters of `source`, those that others defined by themselves; only those that may point to one of `to`, if
+/// given.
 pub fn references(
     reading: &Reading<'_>,
     source: ResourceType,
     to: Option<&[ResourceType]>,
-) -> Option<(ResourceType, Vec<Param>, Option<ResourceType>)> {
-    let params = definitions::r4().params_of(source.name()).filter(|p| p.kind == ParamKind::Reference);
-    let params = params.filter(|p| to.is_none_or(|to| reading.targets(p).iter().any(|t| to.contains(t))));
-    let numbers: Vec<Param> = params.map(|p| Param(p.number)).collect();
-    if numbers.is_empty() { None } else { Some((source, numbers, None)) }
+) -> Vec<(ResourceType, Vec<Param>, Option<ResourceType>)> {
+    let points = |p: &SearchParam| to.is_none_or(|to| reading.targets(p).iter().any(|t| to.contains(t)));
+    let numbers = |params: &mut dyn Iterator<Item = &SearchParam>| -> Vec<Param> {
+        params.filter(|p| p.kind == ParamKind::Reference && points(p)).map(|p| Param(p.number)).collect()
+    };
+    let r4 = numbers(&mut definitions::r4().params_of(source.name()));
+    let own = numbers(&mut reading.own_references(source).into_iter());
+    [r4, own].into_iter().filter(|numbers| !numbers.is_empty()).map(|numbers| (source, numbers, None)).collect()
 }

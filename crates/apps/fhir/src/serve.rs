@@ -1,5 +1,6 @@
 //! The one handler: an address and a method are one interaction.
 
+use crate::body::{criteria, update};
 use crate::caller::{Caller, FHIR_XML, Format, Return, as_xml, other_version, version_of, with_header};
 use crate::clauses::Reading;
 use crate::query::{self, Pair};
@@ -9,7 +10,7 @@ use crate::state::{State, without_numbers};
 use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{binary, bulk, bundle, found, moment, operations, patch, read, render, trail, views};
+use crate::{binary, bulk, bundle, capability, found, moment, operations, patch, read, render, trail, views};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -21,6 +22,7 @@ use mach_fhir::{ResourceType, definitions, xml};
 use mach_house::House;
 use mach_store::resources::Of;
 use mach_store::{Reader, Store};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request, taken apart.
@@ -150,6 +152,14 @@ pub fn transact<T: Send + 'static>(
 }
 
 impl Asked {
+    /// Answers what an entry of a batch asks.
+    ///
+    /// # Errors
+    /// Those of the interaction.
+    pub fn answer_entry(self) -> Pin<Box<dyn Future<Output = Result<Response, Refusal>> + Send>> {
+        Box::pin(self.answer())
+    }
+
     async fn answer(self) -> Result<Response, Refusal> {
         let segments = self.segments.clone();
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -166,6 +176,7 @@ impl Asked {
             return operations::run(self, &last, rest).await;
         }
         match names.as_slice() {
+            ["metadata"] if reads => capability::answer(&self).await,
             [] if method == Method::POST => bundle::answer(self).await,
             [] if reads => self.search(Place::System).await,
             ["_search"] if method == Method::POST => self.search(Place::System).await,
@@ -449,43 +460,6 @@ impl Asked {
         with_header(&mut response, header::LAST_MODIFIED, &moment::http_date(resource.at));
         Ok(response)
     }
-}
-
-/// An update as asked: with its id where the address tells it.
-///
-/// # Errors
-/// 400 where body and address disagree, 422 where the body cannot be a resource.
-pub fn update(
-    kind: ResourceType,
-    target: Target,
-    text: &str,
-    if_match: Option<i64>,
-    if_none_match: bool,
-    base: &str,
-) -> Result<Action, Refusal> {
-    let body = write::body(kind, text)?;
-    let ready = match &target {
-        Target::Query(_) => None,
-        Target::Id(id) => {
-            if body.id.as_ref() != Some(id) {
-                let own = body.id.as_deref().unwrap_or("none");
-                let text = format!("the address says id `{id}`, the resource says `{own}`");
-                return Err(Refusal::invalid(text).at(format!("{}.id", kind.name())));
-            }
-            Some(write::ready(kind, &body.text, id, base)?)
-        }
-    };
-    Ok(Action::Update { target, body, ready, if_match, if_none_match })
-}
-
-/// A condition without what may stand before it: `Patient?`, `?`.
-pub fn criteria(kind: ResourceType, text: &str) -> String {
-    let text = text.trim();
-    text.strip_prefix(kind.name())
-        .filter(|rest| rest.starts_with('?'))
-        .unwrap_or(text)
-        .trim_start_matches('?')
-        .to_owned()
 }
 
 fn history_of(

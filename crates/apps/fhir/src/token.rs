@@ -48,7 +48,8 @@ impl PageToken {
         let wrong =
             || Refusal::invalid("`_page` is no page of a search here: follow the `next` link as it is").at("_page");
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+        // No engine takes a NUL, and no key of ours holds one.
+        let text = String::from_utf8(bytes).ok().filter(|t| !t.contains('\0')).ok_or_else(wrong)?;
         let mut fields = text.split(FIELD);
         let mut next = || fields.next().ok_or_else(wrong);
         let number = |t: &str| t.parse::<i64>().map_err(|_| wrong());
@@ -66,7 +67,7 @@ impl PageToken {
                 _ => Err(wrong()),
             })
             .collect::<Result<Vec<Key>, Refusal>>()?;
-        if now_seconds() - began > limits::SEARCH_SNAPSHOT_SECONDS {
+        if now_seconds().saturating_sub(began) > limits::SEARCH_SNAPSHOT_SECONDS {
             let text = "the state this search began in is no longer kept: begin it again";
             return Err(Refusal::new(StatusCode::GONE, "expired", text).at("_page"));
         }
@@ -86,6 +87,9 @@ mod tests {
         for bad in ["", "x", "!!", "MQ"] {
             assert!(PageToken::read(bad).is_err(), "{bad}");
         }
+        let made = |text: &str| PageToken::read(&URL_SAFE_NO_PAD.encode(text)).map_err(|e| e.status);
+        assert_eq!(made(&format!("9\u{1f}{}\u{1f}\u{1f}7\u{1f}ta\0b", now_seconds())), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(made(&format!("9\u{1f}{}\u{1f}\u{1f}7", i64::MIN)), Err(StatusCode::GONE));
         let old = PageToken { began: now_seconds() - limits::SEARCH_SNAPSHOT_SECONDS - 1, ..token };
         assert_eq!(PageToken::read(&old.write()).unwrap_err().status, StatusCode::GONE);
     }

@@ -3,6 +3,7 @@
 use crate::clauses::{no_modifier, one_or_any, text};
 use crate::query::{plain, split};
 use crate::refusal::Refusal;
+use mach_base::limits;
 use mach_fhir::index::Param;
 use mach_store::search::{Clause, TextTest};
 use mach_terms::IdentifierSystems;
@@ -20,6 +21,10 @@ pub fn uri(param: Param, name: &str, modifier: &str, value: &str) -> Result<Clau
             let mut any = vec![text(param, TextTest::Uri(value.to_owned()))];
             let mut rest = value;
             while let Some((above, _)) = rest.rsplit_once('/').filter(|(a, _)| !a.ends_with('/')) {
+                if any.len() > 2 * limits::FHIR_CLAUSES {
+                    let text = format!("`{name}`: a URI of more than {} parts", limits::FHIR_CLAUSES);
+                    return Err(Refusal::too_costly(text).at(name));
+                }
                 any.extend([above.to_owned(), format!("{above}/")].map(|u| text(param, TextTest::Uri(u))));
                 rest = above;
             }

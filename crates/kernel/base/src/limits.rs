@@ -92,10 +92,18 @@ pub const FHIR_INCLUDED: usize = 5_000;
 pub const FHIR_INCLUDE_DEPTH: usize = 20;
 /// Clauses of one search, alternatives after commas counted.
 pub const FHIR_CLAUSES: usize = 200;
+/// Tests of all types that a search comes to: a reference of unknown type is a test for each, a unit one for each it converts to.
+pub const FHIR_TESTS: usize = 100_000;
+/// Tests of one type that a search comes to.
+pub const FHIR_TYPE_TESTS: usize = 2_000;
 /// Links of one chain.
 pub const FHIR_CHAIN: usize = 6;
 /// Entries of one batch or transaction.
 pub const FHIR_BUNDLE: usize = 20_000;
+/// Bytes of what the reading entries of one batch are answered; what is asked after that is refused.
+pub const FHIR_BATCH_BYTES: usize = 128 << 20;
+/// Parts of a `_sort`, at most.
+pub const FHIR_SORTS: usize = 10;
 /// Bytes of one FHIR request.
 pub const FHIR_BODY_BYTES: usize = 64 << 20;
 /// How long one search may look through all its matches: to order them by codes or references, or for words. Longer is refused.
@@ -108,6 +116,8 @@ pub const FHIR_BINARY_BYTES: usize = 32 << 20;
 pub const FHIR_CUSTOM_PARAMS: usize = 20;
 /// Definitions of search parameters that one ever had: each keeps its number.
 pub const FHIR_CUSTOM_NUMBERS: usize = 200;
+/// Bytes of what one of them says: expression, URL, types.
+pub const FHIR_CUSTOM_CHARS: usize = 8_000;
 /// Bytes of one line, or of one document, of a file that is loaded.
 pub const LOAD_LINE_BYTES: usize = 64 << 20;
 /// Requests of one address at once, and in a minute; not counted for this machine itself.

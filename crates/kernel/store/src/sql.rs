@@ -132,6 +132,19 @@ pub trait Execute: Query {
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;
 }
 
+/// Arguments that a statement can have, whichever the engine.
+pub(crate) const ARGS: usize = 32_766;
+/// Bytes of a statement that is kept prepared: a longer one is hardly asked again.
+pub(crate) const KEPT_BYTES: usize = 32 << 10;
+
+/// That a statement has no more arguments than an engine takes.
+pub(crate) fn may_have(args: &[Arg<'_>]) -> Result<()> {
+    if args.len() <= ARGS {
+        return Ok(());
+    }
+    Err(Error::Refused(format!("more than {ARGS} values are asked for at once: ask for fewer of them")))
+}
+
 /// Numbers for an `IN (…)`, and their marks from `?first` on: in lists of few lengths, so that statements stay few and are
 /// planned once. The last number stands there more than once.
 pub(crate) fn padded(numbers: &[i64], first: usize) -> (String, Vec<Arg<'static>>) {

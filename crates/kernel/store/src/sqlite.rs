@@ -2,7 +2,7 @@
 
 use crate::archive::{self, Archive, Position};
 use crate::check::Damage;
-use crate::sql::{Arg, Execute, Query, Row, first};
+use crate::sql::{Arg, Execute, KEPT_BYTES, Query, Row, first, may_have};
 use crate::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -297,6 +297,7 @@ impl ToSql for Arg<'_> {
 
 impl Query for Sqlite {
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        may_have(args)?;
         let mut statement = self.connection.prepare_cached(sql)?;
         for (i, arg) in args.iter().enumerate() {
             statement.raw_bind_parameter(i + 1, arg)?;
@@ -304,6 +305,10 @@ impl Query for Sqlite {
         let mut rows = statement.raw_query();
         while let Some(r) = rows.next()? {
             row(&SqliteRow(r))?;
+        }
+        drop(rows);
+        if sql.len() > KEPT_BYTES {
+            statement.discard();
         }
         Ok(())
     }

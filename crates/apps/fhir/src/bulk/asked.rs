@@ -1,6 +1,7 @@
 //! What an export is asked for, as a request and as the store keeps it.
 
 use crate::clauses::Reading;
+use crate::custom::{Customs, Used};
 use crate::members::{self, Patients};
 use crate::moment;
 use crate::query::{self, Pair, join};
@@ -42,6 +43,21 @@ pub struct Export {
     pub patients: Option<Patients>,
     /// This server's URL as the asker knows it.
     pub base: String,
+    /// Search parameters of the asker's own.
+    pub customs: Customs,
+    /// Those of them that the filters asked by when it was taken on.
+    pub used: Vec<u16>,
+}
+
+/// What must hold of resources of a type.
+#[derive(Debug)]
+pub struct Filter {
+    /// As a clause.
+    pub clause: Clause,
+    /// The types whose index it needs.
+    pub trusted: Vec<ResourceType>,
+    /// The search parameters of others that it asks by.
+    pub customs: Vec<Used>,
 }
 
 impl Export {
@@ -58,8 +74,9 @@ impl Export {
         if asked.method == Method::POST && !asked.body.is_empty() {
             pairs.extend(parameters(asked.json()?)?);
         }
-        let mut export =
-            Self { types: Vec::new(), elements: Vec::new(), filters: Vec::new(), since: None, patients: None, base };
+        let scope = reader.scope();
+        let customs = Customs::all(reader, scope)?;
+        let mut export = Self { base, customs, ..Self::empty() };
         let mut named = HashSet::new();
         let mut has_types = false;
         for Pair { name, value } in &pairs {
@@ -128,9 +145,24 @@ impl Export {
         export.patients = whose(reader, level, named, &export.base)?;
         // What cannot be searched for is said now, not by a job that fails.
         for kind in export.types.clone() {
-            export.clause(kind)?;
+            if let Some(filter) = export.search(kind)? {
+                export.used.extend(filter.customs.iter().map(|(custom, _)| custom.param.number));
+            }
         }
         Ok(export)
+    }
+
+    fn empty() -> Self {
+        Self {
+            types: Vec::new(),
+            elements: Vec::new(),
+            filters: Vec::new(),
+            since: None,
+            patients: None,
+            base: String::new(),
+            customs: Customs::default(),
+            used: Vec::new(),
+        }
     }
 
     /// As the store keeps it.
@@ -148,6 +180,9 @@ impl Export {
             Some(Patients::All) => push("all", String::new()),
             Some(Patients::These(ids)) => push("patients", ids.iter().cloned().collect::<Vec<_>>().join(",")),
         }
+        if !self.used.is_empty() {
+            push("used", self.used.iter().map(u16::to_string).collect::<Vec<_>>().join(","));
+        }
         for (kind, filter) in &self.filters {
             push(kind.name(), filter.clone());
         }
@@ -159,14 +194,7 @@ impl Export {
     /// # Errors
     /// 500 where it is not that.
     pub fn stored(text: &str) -> Result<Self, Refusal> {
-        let mut export = Self {
-            types: Vec::new(),
-            elements: Vec::new(),
-            filters: Vec::new(),
-            since: None,
-            patients: None,
-            base: String::new(),
-        };
+        let mut export = Self::empty();
         let list = |value: &str| value.split(',').filter(|v| !v.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         for Pair { name, value } in query::pairs(text)? {
             match name.as_str() {
@@ -174,6 +202,7 @@ impl Export {
                 "types" => export.types = list(&value).iter().filter_map(|t| ResourceType::parse(t)).collect(),
                 "elements" => export.elements = list(&value),
                 "since" => export.since = value.parse().ok(),
+                "used" => export.used = list(&value).iter().filter_map(|n| n.parse().ok()).collect(),
                 "all" => export.patients = Some(Patients::All),
                 "patients" => export.patients = Some(Patients::These(list(&value).into_iter().collect())),
                 kind => {
@@ -188,20 +217,27 @@ impl Export {
     /// What must hold of resources of a type, but for the time and the Patient.
     ///
     /// # Errors
-    /// 400 where a filter is no search.
+    /// 400 where a filter is no search, or asks by a search parameter that is another one meanwhile.
     pub fn clause(&self, kind: ResourceType) -> Result<Clause, Refusal> {
-        Ok(self.search(kind)?.map_or(Clause::EVERYTHING, |(clause, _)| clause))
+        let Some(filter) = self.search(kind)? else { return Ok(Clause::EVERYTHING) };
+        if filter.customs.iter().any(|(custom, _)| !self.used.contains(&custom.param.number)) {
+            let text = "a search parameter of `_typeFilter` was changed since the export was asked for: ask again";
+            return Err(Refusal::invalid(text).at("_typeFilter"));
+        }
+        Ok(filter.clause)
     }
 
-    /// The filter of a type, and the types whose index it needs.
+    /// The filter of a type.
     ///
     /// # Errors
-    /// As `clause`.
-    pub fn search(&self, kind: ResourceType) -> Result<Option<(Clause, Vec<ResourceType>)>, Refusal> {
-        let (mut any, mut trusted) = (Vec::new(), Vec::new());
+    /// 400 where it is no search.
+    pub fn search(&self, kind: ResourceType) -> Result<Option<Filter>, Refusal> {
+        let mut all = Filter { clause: Clause::NOTHING, trusted: Vec::new(), customs: Vec::new() };
+        let mut any = Vec::new();
         for (_, filter) in self.filters.iter().filter(|(of, _)| *of == kind) {
             let pairs = query::pairs(filter)?;
-            let search = Search::read(&Reading::new(&self.base), &Place::Type(kind), &pairs, Handling::Strict)?;
+            let reading = Reading::new(&self.base).with(self.customs.clone());
+            let search = Search::read(&reading, &Place::Type(kind), &pairs, Handling::Strict)?;
             if !search.includes.is_empty()
                 || !search.sorts.is_empty()
                 || !search.words.is_empty()
@@ -210,10 +246,12 @@ impl Export {
                 let text = format!("`{filter}`: a filter holds conditions only");
                 return Err(Refusal::unsupported(text).at("_typeFilter"));
             }
-            trusted.extend(search.trusted());
+            all.trusted.extend(search.trusted());
+            all.customs.extend(search.customs);
             any.extend(search.asked.into_iter().map(|(_, clause)| clause));
         }
-        Ok((!any.is_empty()).then_some((Clause::Any(any), trusted)))
+        all.clause = Clause::Any(any);
+        Ok(matches!(&all.clause, Clause::Any(any) if !any.is_empty()).then_some(all))
     }
 
     /// How resources are shown.
@@ -261,10 +299,10 @@ fn filters(value: &str) -> Result<Vec<(ResourceType, String)>, Refusal> {
 }
 
 /// The parameters of a Parameters resource, as those of a query.
-fn parameters(text: &str) -> Result<Vec<Pair>, Refusal> {
+pub fn parameters(text: &str) -> Result<Vec<Pair>, Refusal> {
     let tree = Tree::parse(text).map_err(|e| Refusal::invalid(format!("the body is no JSON: {e}")))?;
     if tree.root().get_text("resourceType").as_deref() != Some("Parameters") {
-        return Err(Refusal::invalid("an export is posted as Parameters"));
+        return Err(Refusal::invalid("an operation is posted with Parameters"));
     }
     let mut out = Vec::new();
     for parameter in tree.root().get("parameter").into_iter().flat_map(Value::items) {
@@ -306,6 +344,8 @@ mod tests {
             since: Some(5),
             patients: Some(Patients::These(["a".to_owned()].into())),
             base: "http://x/fhir".to_owned(),
+            used: vec![4096, 4100],
+            ..Export::empty()
         };
         let back = Export::stored(&export.write()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{export:?}"));

@@ -3,6 +3,8 @@
 use super::asked::{Export, Level};
 use super::worker::Shared;
 use super::{accepted, bulk_of, may_ask};
+use crate::binary;
+use crate::custom::Customs;
 use crate::refusal::Refusal;
 use crate::render;
 use crate::serve::{Asked, blocking, short};
@@ -50,8 +52,9 @@ pub async fn kick_off(asked: Asked, on: Vec<String>) -> Result<Response, Refusal
         let mut reader = asked.store.read(&decision)?;
         let export = Export::read(&asked, &level, &mut reader)?;
         for kind in &export.types {
-            if let Some((_, trusted)) = export.search(*kind)? {
-                asked.state.trust(&asked.store, &mut reader, &trusted)?;
+            if let Some(filter) = export.search(*kind)? {
+                asked.state.trust(&asked.store, &mut reader, &filter.trusted)?;
+                asked.state.settle(&asked.store, &mut reader, &filter.customs)?;
             }
         }
         drop(reader);
@@ -93,11 +96,14 @@ impl Place {
 /// # Errors
 /// Why it cannot be done.
 pub fn work(shared: &Shared, job: &Job) -> Result<bool, Refusal> {
-    let export = Export::stored(&job.asked)?;
+    let mut export = Export::stored(&job.asked)?;
     let decision = decide(&job.actor, Act::ReadFhir)
         .map_err(|_| Refusal::new(StatusCode::FORBIDDEN, "forbidden", "the asker may not read any more"))?;
     let folder = shared.folder_of(&job.token);
     std::fs::create_dir_all(&folder).map_err(Refusal::internal)?;
+    if !export.used.is_empty() {
+        export.customs = Customs::all(&mut shared.store.read(&decision)?, decision.scope())?;
+    }
     let own = crate::state::own_decision()?;
     let mut files = bulk::files(&mut shared.store.read(&own)?, job.jid)?;
     let mut place = Place::read(&job.place);
@@ -166,7 +172,8 @@ fn present(
     let from = Hit { rid: after, keys: Vec::new() };
     let hits = search::page(&mut reader, &ask, &[], Some(&from).filter(|_| after > 0), TOGETHER)?;
     let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
-    let found = resources::of_rids(&mut reader, &rids)?;
+    let mut found = resources::of_rids(&mut reader, &rids)?;
+    found.iter_mut().try_for_each(|one| binary::shown(&mut reader, decision.scope(), &export.base, one))?;
     drop(reader);
     let shape = export.shape();
     let (mut lines, mut count) = (String::new(), 0);

@@ -22,6 +22,7 @@ use mach_fhir::json::Writer;
 use mach_store::bulk::{self, File, Job, State};
 use std::io::Read;
 
+pub use asked::parameters;
 pub use export::kick_off as export;
 pub use import::kick_off as import;
 pub use worker::{Bulk, expire};

@@ -207,8 +207,8 @@ impl Reading<'_> {
                 }
             }
             Verb::Put => {
-                let (if_match, if_none_match) = (entry.if_match, entry.if_none_match);
-                crate::serve::update(kind, entry.target()?, entry.body()?, if_match, if_none_match, self.base)?
+                let (if_match, if_none_match) = (entry.if_match, entry.none_match.as_deref() == Some("*"));
+                crate::body::update(kind, entry.target()?, entry.body()?, if_match, if_none_match, self.base)?
             }
             Verb::Patch => {
                 Action::Patch { target: entry.target()?, patch: Entry::patch(entry.body()?)?, if_match: entry.if_match }

@@ -130,6 +130,16 @@ async fn the_security_context_decides_who_reads() {
             assert_eq!(raw(&place, A, &path(&made), accept).await.status.as_u16(), status, "{context}");
         }
     }
+    // Found among others it tells its type, and nothing of what it holds.
+    let hidden = path(&send(A, "Patient/q").await);
+    let id = hidden.rsplit('/').next().unwrap();
+    for path in [format!("/fhir/Binary?_id={id}"), format!("{hidden}/_history"), "/fhir/_history?_count=1".to_owned()] {
+        let found = place.get(A, &path).await;
+        let body = &found.json()["entry"][0]["resource"];
+        assert_eq!((body["id"].as_str(), body["contentType"].as_str()), (Some(id), Some("text/plain")), "{path}");
+        assert_eq!(body["meta"]["security"][0]["code"], "REDACTED");
+        assert!(body["data"].is_null() && body["securityContext"].is_null(), "{body}");
+    }
     // A context that is not there, or gone, is nobody's right.
     let gone = send(PROVINCE, "Patient/nobody").await;
     raw(&place, PROVINCE, &path(&gone), "").await.refused(404);

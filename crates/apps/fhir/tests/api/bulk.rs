@@ -123,6 +123,20 @@ async fn an_export_has_what_the_asker_may_see_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn filters_ask_by_parameters_of_one_s_own() {
+    let place = filled().await;
+    let sex = r#"{"resourceType":"SearchParameter","id":"sex","url":"http://x.example/sex","name":"Sex","status":"active","description":"x","code":"sex","base":["Patient"],"type":"token","expression":"Patient.gender"}"#;
+    place.given(A, sex).await;
+    place.given(A, r#"{"resourceType":"Patient","id":"f","gender":"female"}"#).await;
+    place.given(A, r#"{"resourceType":"Patient","id":"m","gender":"male"}"#).await;
+    let (_, found) = exported(&place, A, "/fhir/$export?_type=Patient&_typeFilter=Patient?sex=female").await;
+    assert_eq!(ids(&found), "Patient/f");
+    // Whose it is not knows nothing of it.
+    let path = "/fhir/$export?_type=Patient&_typeFilter=Patient?sex=female";
+    place.send(B, "GET", path, &[ASYNC], "").await.refused(400);
+}
+
+#[tokio::test]
 async fn what_is_not_supported_is_refused_or_ignored_as_asked() {
     let place = filled().await;
     place.get(A, "/fhir/$export").await.refused(400);

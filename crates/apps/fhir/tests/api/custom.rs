@@ -93,6 +93,13 @@ async fn each_type_of_parameter_finds() {
     let along = place.get(PROVINCE, "/fhir/Encounter?_include=Encounter:destination").await;
     assert_eq!(along.ids("include"), ["l"]);
     assert_eq!(place.all(PROVINCE, "/fhir/Encounter?destination.name=hue").await, ["e"]);
+    // With everything that is referred to, too, and with what refers to it.
+    for path in ["Encounter?_include=*", "Encounter?_include=Encounter:*", "Encounter/e/$everything"] {
+        assert!(place.get(PROVINCE, &format!("/fhir/{path}")).await.ids("include").contains(&"l".to_owned()), "{path}");
+    }
+    for path in ["Location?_revinclude=*", "Location?_revinclude=Encounter:*"] {
+        assert_eq!(place.get(PROVINCE, &format!("/fhir/{path}")).await.ids("include"), ["e"], "{path}");
+    }
     // Of all types at once.
     place.given(PROVINCE, &parameter("all", "rulesOf", "uri", "Resource", "Resource.implicitRules")).await;
     assert_eq!(place.all(PROVINCE, "/fhir/Encounter?rulesOf=http://x.example/rules").await, ["e"]);
@@ -200,6 +207,15 @@ async fn there_is_a_limit() {
     let why = place.put(A, "/fhir/SearchParameter/p99", &of(99)).await.refused(422);
     assert!(why.contains("at most"), "{why}");
     place.given(B, &of(99)).await;
+    // They stay in memory: one says no more than it should. Its URL, its type and its expression count.
+    let long = |n: usize| {
+        let own = "http://x.example/p0".len() + "Patient".len();
+        of(0).replace("Patient.gender", &format!("Patient.gender{}", " ".repeat(n - own - "Patient.gender".len())))
+    };
+    place.given(A, &long(mach_base::limits::FHIR_CUSTOM_CHARS)).await;
+    let why =
+        place.put(A, "/fhir/SearchParameter/p0", &long(mach_base::limits::FHIR_CUSTOM_CHARS + 1)).await.refused(422);
+    assert!(why.contains("characters"), "{why}");
     // One that is there already may change.
     place.given(A, &of(0).replace("Patient.gender", "Patient.active")).await;
 }

@@ -1,6 +1,6 @@
 //! One resource: its versions, conditions, patches, histories.
 
-use crate::support::{PROVINCE, Place, READER};
+use crate::support::{A, B, PROVINCE, Place, READER};
 use axum::http::StatusCode;
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"p","name":[{"family":"Nguyễn","given":["Đức"]}],"extension":[{"url":"urn:x","valueDecimal":1.00}]}"#;
@@ -282,4 +282,58 @@ async fn xml_is_read_and_written() {
     ] {
         place.send(PROVINCE, "POST", "/fhir/Patient", &[xml], bad).await.refused(400);
     }
+}
+
+#[tokio::test]
+async fn labels_in_use_are_told_by_type_and_for_all() {
+    let place = Place::new();
+    let tagged = |kind: &str, id: &str, meta: &str, rest: &str| {
+        format!(r#"{{"resourceType":"{kind}","id":"{id}","meta":{{{meta}}}{rest}}}"#)
+    };
+    place.given(A, &tagged("Patient", "p", r#""tag":[{"system":"s","code":"a"}],"profile":["http://x/p"]"#, "")).await;
+    place.given(A, &tagged("Patient", "q", r#""tag":[{"system":"s","code":"a"},{"code":"b"}]"#, "")).await;
+    let security = r#""security":[{"system":"s","code":"z"}]"#;
+    place.given(A, &tagged("Basic", "b", security, r#","code":{"text":"x"}"#)).await;
+    let told = |who: &'static str, path: &'static str| {
+        let place = &place;
+        async move {
+            let answer = place.get(who, path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            assert_eq!(answer.json()["parameter"][0]["name"], "return");
+            answer.json()["parameter"][0]["valueMeta"].clone()
+        }
+    };
+    let of_patients = told(A, "/fhir/Patient/$meta").await;
+    let expect = serde_json::json!({"profile": ["http://x/p"], "tag": [{"system": "s", "code": "a"}, {"code": "b"}]});
+    let sorted = |value: &serde_json::Value| {
+        let mut tags: Vec<String> = value["tag"].as_array().unwrap().iter().map(ToString::to_string).collect();
+        tags.sort();
+        tags
+    };
+    assert_eq!((sorted(&of_patients), &of_patients["profile"]), (sorted(&expect), &expect["profile"]));
+    let of_all = told(A, "/fhir/$meta").await;
+    assert_eq!((sorted(&of_all).len(), of_all["security"][0]["code"].as_str()), (2, Some("z")));
+    // Another facility learns nothing of it; where there is nothing, no element is empty.
+    for path in ["/fhir/Patient/$meta", "/fhir/$meta"] {
+        let none = told(B, path).await;
+        assert!(none["tag"].is_null() && none["extension"][0]["valueCode"] == "not-applicable", "{none}");
+    }
+    place.get(A, "/fhir/Nope/$meta").await.refused(404);
+}
+
+#[tokio::test]
+async fn operations_are_asked_by_get_and_post() {
+    let place = Place::new();
+    place.given(PROVINCE, r#"{"resourceType":"Patient","id":"p"}"#).await;
+    for method in ["PUT", "DELETE", "PATCH"] {
+        for path in ["/fhir/Patient/p/$everything", "/fhir/Patient/p/$meta", "/fhir/$meta", "/fhir/Patient/p/$nope"] {
+            place.send(PROVINCE, method, path, &[], "").await.refused(405);
+        }
+    }
+    let strict = [("prefer", "handling=strict")];
+    place.send(PROVINCE, "GET", "/fhir/Patient/p/$everything?nope=1", &strict, "").await.refused(400);
+    let given = r#"{"resourceType":"Parameters","parameter":[{"name":"_type","valueCode":"Observation"}]}"#;
+    let posted = place.post(PROVINCE, "/fhir/Patient/p/$everything", given).await;
+    assert_eq!((posted.status, posted.matches()), (StatusCode::OK, vec![]), "{}", posted.text);
+    place.post(PROVINCE, "/fhir/Patient/p/$everything", "{}").await.refused(400);
 }

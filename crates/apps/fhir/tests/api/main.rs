@@ -1,6 +1,7 @@
 //! The interface as other systems see it: the real router upon a real store.
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
+mod batches;
 mod binary;
 mod bulk;
 mod bundles;
@@ -9,6 +10,7 @@ mod custom;
 mod examples;
 mod fuzz;
 mod headers;
+mod hostile;
 mod instances;
 mod loads;
 mod oracle;

@@ -159,6 +159,15 @@ async fn queries_find_what_they_ask() {
     check("Patient?_filter=not (gender eq male) and birthdate eq 1990", "p2 p3").await;
     check("Patient?_filter=gender pr false", "p3").await;
     check("Patient?_filter=family ew \"yễn\"", "p1").await;
+    // Values are never case sensitive, behind a chain neither; a part of a name is not the name.
+    check("Patient?_filter=family eq \"NGUYỄN\"", "p1").await;
+    check("Patient?_filter=family eq nguyen", "p1").await;
+    check("Patient?_filter=family eq nguye", "").await;
+    check("Observation?_filter=patient.family eq NGUYEN", "b1 b3").await;
+    check("Observation?_filter=patient.family eq NGUYE", "").await;
+    check("Observation?_filter=patient._id eq p1", "b1 b3").await;
+    check("Observation?_filter=patient.gender eq male", "b1 b3").await;
+    check("Observation?_filter=patient.family ew YEN", "b1 b3").await;
     check("Observation?_filter=date po 2026-02", "b3").await;
     check("Observation?_filter=status ni http://hl7.org/fhir/ValueSet/observation-status", "").await;
     check("Observation?_filter=patient[gender eq male].name co guye", "b1 b3").await;

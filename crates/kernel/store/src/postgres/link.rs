@@ -4,12 +4,14 @@ use super::row::{PgRow, cells, oid};
 use super::target::Target;
 use super::text::{Keys, Translated, translate};
 use super::wire::{Failure, Wire, failure, text, unexpected};
-use crate::sql::{Arg, Row};
+use crate::sql::{Arg, KEPT_BYTES, Row};
 use crate::{Error, Result};
 use std::collections::HashMap;
 
 /// Statements kept prepared; past it all are closed and prepared again as they come.
 const STATEMENTS: usize = 1024;
+/// Long ones of them, after which the same.
+const LONG_STATEMENTS: usize = 8;
 /// Statements queued before their answers are read: the answers must fit into the socket's buffers.
 const QUEUED: usize = 256;
 /// Bytes queued before they are sent.
@@ -47,6 +49,8 @@ pub(super) struct Link {
     statements: Vec<Statement>,
     by_text: HashMap<String, usize>,
     waiting: Vec<usize>,
+    /// Those that are long.
+    long: usize,
     names: u32,
     scratch: Vec<Option<(usize, usize)>>,
     /// Readiness still to be read, of statements whose answers nobody wants.
@@ -65,6 +69,7 @@ impl Link {
             statements: Vec::new(),
             by_text: HashMap::new(),
             waiting: Vec::new(),
+            long: 0,
             names: 0,
             scratch: Vec::new(),
             owed: false,
@@ -140,12 +145,14 @@ impl Link {
         if let Some(at) = self.by_text.get(sql) {
             return *at;
         }
-        if self.statements.len() >= STATEMENTS && self.waiting.is_empty() {
+        if (self.statements.len() >= STATEMENTS || self.long >= LONG_STATEMENTS) && self.waiting.is_empty() {
             for s in self.statements.drain(..).filter(|s| s.state == State::Ready) {
                 close(&mut self.wire, s.name);
             }
             self.by_text.clear();
+            self.long = 0;
         }
+        self.long += usize::from(sql.len() > KEPT_BYTES);
         let translated = spelled(sql);
         self.statements.push(Statement {
             name: 0,

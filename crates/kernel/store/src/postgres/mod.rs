@@ -12,7 +12,7 @@ mod target;
 mod text;
 mod wire;
 
-use crate::sql::{Arg, Execute, Into, Query, Row, Width};
+use crate::sql::{Arg, Execute, Into, Query, Row, Width, may_have};
 use crate::{Error, Result};
 use link::Link;
 use std::collections::HashMap;
@@ -358,6 +358,7 @@ impl Pg {
 
 impl Query for Pg {
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        may_have(args)?;
         if self.writer || self.open {
             return self.ask(sql, args, row);
         }

@@ -9,6 +9,7 @@ pub(crate) mod codec;
 mod compartment;
 mod given;
 mod include;
+mod many;
 pub mod number;
 mod plan;
 pub(crate) mod rows;
@@ -80,6 +81,8 @@ pub enum TextTest {
     Contains(String),
     /// Ends so, accents and case aside.
     Ends(String),
+    /// Is so, accents and case aside.
+    Same(String),
     /// Is exactly so.
     Exact(String),
     /// A URI that is exactly so.

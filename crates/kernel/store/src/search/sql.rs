@@ -1,5 +1,6 @@
 //! Clauses as SQL. Numbers and hashes stand in the statement's arguments, texts too: no text of a caller is ever SQL.
 
+use super::many;
 use super::plan::{is_told_by_indexes, lists_exactly};
 use super::value::{CANONICAL, SECOND, SHOWN, UNIT_TEXT, folded};
 use super::{Clause, Compare, Range, Table, TextTest};
@@ -232,6 +233,7 @@ impl Builder {
                 let itself = self.args.text(uri.clone());
                 format!(" AND ({x}.folded = {itself} OR ({}))", inside.trim_start_matches(" AND "))
             }
+            TextTest::Same(text) => format!(" AND {x}.folded = {}", self.args.text(folded(text))),
             TextTest::Uri(uri) => format!(" AND {x}.folded = {}", self.args.text(uri.clone())),
             TextTest::Exact(text) => {
                 let (short, exact) = (self.args.text(folded(text)), self.args.int(token_hash(text)));
@@ -370,7 +372,7 @@ impl Builder {
 
     fn joined(&mut self, of: &[Clause], kind: ResourceType, r: &str, word: &str, none: &str) -> String {
         let parts: Vec<String> = of.iter().map(|c| self.condition(c, kind, r)).collect();
-        if parts.is_empty() { none.to_owned() } else { format!("({})", parts.join(word)) }
+        if parts.is_empty() { none.to_owned() } else { many::joined(parts, word) }
     }
 
     fn exists(&mut self, rows: &Rows, r: &str) -> String {
@@ -442,7 +444,7 @@ impl Builder {
         match clause {
             Clause::Any(of) if !of.is_empty() => {
                 let parts: Option<Vec<String>> = of.iter().map(|c| self.listing(c, kind)).collect();
-                Some(parts?.join(" UNION ALL "))
+                Some(many::union(&parts?))
             }
             Clause::All(of) => of.iter().find_map(|c| self.listing(c, kind)),
             Clause::Id(id) => {
