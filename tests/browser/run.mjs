@@ -17,6 +17,7 @@ import noScript from "./journeys/no-script.mjs";
 import organisation from "./journeys/organisation.mjs";
 import operator from "./journeys/operator.mjs";
 import policy from "./journeys/policy.mjs";
+import prescriptions from "./journeys/prescriptions.mjs";
 import restart from "./journeys/restart.mjs";
 import vaccines from "./journeys/vaccines.mjs";
 import signIn from "./journeys/sign-in.mjs";
@@ -44,8 +45,10 @@ try {
     await citizen({ ...world, screen });
     await certificates({ ...world, screen });
     await vaccines({ ...world, screen });
+    await prescriptions({ ...world, screen });
   }
   await noScript({ ...world, screen: PHONE });
+  await prescriptions({ ...world, screen: PHONE }, { script: false });
   await afterSending(world);
   await policy(world);
   // Afterwards: they turn on second factors, which the policy table does not expect.

@@ -105,6 +105,7 @@ fn load(store: &Store, data: &Path, options: &Options) -> Result<Vec<Account>, S
         mach_certificates::demo_keys::make(store, &desk, facility).map_err(|e| e.to_string())?;
         mach_certificates::demo::fill(store, facility).map_err(|e| e.to_string())?;
         mach_vaccines::demo::fill(store, data, facility)?;
+        mach_prescriptions::demo::fill(store, &desk, facility, "clinician")?;
     }
     let text = serde_json::to_string_pretty(&accounts).map_err(|e| e.to_string())?;
     write_private(&kept, &text).map_err(|e| format!("`{}`: {e}", kept.display()))?;

@@ -214,7 +214,8 @@ fn routes(
         .merge(mach_access_pages::router(gateway))
         .merge(mach_verify::router(data))
         .merge(mach_forms_desk::router())
-        .merge(mach_certificates::router(desk))
+        .merge(mach_certificates::router(Arc::clone(&desk)))
+        .merge(mach_prescriptions::router(desk))
         .merge(mach_vaccines::router(data, batches.clone()))
         .merge(mach_organisation::router())
         .merge(crate::log::routes::router())
@@ -238,6 +239,7 @@ pub fn load_content() {
     mach_forms::library::shipped();
     mach_certificates::rules::load();
     mach_vaccines::products::Products::shared();
+    mach_prescriptions::rules::Rules::shared();
     mach_organisation::load();
     mach_fhir_api::subscription::topic::all();
 }
@@ -278,6 +280,12 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
             house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
         let signing = mach_certificates::signing::start(house.store(), Arc::clone(&desk));
         let registering = mach_organisation::register::watch(house.store());
+        let national = mach_prescriptions::simulator::Simulator::default();
+        let prescribing =
+            house.demo().then(|| mach_prescriptions::deliver::start(house.store(), national, Arc::clone(&desk)));
+        let papers = &mach_prescriptions::signing::Prescriptions;
+        let name = "signatures of prescriptions";
+        let signing_rx = mach_signing::flights::start(house.store(), name, Arc::clone(&desk), papers);
         let batches = mach_vaccines::batch::Worker::default();
         let issuing = batches.start(house.store(), data);
         if let Some(tls) = &tls {
@@ -294,9 +302,10 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         delivery.stop().await;
         indexing.abort();
         signing.abort();
+        signing_rx.abort();
         issuing.abort();
         registering.abort();
-        if let Some(sending) = sending {
+        for sending in [sending, prescribing].into_iter().flatten() {
             sending.abort();
         }
         Ok::<(), String>(())

@@ -3,7 +3,7 @@
 use mach_house_tests::{Crate, crates, root};
 
 /// The kernel from the ground up: a crate may know only those before it, and not all of them.
-const KERNEL: [(&str, &[&str]); 17] = [
+const KERNEL: [(&str, &[&str]); 18] = [
     ("mach-base", &[]),
     ("mach-access", &["mach-base"]),
     ("mach-tls", &[]),
@@ -20,6 +20,10 @@ const KERNEL: [(&str, &[&str]); 17] = [
     ("mach-cube", &["mach-base", "mach-access", "mach-terms", "mach-places", "mach-store"]),
     ("mach-ui", &["mach-base"]),
     ("mach-house", &["mach-base", "mach-access", "mach-sign", "mach-store", "mach-terms", "mach-ui"]),
+    (
+        "mach-signing",
+        &["mach-base", "mach-access", "mach-sign", "mach-documents", "mach-store", "mach-ui", "mach-house"],
+    ),
     ("mach-forms", &["mach-base", "mach-access", "mach-fhir", "mach-store", "mach-ui"]),
 ];
 
@@ -81,7 +85,8 @@ fn the_synthetic_province_knows_nothing_of_ours() {
 
 /// The crates that answer requests.
 fn serves_pages(c: &Crate) -> bool {
-    matches!(c.name.as_str(), "mach-ui" | "mach-house" | "mach-forms") || matches!(c.layer(), "apps" | "mach")
+    matches!(c.name.as_str(), "mach-ui" | "mach-house" | "mach-signing" | "mach-forms")
+        || matches!(c.layer(), "apps" | "mach")
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn act_word(act: Act) -> Msg {
         Act::Conclude => msg::SIGNER_CONCLUDE,
         Act::Countersign => msg::SIGNER_COUNTERSIGN,
         Act::Seal => msg::SIGNER_SEAL,
+        Act::Prescribe => msg::SIGNER_PRESCRIBE,
     }
 }
 
@@ -331,7 +332,7 @@ pub(crate) async fn signer(
         wrong("facility", lang.t(msg::SIGNER_FACILITY_WRONG).to_owned());
     }
     let fits = |role: Role| match act {
-        Some(Act::Conclude) => role == Role::Clinician,
+        Some(Act::Conclude | Act::Prescribe) => role == Role::Clinician,
         // A deputy has a head's certificate for this, and signs while the head delegates.
         Some(Act::Countersign) => matches!(role, Role::Head | Role::Clinician),
         _ => false,

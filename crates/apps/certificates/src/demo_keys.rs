@@ -127,7 +127,11 @@ pub fn make(store: &Store, desk: &Desk, facility: &str) -> Result<()> {
             facility,
             account,
             licence,
-            acts: act.code().to_owned(),
+            // Who concludes prescribes too, by the same licence.
+            acts: match act {
+                Act::Conclude => format!("{} {}", act.code(), Act::Prescribe.code()),
+                _ => act.code().to_owned(),
+            },
             from: today,
             to: Day(today.0 + 3_650),
             provider: Provider::Soft,

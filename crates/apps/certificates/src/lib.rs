@@ -31,7 +31,6 @@ mod check;
 pub mod deliver;
 pub mod demo;
 pub mod demo_keys;
-pub mod desk;
 mod detail;
 pub mod gateway;
 mod import;
@@ -50,6 +49,8 @@ mod take;
 mod turn;
 mod view;
 pub mod work;
+
+pub use mach_signing::desk;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -150,7 +150,7 @@ fn next_try(now: i64, tried: i64) -> i64 {
 /// Of the store, where not even the queue can be read or a signature put off.
 pub fn once(store: &Store, keys: &dyn Keys, now: i64) -> Result<usize> {
     let decision = console()?;
-    let due = signing::flights_due(&mut store.read(&decision)?, now, TOGETHER)?;
+    let due = signing::flights_due(&mut store.read(&decision)?, &Act::OF_CERTIFICATES, now, TOGETHER)?;
     for flight in &due {
         // One whose step cannot be written stands aside for those behind it.
         if let Err(e) = attend(store, keys, flight, now) {
@@ -328,7 +328,9 @@ fn prepare(
     let file = beneath(on, case, flight.act, &rendered)?;
     let (seal, role, reason) = match flight.act {
         Act::Conclude => ("doctor", "Bác sĩ kết luận", "Kết luận khám sức khỏe"),
-        Act::Countersign | Act::Seal => ("facility", "Đại diện cơ sở khám sức khỏe", "Ký duyệt giấy khám sức khỏe"),
+        Act::Countersign | Act::Seal | Act::Prescribe => {
+            ("facility", "Đại diện cơ sở khám sức khỏe", "Ký duyệt giấy khám sức khỏe")
+        }
     };
     let seal = rendered.seal(seal).ok_or_else(|| later("the paper has no place for this signature"))?;
     let [left, bottom, right, top] = seal.rectangle;
@@ -411,7 +413,7 @@ pub fn start(store: &Store, desk: Arc<crate::desk::Desk>) -> tokio::task::JoinHa
             if once(&at, desk.as_ref(), now_seconds())? >= TOGETHER {
                 return Ok(Again::After(Duration::ZERO));
             }
-            Ok(until(signing::next_flight(&mut at.read(&console()?)?)?, REST))
+            Ok(until(signing::next_flight(&mut at.read(&console()?)?, &Act::OF_CERTIFICATES)?, REST))
         };
         look().map_err(|e| e.to_string())
     })

@@ -176,11 +176,17 @@ pub enum Act {
     IssuePasses,
     /// Beginning and stopping batches of passes; shows counts only.
     RunBatches,
+    /// Reading prescriptions and their lists.
+    ReadPrescriptions,
+    /// Writing, signing, replacing and cancelling prescriptions.
+    Prescribe,
+    /// Looking a prescription up by its code, and handing out its medicines.
+    Dispense,
 }
 
 impl Act {
     /// Every act, in the order of the policy table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::ReadFigures,
         Self::ReadClaims,
         Self::SendClaims,
@@ -205,6 +211,9 @@ impl Act {
         Self::Vaccinate,
         Self::IssuePasses,
         Self::RunBatches,
+        Self::ReadPrescriptions,
+        Self::Prescribe,
+        Self::Dispense,
     ];
 
     /// From its name.
@@ -239,6 +248,9 @@ impl Act {
             Self::Vaccinate => "vaccinate",
             Self::IssuePasses => "issue-passes",
             Self::RunBatches => "run-batches",
+            Self::ReadPrescriptions => "read-prescriptions",
+            Self::Prescribe => "prescribe",
+            Self::Dispense => "dispense",
         }
     }
 }
@@ -306,18 +318,18 @@ mod tests {
     #[test]
     fn the_policy_table() {
         let table = "
-            leader         + + - + + + - + + - + - + + - - - + - + + - - +
-            operator       + + + - - - - + - - - - - + - - - + - - + + - -
-            clinician      + - - + + - - + + + - + - + - - + + - - + + - -
-            administrator  - - - - - - + + - - + - + - - - - - - - - - - +
-            sender         + - + - - - - - - - - - - - - - + + - - - + - -
-            system-reader  - - - - - - - - + - - - - - - - - - - + - - - -
-            system-writer  - - - - - - - - + + - - - - - - - - - - - - - -
-            console        + + + + + + + + + + + + + + + + + + + + + + + +
-            head           + + - + + - - + + - + - + + - - + + + - + + + -
-            citizen        - - - - - - - + - - - - - - + - - - - - - - - -
-            visitor        - - - - - - - - - - - - - - - + - - - - - - - -
-            system-auditor - - - - - - - - - - + - - - - - - - - - - - - -";
+            leader         + + - + + + - + + - + - + + - - - + - + + - - + - - -
+            operator       + + + - - - - + - - - - - + - - - + - - + + - - + - +
+            clinician      + - - + + - - + + + - + - + - - + + - - + + - - + + +
+            administrator  - - - - - - + + - - + - + - - - - - - - - - - + - - -
+            sender         + - + - - - - - - - - - - - - - + + - - - + - - - - +
+            system-reader  - - - - - - - - + - - - - - - - - - - + - - - - - - -
+            system-writer  - - - - - - - - + + - - - - - - - - - - - - - - - - -
+            console        + + + + + + + + + + + + + + + + + + + + + + + + + + +
+            head           + + - + + - - + + - + - + + - - + + + - + + + - + - -
+            citizen        - - - - - - - + - - - - - - + - - - - - - - - - - - -
+            visitor        - - - - - - - - - - - - - - - + - - - - - - - - - - -
+            system-auditor - - - - - - - - - - + - - - - - - - - - - - - - - - -";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let role = Role::parse(words.next().unwrap()).unwrap();

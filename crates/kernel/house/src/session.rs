@@ -214,6 +214,7 @@ fn nav(role: Role) -> Vec<NavGroup> {
                 (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
                 (Act::ReadCertificates, item(msg::GKSK, "/certificates", Icon::Check)),
                 (Act::ReadVaccines, item(msg::VAC, "/vaccines", Icon::Shield)),
+                (Act::ReadPrescriptions, item(msg::RX, "/prescriptions", Icon::Medicine)),
                 (Act::ReviewAccess, item(msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review)),
                 (Act::ReadOwn, item(msg::ME, "/me", Icon::People)),
             ],

@@ -101,6 +101,10 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("vaccine_pass", Spread::By("facility")),
     ("vaccine_file", Spread::By("facility")),
     ("vaccine_fault", Spread::By("facility")),
+    ("prescription", Spread::By("facility")),
+    ("prescription_line", Spread::By("facility")),
+    ("sale", Spread::By("facility")),
+    ("sale_line", Spread::By("facility")),
     // Few; one loop moves them on.
     ("vaccine_batch", Spread::Everywhere),
 ];

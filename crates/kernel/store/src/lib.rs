@@ -26,6 +26,7 @@ pub mod pack;
 pub mod params;
 pub mod people;
 mod postgres;
+pub mod prescriptions;
 mod repair;
 pub mod resources;
 pub mod schema;

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
     Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params, people,
-    resources, sealed, sessions, signing, subscriptions, vaccines, views,
+    prescriptions, resources, sealed, sessions, signing, subscriptions, vaccines, views,
 };
 
 /// Tables every module needs.
@@ -36,6 +36,7 @@ const STEPS: &[&[&str]] = &[
     sealed::STEP,
     grants::ENDS,
     vaccines::ONCE,
+    prescriptions::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -85,6 +86,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             params::DDL,
             vaccines::DDL,
             vaccines::ONCE,
+            prescriptions::DDL,
         ]
         .concat()
         {

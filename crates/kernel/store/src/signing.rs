@@ -49,11 +49,15 @@ pub enum Act {
     Countersign = 2,
     /// The facility's own seal, on what it sends to other systems.
     Seal = 3,
+    /// A doctor signs a prescription.
+    Prescribe = 4,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Conclude, Self::Countersign, Self::Seal];
+    pub const ALL: [Self; 4] = [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe];
+    /// Those of certificates.
+    pub const OF_CERTIFICATES: [Self; 2] = [Self::Conclude, Self::Countersign];
 
     /// As stored and as forms name it.
     pub fn code(self) -> &'static str {
@@ -61,6 +65,7 @@ impl Act {
             Self::Conclude => "conclude",
             Self::Countersign => "countersign",
             Self::Seal => "seal",
+            Self::Prescribe => "prescribe",
         }
     }
 

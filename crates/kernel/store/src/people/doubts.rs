@@ -70,6 +70,8 @@ pub enum Moved {
     Doubt = 8,
     /// A row of `vaccine_doubt` that was settled, by its id.
     Settled = 9,
+    /// A row of `prescription`, by its id.
+    Prescription = 10,
 }
 
 const REVIEW: &str = "SELECT id, one, other, reason, facility, seen, state, merge FROM person_review";
@@ -195,8 +197,9 @@ pub fn moved(on: &mut dyn Query, merge: i64, kind: Moved) -> Result<Vec<i64>> {
 /// The number of the resource that a version belongs to: that of its first version.
 const ENTITY: &str = "CASE WHEN eid = 0 THEN rid ELSE eid END";
 
-/// What opens or closes a record: it goes with its person.
-const ACCESS: [(&str, Moved); 2] = [("access_grant", Moved::Grant), ("access_refusal", Moved::Refusal)];
+/// What opens or closes a record, and prescriptions: they go with their person.
+const ALONG: [(&str, Moved); 3] =
+    [("access_grant", Moved::Grant), ("access_refusal", Moved::Refusal), ("prescription", Moved::Prescription)];
 
 /// Gives the claims and resources, grants and refusals of `from` to `to`, and notes each under `merge`. `from`'s own Patient stays theirs
 /// (`patient_type`: the stored number of that type).
@@ -226,7 +229,7 @@ pub fn move_record(tx: &mut dyn Execute, merge: i64, from: i64, to: i64, patient
     let versions = sql::list(tx, &versions, &[from, patient], |r| Ok(Fact::numbered(Kind::Resource, r.int(0)?)))?;
     let update = format!("UPDATE resource SET patient = ?2 WHERE patient = ?1 AND type <> ?3{but}{every}");
     tx.run(&update, &[from, to, patient])?;
-    for (table, kind) in ACCESS {
+    for (table, kind) in ALONG {
         let kind = kind as i64;
         tx.run(&format!("{log} SELECT ?1, {kind}, id FROM {table} WHERE person = ?2{every}"), &[merge, from])?;
         tx.run(&format!("UPDATE {table} SET person = ?2 WHERE person = ?1{every}"), &[from, to])?;
@@ -249,7 +252,7 @@ pub fn return_record(tx: &mut dyn Execute, merge: i64, keep: i64, lose: i64) -> 
         tx.run(&update, &[merge.into(), keep.into(), lose.into()])?;
         log::again(tx, &back)?;
     }
-    for (table, kind) in ACCESS {
+    for (table, kind) in ALONG {
         let update = format!(
             "UPDATE {table} SET person = ?3 WHERE person = ?2 AND id IN (
                 SELECT moved FROM person_merge_moved WHERE merge = ?1 AND kind = {}){}",

@@ -151,6 +151,20 @@ pub fn of_patient(
     with_bodies(on, rows)
 }
 
+/// Resources of one type of one person that say no time of their own, at most `limit`.
+pub fn undated_of_patient(on: &mut dyn Query, patient: i64, kind: ResourceType, limit: usize) -> Result<Vec<Resource>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM resource r WHERE patient = ?1 AND type = ?2 AND date IS NULL AND until = 0 AND deleted = 0
+            AND {} ORDER BY rid LIMIT ?3{}",
+        in_record("r", on.scope()),
+        every!("person record")
+    );
+    let mut rows = sql::list(on, &sql, &[patient.into(), number(kind), (limit as i64).into()], header)?;
+    let hidden = hidden_claims(on, patient)?;
+    rows.retain(|(resource, _)| claim_of(&resource.id).is_none_or(|claim| !hidden.contains(&claim)));
+    with_bodies(on, rows)
+}
+
 /// Every version of a resource that the asker may see in a record, newest first: (version, written at, deleted, body).
 pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(i64, i64, bool, String)>> {
     let Some(now) = current(on, Scope::All, kind, id)? else { return Ok(Vec::new()) };

@@ -93,11 +93,16 @@ pub(crate) fn flight_row(facility: i64, code: &str, began: i64) -> String {
     row!("flight", facility, code, began)
 }
 
-/// Signatures under way that are to be looked at, the longest waiting first.
-pub fn flights_due(on: &mut dyn Query, now: i64, limit: usize) -> Result<Vec<Due>> {
+fn among(acts: &[Act]) -> String {
+    acts.iter().map(|a| (*a as i64).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Signatures under way for one of these acts that are to be looked at, the longest waiting first.
+pub fn flights_due(on: &mut dyn Query, acts: &[Act], now: i64, limit: usize) -> Result<Vec<Due>> {
     let sql = format!(
-        "SELECT id, facility, code, act, tried FROM flight WHERE next IS NOT NULL AND next <= ?1 ORDER BY next, id
-            LIMIT {limit}{}",
+        "SELECT id, facility, code, act, tried FROM flight WHERE next IS NOT NULL AND next <= ?1 AND act IN ({})
+            ORDER BY next, id LIMIT {limit}{}",
+        among(acts),
         every!("province")
     );
     sql::list(on, &sql, &[now.into()], |r| {
@@ -106,10 +111,11 @@ pub fn flights_due(on: &mut dyn Query, now: i64, limit: usize) -> Result<Vec<Due
     })
 }
 
-/// When a signature is looked at next, seconds; `None` where none is under way by itself.
-pub fn next_flight(on: &mut dyn Query) -> Result<Option<i64>> {
-    let sql = concat!("SELECT min(next) FROM flight WHERE next IS NOT NULL", every!("province"));
-    Ok(sql::first(on, sql, &[], |r| r.opt_int(0))?.flatten())
+/// When a signature for one of these acts is looked at next, seconds; `None` where none is under way by itself.
+pub fn next_flight(on: &mut dyn Query, acts: &[Act]) -> Result<Option<i64>> {
+    let (among, every) = (among(acts), every!("province"));
+    let sql = format!("SELECT min(next) FROM flight WHERE next IS NOT NULL AND act IN ({among}){every}");
+    Ok(sql::first(on, &sql, &[], |r| r.opt_int(0))?.flatten())
 }
 
 /// The last signature of a certificate for an act, under way or done.

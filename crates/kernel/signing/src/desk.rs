@@ -71,7 +71,7 @@ impl Desk {
     }
 
     /// Where the demonstration's timestamping service is.
-    pub(crate) fn time_file(&self) -> PathBuf {
+    pub fn time_file(&self) -> PathBuf {
         self.folder().join("time.pem")
     }
 
@@ -119,7 +119,10 @@ impl Keys for Desk {
 }
 
 /// The scheme a key signs XML with: RSA as the gateway's documentation asks it, by SHA-256 (QĐ 1551/QĐ-BYT).
-pub(crate) fn for_gateway(key: SoftKey) -> mach_sign::Result<SoftKey> {
+///
+/// # Errors
+/// `Unsupported` where the key has no such scheme.
+pub fn for_gateway(key: SoftKey) -> mach_sign::Result<SoftKey> {
     match key.scheme() {
         Scheme::RsaPss(_) | Scheme::RsaPkcs1(_) => key.with_scheme(Scheme::RsaPkcs1(Hash::Sha256)),
         _ => Ok(key),

@@ -1,0 +1,133 @@
+//! What a pharmacy's program asks, by its facility's key: a prescription by its code, and a sale.
+
+use crate::bodies::Receiver;
+use crate::case::Case;
+use crate::dispense::Handing;
+use crate::gateway::INVOICE_CHARS;
+use crate::pharmacy::{found, hand_out};
+use crate::view::refusal;
+use crate::words::hundredths;
+use crate::work::TEXT_CHARS;
+use axum::Json;
+use axum::extract::{Path, State};
+use mach_base::time::now_seconds;
+use mach_house::{House, Session};
+use mach_store::people::PersonRow;
+use mach_store::prescriptions::SaleLine;
+use mach_ui::http::Problem;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+fn quantity(hundredths: i64) -> Value {
+    if hundredths % 100 == 0 {
+        json!(hundredths / 100)
+    } else {
+        json!(format!("{}.{:02}", hundredths / 100, hundredths % 100))
+    }
+}
+
+fn shown(case: &Case, person: &PersonRow) -> Value {
+    let lines: Vec<Value> = case
+        .content
+        .items
+        .iter()
+        .zip(&case.lines)
+        .map(|(item, line)| {
+            json!({
+                "line": line.line, "drug": item.drug, "name": item.name, "unit": item.unit, "usage": item.usage, "days": item.days,
+                "prescribed": quantity(line.prescribed), "left": quantity(line.left()),
+            })
+        })
+        .collect();
+    json!({
+        "code": case.row.code,
+        "kind": case.row.kind,
+        "part": case.content.part,
+        "parts": case.content.parts,
+        "state": case.row.state.code(),
+        "open": case.is_open(now_seconds()),
+        "validFrom": case.row.opens.map(crate::bodies::instant),
+        "validUntil": case.row.expires.map(crate::bodies::instant),
+        "name": person.name,
+        "birthYear": person.birth_year,
+        "diagnosis": if case.row.sensitive { "" } else { case.content.icd() },
+        "facility": case.facility,
+        "doctor": case.content.doctor,
+        "lines": lines,
+    })
+}
+
+/// `GET /api/prescriptions/{code}`.
+pub(crate) async fn one(
+    State(house): State<House>,
+    session: Session,
+    Path(code): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let (_, case, person) = found(&house, &session, &code).await?.ok_or(Problem::NotFound)?;
+    Ok(Json(shown(&case, &person)))
+}
+
+/// A sale.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sold {
+    invoice: String,
+    lines: Vec<SoldLine>,
+    /// Asked of narcotics and psychotropics.
+    #[serde(default)]
+    receiver: String,
+    #[serde(default, rename = "receiverNumber")]
+    receiver_number: String,
+}
+
+/// How much of a line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SoldLine {
+    line: i64,
+    quantity: Value,
+}
+
+/// `POST /api/prescriptions/{code}/dispense`: `{"invoice":"HD1","lines":[{"line":1,"quantity":10}]}`; the same again is the same.
+pub(crate) async fn dispense(
+    State(house): State<House>,
+    session: Session,
+    Path(code): Path<String>,
+    body: axum::body::Bytes,
+) -> Result<Json<Value>, Problem> {
+    let (decision, case, _) = found(&house, &session, &code).await?.ok_or(Problem::NotFound)?;
+    let pharmacy = decision.scope().facility().ok_or(Problem::Forbidden)?;
+    let sold: Sold = serde_json::from_slice(&body).map_err(|e| Problem::BadRequest(e.to_string()))?;
+    if sold.invoice.trim().is_empty() || sold.invoice.chars().count() > INVOICE_CHARS {
+        return Err(Problem::BadRequest(format!("invoice: 1 to {INVOICE_CHARS} characters")));
+    }
+    let mut lines: Vec<SaleLine> = Vec::new();
+    for line in &sold.lines {
+        let text = match &line.quantity {
+            Value::Number(n) => n.to_string(),
+            Value::String(text) => text.clone(),
+            _ => String::new(),
+        };
+        let quantity = hundredths(&text).filter(|q| *q > 0);
+        let quantity =
+            quantity.ok_or_else(|| Problem::BadRequest(format!("line {}: a quantity is wanted", line.line)))?;
+        let known = case.lines.iter().any(|l| l.line == line.line);
+        if !known || lines.iter().any(|l| l.line == line.line) {
+            return Err(Problem::BadRequest(format!("line {}: it is not there, or stands twice", line.line)));
+        }
+        lines.push(SaleLine { line: line.line, quantity });
+    }
+    if [&sold.receiver, &sold.receiver_number].iter().any(|t| t.chars().count() > TEXT_CHARS) {
+        return Err(Problem::BadRequest(format!("receiver: at most {TEXT_CHARS} characters")));
+    }
+    let receiver = Receiver { name: sold.receiver.trim().to_owned(), number: sold.receiver_number.trim().to_owned() };
+    let (account, invoice) = (session.actor.account, sold.invoice.trim().to_owned());
+    let handing = Handing { pharmacy, account, invoice, lines, receiver, ..Handing::default() };
+    match hand_out(&house, decision, &case, handing).await? {
+        Ok(()) => {
+            let (_, case, person) = found(&house, &session, &code).await?.ok_or(Problem::NotFound)?;
+            Ok(Json(shown(&case, &person)))
+        }
+        Err(no) => Err(refusal(session.lang, &no)),
+    }
+}

@@ -1,0 +1,55 @@
+//! E-prescriptions: written, checked by the rules of their day, signed, sent to the national system, dispensed.
+//!
+//! | route | act | does |
+//! |---|---|---|
+//! | `GET /prescriptions` | read prescriptions | lists by state |
+//! | `GET`, `POST /prescriptions/new` | prescribe | writes a draft for `person`; `replaces` names the one it takes the place of |
+//! | `GET /prescriptions/case/{code}` | read prescriptions | one: lines, what the rules say, sending, handing out |
+//! | `POST /prescriptions/case/{code}/{act}` | prescribe | `sign`, `resume`, `back`, `cancel`, `send` |
+//! | `GET /prescriptions/case/{code}/prescription.pdf` | read prescriptions | the signed paper, A5; *BẢN NHÁP* until then |
+//! | `GET /prescriptions/dispense` | dispense | a pharmacy looks one up by its code or QR code |
+//! | `POST /prescriptions/dispense/{code}` | dispense | hands out, never more than is left |
+//! | `GET /api/prescriptions/{code}` | dispense | the same for a pharmacy's program |
+//! | `POST /api/prescriptions/{code}/dispense` | dispense | the same |
+
+mod api;
+pub mod bodies;
+pub mod case;
+pub mod check;
+pub mod code;
+pub mod deliver;
+pub mod demo;
+mod detail;
+pub mod dispense;
+pub mod gateway;
+mod list;
+mod paper;
+mod pharmacy;
+pub mod rules;
+pub mod signing;
+pub mod simulator;
+mod view;
+pub mod words;
+pub mod work;
+mod write;
+
+use axum::Router;
+use axum::routing::{get, post};
+use mach_house::House;
+use mach_signing::desk::Desk;
+use std::sync::Arc;
+
+/// The routes of this crate; see the table above. `desk` has the keys that are at hand.
+pub fn router(desk: Arc<Desk>) -> Router<House> {
+    Router::new()
+        .route("/prescriptions", get(list::page))
+        .route("/prescriptions/new", get(write::page).post(write::take))
+        .route("/prescriptions/case/{code}", get(detail::page))
+        .route("/prescriptions/case/{code}/prescription.pdf", get(paper::page))
+        .route("/prescriptions/case/{code}/{act}", post(detail::act))
+        .route("/prescriptions/dispense", get(pharmacy::page))
+        .route("/prescriptions/dispense/{code}", post(pharmacy::take))
+        .route("/api/prescriptions/{code}", get(api::one))
+        .route("/api/prescriptions/{code}/dispense", post(api::dispense))
+        .layer(axum::Extension(desk))
+}
