@@ -447,7 +447,7 @@ fn sessions_are_new_and_end_and_names_are_not_told() {
     }
     assert_ne!(known[0].1, known[9].1, "it rests");
 
-    // One address has only so many tries, whatever names it takes; a proxy on this machine says which address.
+    // One address has only so many tries, whatever names it takes; a proxy that is named says which address.
     let from = |address: &'static str, n: usize| {
         house.post("/sign-in", &[("x-forwarded-for", address)], &format!("username=n{n}&password=not+the+password"))
     };

@@ -31,8 +31,10 @@ fn a_damaged_store_is_served_for_reading_only_and_only_if_asked() {
     let path = data.join("mach.db");
     let mut bytes = std::fs::read(&path).unwrap();
     let pages = bytes.len() / 8192;
-    let packs = (pages / 2..pages)
-        .find(|p| bytes[p * 8192] == 13 && bytes[p * 8192..(p + 1) * 8192].windows(4).any(|w| w == [1, 0, 1, 0xe5]));
+    // Other tables have sealed values too: a pack's row begins with its number, which is the row's own, and facility 0.
+    let is_pack = |w: &[u8]| w[..2] == [0, 8] && w[4..] == [1, 0, 1, 0xe5];
+    let packs =
+        (pages / 2..pages).find(|p| bytes[p * 8192] == 13 && bytes[p * 8192..(p + 1) * 8192].windows(8).any(is_pack));
     let at = packs.unwrap() * 8192;
     bytes[at..at + 200].iter_mut().for_each(|b| *b ^= 0x5a);
     std::fs::write(&path, bytes).unwrap();

@@ -52,7 +52,7 @@ export default (world, { script = true } = {}) => {
         await page.locator('input[name="icd"]').fill("J20");
         await page.locator('input[name="drug-1"]').fill("thuốc không có");
         await page.locator('input[name="quantity-1"]').fill("hai mươi");
-        await page.locator('button[type="submit"]:not([name="do"])').last().click();
+        await page.locator('main button[type="submit"]:not([name="do"])').last().click();
         await page.locator(".errors li").first().waitFor();
         assert.equal(await page.locator('input[name="drug-1"]').inputValue(), "thuốc không có");
         await user.look(pictured("prescription-wrong"));
@@ -66,7 +66,7 @@ export default (world, { script = true } = {}) => {
         }
         await page.locator('textarea[name="advice"]').fill("Uống nhiều nước, khám lại nếu sốt");
         await user.look(pictured("prescription-form"));
-        await page.locator('button[type="submit"]:not([name="do"])').last().click();
+        await page.locator('main button[type="submit"]:not([name="do"])').last().click();
         await page.waitForURL(/\/prescriptions\/case\/[0-9a-z]{12}-c$/);
         home = new URL(page.url()).pathname;
         code = home.split("/").at(-1);

@@ -28,6 +28,7 @@ mod extract;
 mod filter;
 mod found;
 mod id;
+mod includes;
 mod indexing;
 mod labels;
 mod links;

@@ -187,6 +187,12 @@ impl From<Problem> for Refusal {
                 refusal.retry_after = Some(5);
                 refusal
             }
+            Problem::TooMany => {
+                let text = "so many requests came in a row that this one has to wait; ask again in ten seconds";
+                let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", text);
+                refusal.retry_after = Some(10);
+                refusal
+            }
             Problem::BadRequest(text) => Self::invalid(text),
             Problem::NotFound => Self::new(StatusCode::NOT_FOUND, "not-found", "not found"),
             other => Self::internal(other),

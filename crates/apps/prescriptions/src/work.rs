@@ -279,6 +279,7 @@ fn begin(tx: &mut Tx<'_>, row: &Prescription, by: &By, signer: i64, now: i64) ->
         state: Vec::new(),
         ended: None,
     })
+    .map(drop)
 }
 
 /// Asks once more for a signature that stopped.

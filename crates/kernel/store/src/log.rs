@@ -27,7 +27,7 @@ use std::cell::RefCell;
 
 pub(crate) use facts::{ClaimVersionFact, ResourceFact, audit, claim, number};
 pub use read::{Checkpointed, checkpoint, consistency, keep_checkpoint, receipt, root, size, tile};
-pub(crate) use tree::Growing;
+pub(crate) use tree::{Growing, cut};
 pub use verify::{Asked, Finding, Progress, Report, verify};
 
 /// Tables of the log.

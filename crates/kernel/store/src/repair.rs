@@ -96,6 +96,7 @@ impl Saving {
         in_transaction(to, |to| {
             // What was found by rows that are not here is looked at anew.
             to.run("UPDATE resource SET indexed = 0 /* every shard: whole store */", &[])?;
+            crate::log::cut(to)?;
             to.run(&format!("DELETE FROM meta WHERE name = '{COPYING}'"), &[]).map(drop)
         })?;
         to.learn_sizes()

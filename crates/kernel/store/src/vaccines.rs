@@ -45,8 +45,8 @@ pub const DDL: &[&str] = &[
 /// A dose is itself by person, product, day and number, and named by its row: an id made of a person's number would give the
 /// number away.
 pub const ONCE: &[&str] = &[
-    "DROP INDEX dose_digest",
-    "DROP INDEX dose_person",
+    "DROP INDEX IF EXISTS dose_digest",
+    "DROP INDEX IF EXISTS dose_person",
     "CREATE INDEX dose_once ON dose(person, facility, product, day, number)",
     "CREATE INDEX dose_to_pass ON dose(person) WHERE pass = 1",
     "CREATE INDEX person_merge_lose ON person_merge(lose)",

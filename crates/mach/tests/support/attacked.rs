@@ -55,7 +55,10 @@ impl House {
         }
         between(&Store::open(&data).unwrap());
         let token = token(&store);
-        let serving = Serving::start(&store);
+        let mut options = store;
+        let proxy = ["serve", "--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1"];
+        options.extend(proxy.map(str::to_owned));
+        let serving = Serving::start_with(&options);
         Self { root, serving, token }
     }
 

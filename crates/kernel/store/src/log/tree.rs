@@ -1,7 +1,7 @@
 //! The growing tree: what the writer keeps of it in memory, and how it is read back.
 
 use crate::Result;
-use crate::sql::{self, Query};
+use crate::sql::{self, Execute, Query};
 use mach_tlog::Hash;
 use mach_tlog::fact::ENTRY_BYTES;
 use mach_tlog::tile::WIDTH;
@@ -81,6 +81,34 @@ impl Growing {
 pub(crate) fn leaf_hashes(on: &mut dyn Query, from: u64, to: u64) -> Result<Vec<Hash>> {
     let entries = super::read::entries(on, from, to)?;
     Ok(entries.as_chunks::<ENTRY_BYTES>().0.iter().map(|e| leaf_hash(e)).collect())
+}
+
+/// Ends a log that has lost leaves of its edge at the first of them: what comes next is added there. Leaves lost before the edge
+/// stay lost where they were, and `verify` names them.
+pub(crate) fn cut(on: &mut dyn Execute) -> Result<()> {
+    loop {
+        let size = super::read::stored_size(on)?;
+        let mut next = size - size % WIDTH;
+        let sql = "SELECT first, first + count FROM log_batch WHERE first + count > ?1 ORDER BY first";
+        for (first, end) in sql::list(on, sql, &[(next as i64).into()], |r| Ok((r.int(0)? as u64, r.int(1)? as u64)))? {
+            if first > next {
+                break;
+            }
+            next = next.max(end);
+        }
+        if next == size {
+            break;
+        }
+        on.run("DELETE FROM log_batch WHERE first >= ?1", &[(next as i64).into()])?;
+        // Nor are there subtrees of leaves that are not there.
+        let mut above = super::read::stored_size(on)?;
+        on.run("DELETE FROM log_again WHERE leaf >= ?1", &[(above as i64).into()])?;
+        for level in 1..=8_i64 {
+            above /= WIDTH;
+            on.run("DELETE FROM log_node WHERE level = ?1 AND n >= ?2", &[level.into(), (above as i64).into()])?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -352,6 +352,13 @@ mod tests {
         for sql in ["DROP INDEX person_number_ending", "DROP INDEX access_grant_until", "DELETE FROM person_number"] {
             engine.run(sql, &[]).unwrap();
         }
+        // What later steps make.
+        for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose"] {
+            engine.run(&format!("DROP {made}"), &[]).unwrap();
+        }
+        for made in ["prescription_line", "prescription", "sale_line", "sale"] {
+            engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
+        }
         for column in ["ending", "sealed"] {
             engine.run(&format!("ALTER TABLE person_number DROP COLUMN {column}"), &[]).unwrap();
         }
