@@ -2,6 +2,9 @@
 //! registered nothing is signed at a facility (Circular 13/2025/TT-BYT; Law on Electronic Transactions 20/2023/QH15).
 
 use crate::batch::facility_of;
+use crate::desk::{Desk, Keys};
+use crate::view::{link, told};
+use axum::Extension;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -21,8 +24,9 @@ use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, Msg, msg, shell};
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Signers shown.
+/// Signers on a page.
 const SHOWN: usize = 200;
 /// Bytes of certificates that are pasted.
 const CHAIN_BYTES: usize = 32 << 10;
@@ -31,6 +35,9 @@ const CHAIN_BYTES: usize = 32 << 10;
 pub(crate) struct Asked {
     #[serde(default)]
     done: String,
+    /// The row before which the list of signers begins.
+    #[serde(default)]
+    before: Option<i64>,
 }
 
 /// What was typed into either form.
@@ -61,11 +68,7 @@ fn act_word(act: Act) -> Msg {
 }
 
 fn with(mut fields: Vec<Field>, errors: &Errors) -> Vec<Field> {
-    for (name, text) in errors {
-        if let Some(field) = fields.iter_mut().find(|f| f.name == *name) {
-            field.error = Some(text.clone());
-        }
-    }
+    told(&mut fields, errors);
     fields
 }
 
@@ -81,16 +84,22 @@ fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
     Card::new(lang.t(msg::SIGNER_POLICY), body).into()
 }
 
-fn signer_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
+/// Whether keys of a provider can be used here: those on phones need a service that is set up.
+fn is_here(desk: &Desk, provider: Provider) -> bool {
+    provider != Provider::SmartCa || desk.service().is_some()
+}
+
+fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
     let acts = Act::ALL.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
     let providers = [(Provider::Soft, msg::SIGNER_SOFT), (Provider::SmartCa, msg::SIGNER_SMARTCA)];
-    let providers = providers.map(|(p, w)| (p.code().to_owned(), lang.t(w).to_owned())).into();
+    let providers = providers.into_iter().filter(|(p, _)| is_here(desk, *p));
+    let providers = providers.map(|(p, w)| (p.code().to_owned(), lang.t(w).to_owned())).collect();
     let mut chain = Field::new("chain", lang.t(msg::SIGNER_CHAIN), FieldKind::Lines)
         .value(&typed.chain)
         .hint(lang.t(msg::SIGNER_CHAIN_HINT))
         .required();
     chain.max_chars = CHAIN_BYTES;
-    let fields = vec![
+    let mut fields = vec![
         Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Digits).value(&typed.facility).required(),
         Field::new("act", lang.t(msg::SIGNER_ACT), FieldKind::Choice(acts)).value(&typed.act).required(),
         Field::new("account", lang.t(msg::SIGNER_ACCOUNT), FieldKind::Text)
@@ -102,9 +111,11 @@ fn signer_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
         Field::new("provider", lang.t(msg::SIGNER_PROVIDER), FieldKind::Choice(providers))
             .value(&typed.provider)
             .required(),
-        Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text).value(&typed.subscriber),
-        chain,
     ];
+    if is_here(desk, Provider::SmartCa) {
+        fields.push(Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text).value(&typed.subscriber));
+    }
+    fields.push(chain);
     let button = Button::submit(lang.t(msg::SIGNER_ADD)).into();
     let lead = lang.t(msg::SIGNER_ADD_LEAD);
     let body = field_form(lang, "/admin/signatures/signer", (lead, Vec::new()), &with(fields, errors), [button]);
@@ -114,13 +125,19 @@ fn signer_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
 struct Known {
     policies: Vec<(String, Option<signing::Policy>)>,
     signers: Vec<(Signer, String, String)>,
+    /// Where the next page begins.
+    next: Option<i64>,
 }
 
-fn known(r: &mut mach_store::Reader) -> mach_store::Result<Known> {
+fn known(r: &mut mach_store::Reader, before: Option<i64>) -> mach_store::Result<Known> {
     let (scope, today) = (r.scope(), Day::today());
     let codes: HashMap<i64, String> = schema::facilities(r)?.into_iter().collect();
+    let mut found = signing::signers(r, before, SHOWN + 1)?;
+    let more = found.len() > SHOWN;
+    found.truncate(SHOWN);
+    let next = found.last().filter(|_| more).map(|s| s.id);
     let mut signers = Vec::new();
-    for signer in signing::signers(r, SHOWN)? {
+    for signer in found {
         let name = accounts::by_id(r, scope, signer.account)?.map(|a| a.display).unwrap_or_default();
         let code = codes.get(&signer.facility).cloned().unwrap_or_default();
         signers.push((signer, name, code));
@@ -133,7 +150,7 @@ fn known(r: &mut mach_store::Reader) -> mach_store::Result<Known> {
     for id in wanted {
         policies.push((codes.get(&id).cloned().unwrap_or_default(), signing::policy(r, id, today)?));
     }
-    Ok(Known { policies, signers })
+    Ok(Known { policies, signers, next })
 }
 
 fn lists(lang: Lang, known: &Known) -> [Html; 2] {
@@ -197,11 +214,11 @@ fn lists(lang: Lang, known: &Known) -> [Html; 2] {
 async fn shown(
     house: &House,
     session: &Session,
-    notice: Option<Html>,
+    (notice, before): (Option<Html>, Option<i64>),
     (typed, errors): (&Typed, &Errors),
 ) -> Result<Html, Closed> {
     let decision = administrator(house, session).await?;
-    let found = house.read(decision, |r| Ok::<_, Failure>(known(r)?)).await?;
+    let found = house.read(decision, move |r| Ok::<_, Failure>(known(r, before)?)).await?;
     let lang = session.lang;
     let title = lang.t(msg::SIGNATURES);
     let [policies, signers] = lists(lang, &found);
@@ -212,6 +229,7 @@ async fn shown(
         Some(policies),
         Some(policy_form(lang, typed, errors)),
         Some(signers),
+        found.next.map(|id| link(lang.t(msg::NEXT_PAGE), format!("/admin/signatures?before={id}"), Icon::Next)),
         Some(muted(lang.t(msg::SIGNER_KEYS_NOTE))),
     ];
     let meta: PageMeta = session.meta(title, "/admin/signatures");
@@ -227,7 +245,7 @@ pub(crate) async fn page(
     let lang = session.lang;
     let notice = (!asked.done.is_empty()).then(|| Notice::new(lang, Tone::Good, lang.t(msg::SIGNATURES_SAVED)).into());
     let (none, errors) = (Typed { from: Day::today().to_string(), ..Typed::default() }, Errors::new());
-    shown(&house, &session, notice, (&none, &errors)).await
+    shown(&house, &session, (notice, asked.before), (&none, &errors)).await
 }
 
 fn document(lang: Lang, text: &str, errors: &mut Errors) -> String {
@@ -258,7 +276,7 @@ pub(crate) async fn policy(
         errors.push(("facility", lang.t(msg::SIGNER_FACILITY_WRONG).to_owned()));
     }
     let (Some(facility), Some(from), true) = (facility, from, errors.is_empty()) else {
-        let page = shown(&house, &session, None, (&typed, &errors)).await?;
+        let page = shown(&house, &session, (None, None), (&typed, &errors)).await?;
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     };
     house
@@ -273,6 +291,7 @@ pub(crate) async fn policy(
 /// `POST /admin/signatures/signer`: somebody may sign with a certificate.
 pub(crate) async fn signer(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Form(mut typed): Form<Typed>,
 ) -> Result<Response, Closed> {
@@ -280,7 +299,7 @@ pub(crate) async fn signer(
     let lang = session.lang;
     let mut errors = Errors::new();
     let act = Act::ALL.into_iter().find(|a| a.code() == typed.act);
-    let provider = Provider::ALL.into_iter().find(|p| p.code() == typed.provider);
+    let provider = Provider::ALL.into_iter().find(|p| p.code() == typed.provider && is_here(&desk, *p));
     let (from, to) = (Day::parse_iso(&typed.from), Day::parse_iso(&typed.to));
     let period = from.zip(to).filter(|(f, t)| f <= t);
     let mut wrong = |name: &'static str, text: String| errors.push((name, text));
@@ -346,10 +365,10 @@ pub(crate) async fn signer(
     }
     let ready = (facility, account, act, provider, period);
     let (Some(facility), Some(account), Some(act), Some(provider), Some((from, to))) = ready else {
-        return Ok(refused(&session, &typed, &errors));
+        return Ok(refused(&session, &desk, &typed, &errors));
     };
     if !errors.is_empty() {
-        return Ok(refused(&session, &typed, &errors));
+        return Ok(refused(&session, &desk, &typed, &errors));
     }
     let new = Signer {
         id: 0,
@@ -373,23 +392,28 @@ pub(crate) async fn signer(
     Ok(Redirect::to("/admin/signatures?done=signer").into_response())
 }
 
-fn refused(session: &Session, typed: &Typed, errors: &Errors) -> Response {
-    (StatusCode::BAD_REQUEST, asking(session, typed, errors)).into_response()
+fn refused(session: &Session, desk: &Desk, typed: &Typed, errors: &Errors) -> Response {
+    (StatusCode::BAD_REQUEST, asking(session, desk, typed, errors)).into_response()
 }
 
-fn asking(session: &Session, typed: &Typed, errors: &Errors) -> Html {
+fn asking(session: &Session, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
     let lang = session.lang;
     let title = lang.t(msg::SIGNER_ADD);
-    let parts = [PageHead::new(title).into(), signer_form(lang, typed, errors), muted(lang.t(msg::SIGNER_KEYS_NOTE))];
+    let parts =
+        [PageHead::new(title).into(), signer_form(lang, desk, typed, errors), muted(lang.t(msg::SIGNER_KEYS_NOTE))];
     let crumbs = vec![Crumb::link(lang.t(msg::SIGNATURES), "/admin/signatures"), Crumb::here(title)];
     shell::page(&PageMeta { crumbs, ..session.meta(title, "/admin/signatures") }, stack(parts))
 }
 
 /// `GET /admin/signatures/signer`: the form.
-pub(crate) async fn ask(State(house): State<House>, session: Session) -> Result<Html, Closed> {
+pub(crate) async fn ask(
+    State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
+    session: Session,
+) -> Result<Html, Closed> {
     administrator(&house, &session).await?;
     let typed = Typed { from: Day::today().to_string(), ..Typed::default() };
-    Ok(asking(&session, &typed, &Errors::new()))
+    Ok(asking(&session, &desk, &typed, &Errors::new()))
 }
 
 /// Which signer, of which facility.

@@ -1,7 +1,7 @@
 //! `/certificates/sign`: what waits for the head's signature, signed together; and who signs in the head's place.
 
 use crate::desk::Desk;
-use crate::view::{by, link, refusal, result_word};
+use crate::view::{by, link, refusal, result_word, told};
 use crate::{bodies, case, signing as under, work};
 use askama::Template;
 use axum::Extension;
@@ -40,6 +40,9 @@ pub(crate) struct Asked {
     waiting: usize,
     #[serde(default)]
     refused: usize,
+    /// The row before which the list begins.
+    #[serde(default)]
+    before: Option<i64>,
 }
 
 #[derive(Template)]
@@ -65,25 +68,33 @@ struct Waiting {
     hindrance: String,
 }
 
-fn waiting(r: &mut mach_store::Reader, lang: Lang, account: i64) -> mach_store::Result<Vec<Waiting>> {
+fn waiting(
+    r: &mut mach_store::Reader,
+    (lang, account, facility): (Lang, i64, i64),
+    before: Option<i64>,
+) -> mach_store::Result<Vec<Waiting>> {
     let filter = Filter { state: Some(Stands::Concluded), ..Filter::default() };
-    let mut out = Vec::new();
-    for row in certificates::list(r, &filter, None, TOGETHER)? {
-        let Some(case) = case::load(r, &row.code)? else { continue };
-        let own = case.is_by(account);
-        let doctor = case.flight(signing::Act::Conclude);
-        let hindrance = if own {
+    let rows = certificates::list(r, &filter, before, TOGETHER + 1)?;
+    let codes: Vec<&str> = rows.iter().map(|c| c.code.as_str()).collect();
+    let flights = signing::in_brief(r, facility, &codes)?;
+    let hindrance = |c: &certificates::Certificate| {
+        // Those of an earlier conclusion are history.
+        let flight = |act: signing::Act| {
+            flights.get(&(c.code.clone(), act as i64)).filter(|f| c.concluded.is_some_and(|at| f.began >= at))
+        };
+        let doctor = flight(signing::Act::Conclude);
+        if doctor.is_some_and(|f| f.account == account) {
             lang.t(msg::GKSK_SIGN_SAME).to_owned()
-        } else if let Some(head) = case.flight(signing::Act::Countersign).filter(|f| f.is_under_way()) {
+        } else if let Some(head) = flight(signing::Act::Countersign).filter(|f| f.is_under_way) {
             lang.fmt(msg::GKSK_SIGNING_OF, &[("name", &head.name)])
-        } else if doctor.is_some_and(|f| f.done().is_none()) {
+        } else if doctor.is_some_and(|f| !f.is_done) {
             lang.t(msg::GKSK_UNSIGNED).to_owned()
         } else {
             String::new()
-        };
-        out.push(Waiting { row, hindrance });
-    }
-    Ok(out)
+        }
+    };
+    let hindrances: Vec<String> = rows.iter().map(hindrance).collect();
+    Ok(rows.into_iter().zip(hindrances).map(|(row, hindrance)| Waiting { row, hindrance }).collect())
 }
 
 fn list(lang: Lang, rows: &[Waiting]) -> Html {
@@ -144,11 +155,7 @@ fn delegating(lang: Lang, held: &[(Delegation, String)], typed: &Typed, errors: 
         Field::new("to", lang.t(msg::TO), FieldKind::Date).value(&typed.to).required(),
         Field::new("document", lang.t(msg::GKSK_DOCUMENT), FieldKind::Text).value(&typed.document).required(),
     ];
-    for (name, text) in errors {
-        if let Some(field) = fields.iter_mut().find(|f| f.name == *name) {
-            field.error = Some(text.clone());
-        }
-    }
+    told(&mut fields, errors);
     let lead = lang.t(msg::GKSK_DELEGATE_LEAD);
     let button = Button::submit(lang.t(msg::GKSK_DELEGATE)).into();
     let ask = field_form(lang, "/certificates/delegate", (lead, Vec::new()), &fields, [button]);
@@ -166,7 +173,7 @@ fn delegating(lang: Lang, held: &[(Delegation, String)], typed: &Typed, errors: 
 async fn shown(
     house: &House,
     session: &Session,
-    notice: Option<Html>,
+    (notice, before): (Option<Html>, Option<i64>),
     typed: &Typed,
     errors: &Errors,
 ) -> Result<Html, Problem> {
@@ -174,7 +181,7 @@ async fn shown(
     let lang = session.lang;
     let (account, facility) = (session.actor.account, decision.scope().facility().ok_or(Problem::Forbidden)?);
     let now = now_seconds();
-    let (rows, deputy, held) = house
+    let (mut rows, deputy, held) = house
         .read(decision.clone(), move |r| {
             let held = signing::delegations(r, facility, now)?;
             let deputy = held.iter().any(|d| d.deputy == account && d.from <= now);
@@ -184,10 +191,16 @@ async fn shown(
                 let name = accounts::by_id(r, scope, d.deputy)?.map(|a| a.display).unwrap_or_default();
                 named.push((d, name));
             }
-            Ok::<_, Failure>((waiting(r, lang, account)?, deputy, named))
+            Ok::<_, Failure>((waiting(r, (lang, account, facility), before)?, deputy, named))
         })
         .await?;
     house.write(decision, |tx| tx.audit(None, "driver certificates to be signed", "granted")).await?;
+    let more = rows.len() > TOGETHER;
+    rows.truncate(TOGETHER);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|last| link(lang.t(msg::NEXT_PAGE), format!("/certificates/sign?before={}", last.row.id), Icon::Next));
     let is_head = decide(&session.actor, Act::Countersign).is_ok();
     let title = lang.t(msg::GKSK_BATCH);
     let body = match is_head || deputy {
@@ -199,6 +212,7 @@ async fn shown(
         Some(PageHead::new(title).actions([back]).into()),
         notice,
         Some(Card::new("", body).into()),
+        next.filter(|_| is_head || deputy),
         is_head.then(|| delegating(lang, &held, typed, errors)),
     ];
     let crumbs = vec![Crumb::link(lang.t(msg::GKSK), "/certificates"), Crumb::here(title)];
@@ -223,7 +237,7 @@ pub(crate) async fn page(
         "delegate" => Some(Notice::new(lang, Tone::Good, lang.t(msg::GKSK_DELEGATED_DONE)).into()),
         _ => None,
     };
-    shown(&house, &session, notice, &Typed::default(), &Errors::new()).await
+    shown(&house, &session, (notice, asked.before), &Typed::default(), &Errors::new()).await
 }
 
 /// The decision under which somebody signs for the facility: the head's, else that of who may stand in.
@@ -279,11 +293,15 @@ fn chosen(value: &str) -> Option<(String, i64)> {
     Some((code, seen.parse().ok()?)).filter(|_| is_code)
 }
 
-/// Takes a signature that was just asked for as far as it goes without its owner's phone.
+/// Takes a signature that was just asked for as far as it goes without its owner's phone. It is asked for all the same where
+/// that fails now: the queue goes on with it.
 pub(crate) async fn now_of(house: &House, desk: &Arc<Desk>, code: String, act: signing::Act) -> Result<(), Problem> {
     let (store, desk) = (house.store().clone(), Arc::clone(desk));
     let looked = tokio::task::spawn_blocking(move || under::now_of(&store, desk.as_ref(), &code, act)).await;
-    looked.map_err(Problem::internal)?.map_err(Problem::internal)
+    if let Err(e) = looked.map_err(Problem::internal)? {
+        tracing::error!("a signature that was just asked for: {e}");
+    }
+    Ok(())
 }
 
 /// `POST /certificates/delegate`: the head lets somebody sign for a time.
@@ -320,13 +338,18 @@ pub(crate) async fn delegate(
         errors.push(("deputy", lang.t(msg::GKSK_DEPUTY_WRONG).to_owned()));
     }
     let (Some(deputy), Some((from, to)), true) = (deputy, period, errors.is_empty()) else {
-        let page = shown(&house, &session, None, &typed, &errors).await?;
+        let page = shown(&house, &session, (None, None), &typed, &errors).await?;
         return Ok(Err((axum::http::StatusCode::BAD_REQUEST, page)));
     };
     let head = session.actor.account;
     let (from, to) = (case::midnight(from), case::midnight(Day(to.0 + 1)));
     let delegation = Delegation { id: 0, facility, head, deputy, from, to, document, ended: None };
-    house.write(decision, move |tx| tx.delegate(&delegation)).await?;
+    house
+        .write(decision, move |tx| {
+            let id = tx.delegate(&delegation)?;
+            tx.audit(None, &format!("delegation {id} to account {deputy}"), "granted")
+        })
+        .await?;
     Ok(Ok(Redirect::to("/certificates/sign?done=delegate")))
 }
 
@@ -344,7 +367,12 @@ pub(crate) async fn end(
 ) -> Result<Redirect, Problem> {
     let decision = house.decide(&session, Act::Countersign).await?;
     let facility = decision.scope().facility().ok_or(Problem::Forbidden)?;
-    match house.write(decision, move |tx| tx.end_delegation(facility, which.id)).await? {
+    let ended = house.write(decision, move |tx| {
+        let done = tx.end_delegation(facility, which.id)?;
+        tx.audit(None, &format!("delegation {} ended", which.id), if done { "granted" } else { "failed" })?;
+        Ok(done)
+    });
+    match ended.await? {
         true => Ok(Redirect::to("/certificates/sign?done=delegate")),
         false => Err(Problem::NotFound),
     }

@@ -105,7 +105,11 @@ fn one(
     if action == "ADD" && tried_before && matches!(answer, Answer::Refused(_)) {
         // It is there, as it was before it was corrected.
         let refused = answer;
-        (action, answer) = ("EDIT", post(&sealed("EDIT")?));
+        let again = sealed("EDIT")?;
+        // Each message that is sealed is a leaf, before it goes out.
+        let (code, digest) = (row.code.clone(), mach_sign::hex(&mach_sign::sha256(again.signed.as_bytes())));
+        store.write(decision, move |tx| tx.log_event("signature", &format!("{code} seal: {digest}")).map(drop))?;
+        (action, answer) = ("EDIT", post(&again));
         if matches!(answer, Answer::Refused(_)) {
             (action, answer) = ("ADD", refused);
         }

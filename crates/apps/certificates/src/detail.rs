@@ -316,7 +316,11 @@ async fn after(house: &House, desk: &Arc<Desk>, code: &str, act: &str) -> Result
         "revoke" | "correct" => {
             let (store, desk) = (house.store().clone(), Arc::clone(desk));
             let published = tokio::task::spawn_blocking(move || crate::signing::publish(&store, &desk)).await;
-            published.map_err(Problem::internal)?.map_err(Problem::internal)
+            // It is done all the same, and the queue tries again.
+            if let Err(e) = published.map_err(Problem::internal)? {
+                tracing::error!("the list of papers taken back could not be written: {e}");
+            }
+            Ok(())
         }
         _ => Ok(()),
     }
@@ -329,6 +333,10 @@ pub(crate) async fn file(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::ReadCertificates).await?;
+    // The signed paper is given out by its own address, once it is issued, and as it was signed.
+    if id.ends_with(crate::signing::PAPER) {
+        return Err(Problem::NotFound);
+    }
     let wanted = id.clone();
     let found = house.read(decision.clone(), move |r| {
         let scope = r.scope();

@@ -2,6 +2,7 @@
 
 use crate::card::{self, Card};
 use crate::rules;
+use crate::view::told;
 use crate::work::{self, Arrival};
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -140,11 +141,7 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
         Field::new("phone", lang.t(msg::GKSK_PHONE), FieldKind::Digits).value(&typed.phone),
         Field::new("class", lang.t(msg::GKSK_CLASS), FieldKind::Choice(classes)).value(&typed.class).required(),
     ];
-    for (name, text) in errors {
-        if let Some(field) = all.iter_mut().find(|f| f.name == *name) {
-            field.error = Some(text.clone());
-        }
-    }
+    told(&mut all, errors);
     all
 }
 

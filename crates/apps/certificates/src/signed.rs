@@ -7,10 +7,11 @@ use mach_access::{Act as May, Scope, decide};
 use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
+use mach_sign::pades;
 use mach_store::certificates::State;
 use mach_store::signing::{self, Due, Flight};
 use mach_store::sql::Query;
-use mach_store::{Result, Tx, accounts};
+use mach_store::{Error, Result, Tx, accounts};
 
 /// With what somebody signs: nothing for those of other systems. Who may, is looked at when they sign: role, licence, scope, day.
 pub(crate) fn signs_with(
@@ -135,7 +136,10 @@ pub fn signed(tx: &mut Tx<'_>, flight: &Flight, file: &[u8]) -> Result<()> {
     tx.keep_flight(&done)?;
     if flight.act == signing::Act::Countersign {
         issue(tx, case, &by, now)?;
-        tx.keep_paper(flight.facility, &flight.code, &hash)?;
     }
-    Ok(())
+    // What only the doctor signed was given to nobody, and counts nowhere.
+    match pades::marks(file).ok().and_then(|marks| marks.last().map(|mark| mach_sign::hex(mark))) {
+        Some(mark) => tx.keep_paper(flight.facility, &flight.code, &mark, flight.act == signing::Act::Countersign),
+        None => Err(Error::Files(format!("no signature is found in the paper of {}", flight.code))),
+    }
 }

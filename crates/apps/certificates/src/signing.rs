@@ -21,7 +21,7 @@ use mach_store::signing::{self, Act, Due, Flight, Provider, Signer};
 use mach_store::sql::Query;
 use mach_store::{Error, Result, Store, resources};
 use mach_ui::{Lang, msg};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Signatures looked at before the queue is looked at again.
@@ -39,9 +39,12 @@ const QUIET: Duration = Duration::from_millis(100);
 /// The longest the queue rests without being looked at.
 const REST: Duration = Duration::from_secs(60);
 
+/// What the FHIR id of a signed paper ends with.
+pub(crate) const PAPER: &str = "-paper";
+
 /// The FHIR id of the Binary that holds the signed paper.
 pub fn paper_id(code: &str) -> String {
-    format!("{}-paper", crate::bodies::id(code))
+    format!("{}{PAPER}", crate::bodies::id(code))
 }
 
 /// The signed paper as it is kept; `None` where nobody signed it.
@@ -127,8 +130,8 @@ const REFUSED: &str = "refused: ";
 /// Why a certificate's owner cannot sign with it now; `None` where they can. Nothing is signed on a guess: where no revocation
 /// data is at hand, it waits for them.
 fn hindrance(chain: &[Certificate], trust: &Trust, now: i64) -> Option<Halt> {
-    let own = chain.first()?;
     let stopped = |code: &str| Some(Halt::Stopped(code.to_owned()));
+    let Some(own) = chain.first() else { return stopped(UNTRUSTED) };
     match trust.standing(own, chain, &Evidence::default(), now, Purpose::Document) {
         Standing::Valid => None,
         Standing::ValidUnchecked => Some(later(UNCHECKED)),
@@ -310,7 +313,7 @@ pub fn is_as_signed(on: &mut dyn Query, case: &Case, file: &[u8]) -> Result<bool
     match done {
         Some(done) => Ok(done == hash),
         // Signed before its hash was kept with the signature: then it was noted when it was given out.
-        None => Ok(signing::paper(on, &mach_sign::hex(&hash))?.is_some_and(|p| p.code == case.row.code)),
+        None => Ok(signing::paper(on, &[mach_sign::hex(&hash)])?.is_some_and(|p| p.code == case.row.code)),
     }
 }
 
@@ -389,11 +392,16 @@ pub(crate) fn seal_of(
     Ok((chain, key))
 }
 
-/// Writes the list of papers that are no longer valid beside the trusted certificates, for verifiers without the house.
+/// Writes the list of papers that were taken back beside the trusted certificates, for verifiers without the house. What cannot
+/// be written now is written by the queue of signatures, which begins with it.
 ///
 /// # Errors
 /// Of the store, and of the folder.
 pub fn publish(store: &Store, desk: &crate::desk::Desk) -> Result<()> {
+    // Whoever reads last writes last.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    desk.papers_changed();
     let papers = signing::ended_papers(&mut store.read(&console()?)?)?;
     let (folder, text) = (desk.trust_folder(), mach_house::trust::papers_text(&papers));
     let write = || {
@@ -402,7 +410,9 @@ pub fn publish(store: &Store, desk: &crate::desk::Desk) -> Result<()> {
         std::fs::write(&new, &text)?;
         std::fs::rename(&new, folder.join(mach_house::trust::PAPERS))
     };
-    write().map_err(|e| Error::Files(format!("`{}`: {e}", folder.display())))
+    write().map_err(|e| Error::Files(format!("`{}`: {e}", folder.display())))?;
+    desk.papers_written();
+    Ok(())
 }
 
 /// Looks at signatures under way for as long as the program runs.
@@ -410,6 +420,12 @@ pub fn start(store: &Store, desk: Arc<crate::desk::Desk>) -> tokio::task::JoinHa
     let at = store.clone();
     follow(store, "signatures of driver certificates", QUIET, move || {
         let look = || -> Result<Again> {
+            // When the program starts, and where it failed: the list says what the store says.
+            if desk.are_papers_stale()
+                && let Err(e) = publish(&at, &desk)
+            {
+                tracing::error!("the list of papers taken back could not be written: {e}");
+            }
             if once(&at, desk.as_ref(), now_seconds())? >= TOGETHER {
                 return Ok(Again::After(Duration::ZERO));
             }

@@ -192,8 +192,6 @@ fn signatory(place: &str, text: &str, issues: &mut Issues) -> String {
 
 /// Why a transaction went back: [`Refusal::Wrong`] as JSON.
 const REFUSED: &str = "certificate:";
-/// Why a transaction went back: [`Refusal::Twin`].
-const TWIN: &str = "certificate-twin:";
 
 /// Takes a finished examination: its look-up code, or everything that is wrong with it and nothing stored.
 ///
@@ -234,12 +232,9 @@ pub(crate) async fn take_one(
     let (true, Ok(came)) = (issues.is_empty(), came) else { return Ok(Err(Refusal::Wrong(issues))) };
     let written = house.write(decision, move |tx| written(tx, facility, &came, &sent)).await;
     match written {
-        Ok(code) => Ok(Ok(code)),
+        Ok(taken) => Ok(taken),
         // The refusal of our own closure, told as it is.
         Err(Problem::Internal(text)) => {
-            if let Some((_, code)) = text.split_once(TWIN) {
-                return Ok(Err(Refusal::Twin(code.trim().to_owned())));
-            }
             match text.split_once(REFUSED).map(|(_, issues)| serde_json::from_str(issues)) {
                 Some(Ok(issues)) => Ok(Err(Refusal::Wrong(issues))),
                 _ => Err(Problem::Internal(text)),
@@ -249,8 +244,13 @@ pub(crate) async fn take_one(
     }
 }
 
-/// Everything within one transaction: what is wrong takes all of it back.
-fn written(tx: &mut Tx<'_>, facility: i64, came: &work::Arrival, sent: &Sent) -> mach_store::Result<String> {
+/// Everything within one transaction: what is wrong takes all of it back. A twin is told before anything is written.
+fn written(
+    tx: &mut Tx<'_>,
+    facility: i64,
+    came: &work::Arrival,
+    sent: &Sent,
+) -> mach_store::Result<Result<String, Refusal>> {
     let refuse = |issues: Issues| {
         let text = serde_json::to_string(&issues).unwrap_or_default();
         Error::Refused(format!("{REFUSED}{text}"))
@@ -258,7 +258,7 @@ fn written(tx: &mut Tx<'_>, facility: i64, came: &work::Arrival, sent: &Sent) ->
     // Sent again because the answer was lost, or twice at once: one examination stays one.
     let today = case::midnight(Day::today());
     if let Some(twin) = certificates::twin(tx, facility, &came.number, &came.class, (today, today + 86_400))? {
-        return Err(Error::Refused(format!("{TWIN}{twin}")));
+        return Ok(Err(Refusal::Twin(twin)));
     }
     let row = work::open(tx, facility, came)?;
     let case = case::load(tx, &row.code)?.ok_or(Error::Missing("a certificate"))?;
@@ -308,7 +308,7 @@ fn written(tx: &mut Tx<'_>, facility: i64, came: &work::Arrival, sent: &Sent) ->
         let head = By { account: 0, name: sent.head.clone() };
         work::sign(tx, &row.code, &head, None)?.map_err(|no| refuse(vec![("head".to_owned(), said(no))]))?;
     }
-    Ok(row.code)
+    Ok(Ok(row.code))
 }
 
 /// Whether a choice has this code.

@@ -8,7 +8,7 @@ use mach_access::{Act, Decision};
 use mach_base::Day;
 use mach_house::{Failure, House, Session};
 use mach_store::certificates::{Certificate, Sending, State};
-use mach_ui::components::{Allergies, Button, Icon, PatientBanner, Sex, Tone, chip};
+use mach_ui::components::{Allergies, Button, Field, Icon, PatientBanner, Sex, Tone, chip};
 use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, Msg, msg};
@@ -110,6 +110,15 @@ pub(crate) fn sending_chip(lang: Lang, c: &Certificate, now: i64) -> Html {
 /// A link that looks like a button.
 pub(crate) fn link(label: &str, href: impl Into<String>, icon: Icon) -> Html {
     Button::link(label, href).icon(icon).into()
+}
+
+/// Puts what is wrong to its fields.
+pub(crate) fn told(fields: &mut [Field], errors: &[(&'static str, String)]) {
+    for (name, text) in errors {
+        if let Some(field) = fields.iter_mut().find(|f| f.name == *name) {
+            field.error = Some(text.clone());
+        }
+    }
 }
 
 /// Why something was not done, in words.

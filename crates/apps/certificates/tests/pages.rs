@@ -348,7 +348,7 @@ fn a_private_key_is_neither_kept_nor_shown() {
     };
     let kept = || {
         let mut reader = world.store.read(&console(Act::Administer)).expect("a reader");
-        mach_store::signing::signers(&mut reader, 10).expect("read")
+        mach_store::signing::signers(&mut reader, None, 10).expect("read")
     };
     let secret = key.to_pem();
     let inside = secret.lines().nth(1).expect("a line").to_owned();
@@ -382,6 +382,8 @@ fn the_head_signs_what_the_page_showed_and_nobody_is_given_another_file() {
     assert_eq!(world.form(&head, "/certificates/sign", &format!("code={code}")).0, StatusCode::BAD_REQUEST);
     assert_eq!(sign(&format!("{code}%7E{seen}")), "/certificates/sign?done=sign&signed=1&waiting=0&refused=0");
     let pdf = format!("/certificates/case/{code}/certificate.pdf");
+    let as_file = format!("/certificates/files/{}", mach_certificates::signing::paper_id(&code));
+    assert_eq!(world.get(&head, &as_file).0, StatusCode::NOT_FOUND, "not past the check of what was signed");
     assert_eq!(world.get(&head, &pdf).0, StatusCode::OK);
     let (id, person) = (mach_certificates::signing::paper_id(&code), case().row.person);
     let body = mach_certificates::bodies::binary(&id, "application/pdf", &mach_sign::base64(b"%PDF-1.7 x"), person);
@@ -391,4 +393,68 @@ fn the_head_signs_what_the_page_showed_and_nobody_is_given_another_file() {
     world.store.write(&console(Act::Certify), move |tx| tx.put(&[put])).expect("written");
     let (status, text) = world.get(&head, &pdf);
     assert_eq!(status, StatusCode::CONFLICT, "{text}");
+}
+
+#[test]
+fn lists_of_signing_go_on_past_their_first_page() {
+    let world = World::new();
+    let (clinician, head) = (world.cookie(Role::Clinician, Some("46001")), world.cookie(Role::Head, Some("46001")));
+    let admin = world.cookie(Role::Administrator, None);
+    let (status, page) = world.get(&admin, "/admin/signatures/signer");
+    assert!(status == StatusCode::OK && !page.contains("smartca"), "what cannot be used here is not offered: {page}");
+    for n in 0..51 {
+        let number = format!("0460850010{n:02}");
+        assert_eq!(world.post(&clinician, &exam(&number, &[])).0, StatusCode::CREATED);
+    }
+    let (_, page) = world.get(&head, "/certificates/sign");
+    assert_eq!(page.matches("name=\"code\"").count(), 50);
+    let next = page.split("/certificates/sign?before=").nth(1).and_then(|t| t.split('"').next()).expect("a next page");
+    let (_, page) = world.get(&head, &format!("/certificates/sign?before={next}"));
+    assert_eq!(page.matches("name=\"code\"").count(), 1);
+    let made = world.store.write(&console(Act::Administer), |tx| {
+        let facility = schema::facility_id(tx, "46001")?;
+        let day = mach_base::Day::today();
+        for n in 0..201 {
+            let signer = mach_store::signing::Signer {
+                id: 0,
+                facility,
+                account: 0,
+                licence: format!("giấy-{n}-phép"),
+                acts: "seal".into(),
+                from: day,
+                to: day,
+                provider: mach_store::signing::Provider::Soft,
+                subscriber: String::new(),
+                chain: String::new(),
+                ended: None,
+            };
+            tx.add_signer(&signer)?;
+        }
+        Ok(())
+    });
+    made.expect("signers");
+    let (_, page) = world.get(&admin, "/admin/signatures");
+    assert_eq!(page.matches("-phép").count(), 200);
+    let next = page.split("/admin/signatures?before=").nth(1).and_then(|t| t.split('"').next()).expect("a next page");
+    let (_, page) = world.get(&admin, &format!("/admin/signatures?before={next}"));
+    assert_eq!(page.matches("-phép").count(), 1);
+}
+
+#[test]
+fn a_delegation_stands_in_the_audit_trail() {
+    let world = World::new();
+    world.cookie(Role::Clinician, Some("46001"));
+    let head = world.cookie(Role::Head, Some("46001"));
+    let today = mach_base::Day::today();
+    let name = encoded("Clinician-Some(\"46001\")");
+    let form = format!("deputy={name}&from={today}&to={today}&document=02");
+    let (status, to, text) = world.form(&head, "/certificates/delegate", &form);
+    assert_eq!((status, to.as_str()), (StatusCode::SEE_OTHER, "/certificates/sign?done=delegate"), "{text}");
+    assert_eq!(world.form(&head, "/certificates/delegate/end", "id=1").0, StatusCode::SEE_OTHER);
+    assert_eq!(world.form(&head, "/certificates/delegate/end", "id=1").0, StatusCode::NOT_FOUND);
+    let told = |target: &str| {
+        let mut reader = world.store.read(&console(Act::Administer)).expect("a reader");
+        audit::of_target(&mut reader, target).expect("read").len()
+    };
+    assert_eq!((told("delegation 1 to account 1"), told("delegation 1 ended")), (1, 2));
 }

@@ -137,10 +137,11 @@ fn fields(lang: Lang, typed: &Typed, errors: &[(&str, String)]) -> Vec<Field> {
         Some((_, error)) => field.error(error.clone()),
         None => field,
     };
-    let reason = Field::new("reason", lang.t(msg::EMERGENCY_REASON), FieldKind::Lines)
+    let mut reason = Field::new("reason", lang.t(msg::EMERGENCY_REASON), FieldKind::Lines)
         .value(&*typed.reason)
         .hint(lang.t(msg::EMERGENCY_REASON_HINT))
         .required();
+    reason.max_chars = limits::NAME_CHARS;
     let mut fields = Vec::new();
     // Where the record on the screen is not found, a number is asked for.
     if number(&typed.person).is_err() || errors.iter().any(|(name, _)| *name == "number") {

@@ -6,8 +6,8 @@
 //! | `POST /verify` | none, open to anybody | who signed, when, whole or altered, valid or revoked then and now |
 //!
 //! Nothing that is sent is kept, and nothing of the record is shown: what stands in the answer was in the paper, and whether this
-//! very file was issued here and taken back since, by the hash of its bytes. Who is trusted stands in files of the data folder
-//! ([`Shelf`]); `GET /verify/papers.tsv` is the list of files that are no longer valid, for verifiers without the house.
+//! paper was issued here and taken back since, by the marks of its signatures. Who is trusted stands in files of the data folder
+//! ([`Shelf`]); `GET /verify/papers.tsv` is the list of papers that were taken back, for verifiers without the house.
 
 mod page;
 mod words;

@@ -65,14 +65,19 @@ pub async fn verify(
         413 => Problem::TooLarge,
         _ => Problem::BadRequest(e.body_text()),
     };
-    let mut bytes = Vec::new();
+    let (mut bytes, mut twice) = (Vec::new(), false);
     while let Some(field) = form.next_field().await.map_err(bad)? {
         if matches!(field.name(), Some("file" | "code")) {
             let sent = field.bytes().await.map_err(bad)?;
-            if !sent.is_empty() {
+            if !sent.trim_ascii().is_empty() {
+                twice |= !bytes.is_empty();
                 bytes = sent.to_vec();
             }
         }
+    }
+    // One answer is of one thing: nobody must take it for that of the other.
+    if twice {
+        return Err(Problem::BadRequest(lang.t(msg::VERIFY_BOTH).to_owned()));
     }
     if bytes.is_empty() {
         return Err(Problem::BadRequest(lang.t(msg::VERIFY_NOTHING).to_owned()));
@@ -84,10 +89,11 @@ pub async fn verify(
     static AT_ONCE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
     let _turn = AT_ONCE.acquire().await.map_err(Problem::internal)?;
     let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
-    let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
-    let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &hash)?)).await?;
     let shelf = move || Shelf::kept(&folder.0).map(|s| s.examine(&bytes));
     let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let known: Vec<String> = verdict.iter().flat_map(Verdict::marks).chain([hash]).collect();
+    let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
+    let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &known)?)).await?;
     let parts = match verdict {
         Ok(verdict) => found(lang, &verdict, paper.as_ref()),
         Err(why) => {
@@ -135,7 +141,7 @@ fn found(lang: Lang, verdict: &Verdict, paper: Option<&signing::Paper>) -> Vec<H
     parts
 }
 
-/// `GET /verify/papers.tsv`: hashes of papers that were issued here and are no longer valid.
+/// `GET /verify/papers.tsv`: marks of papers that were issued here and taken back.
 pub async fn papers(State(house): State<House>) -> Result<Response, Problem> {
     let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
     let ended = house.read(decision, |r| Ok::<_, Failure>(signing::ended_papers(r)?)).await?;

@@ -39,7 +39,13 @@ pub fn paper(lang: Lang, ended: Option<(i64, &str)>) -> Line {
     let said = match ended {
         None => lang.t(msg::VERIFY_PAPER_GOOD).to_owned(),
         Some((at, why)) => {
-            let message = if why == "revoked" { msg::VERIFY_PAPER_REVOKED } else { msg::VERIFY_PAPER_REPLACED };
+            let message = match why {
+                "revoked" => msg::VERIFY_PAPER_REVOKED,
+                mach_store::signing::UNFINISHED => {
+                    return (lang.t(msg::VERIFY_PAPER).to_owned(), lang.t(msg::VERIFY_PAPER_UNFINISHED).to_owned());
+                }
+                _ => msg::VERIFY_PAPER_REPLACED,
+            };
             lang.fmt(message, &[("when", &to_vietnamese(at))])
         }
     };

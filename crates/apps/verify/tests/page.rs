@@ -50,6 +50,14 @@ impl Scene {
         }
     }
 
+    async fn get(&self, path: &str) -> String {
+        let app = mach_verify::router(self.folder.path()).with_state(self.house.clone());
+        let response =
+            app.oneshot(Request::get(path).body(Body::empty()).expect("a request")).await.expect("an answer");
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     async fn post(&self, field: &str, bytes: &[u8]) -> (StatusCode, String) {
         let app = mach_verify::router(self.folder.path()).with_state(self.house.clone());
         let name = if field == "file" { "; filename=\"x\"" } else { "" };
@@ -109,6 +117,17 @@ async fn codes_and_limits() {
     let (_, text) = s.post("code", foreign.as_bytes()).await;
     assert!(!text.contains("Chữ ký đúng"), "{text}");
     assert_eq!(s.post("code", b"").await.0, StatusCode::BAD_REQUEST);
+    // The field takes a whole code; a file beside it is one thing too many.
+    let page = s.get("/verify").await;
+    let field = page.split("<textarea").nth(1).and_then(|f| f.split('>').next()).expect("a field");
+    assert!(!field.contains("maxlength"), "{field}");
+    let both = [code.as_bytes(), b"\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nx"]
+        .concat();
+    assert_eq!(s.post("code", &both).await.0, StatusCode::BAD_REQUEST);
+    // A browser sends the field that was left empty, too.
+    let empty =
+        [code.as_bytes(), b"\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\"\r\n\r\n"].concat();
+    assert!(s.post("code", &empty).await.1.contains("Chữ ký đúng"));
     assert_eq!(s.post("file", &vec![b'x'; limits::VERIFY_BYTES]).await.0, StatusCode::OK);
     assert_eq!(s.post("file", &vec![b'x'; limits::VERIFY_BYTES + 1]).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     // A list of codes taken back that cannot be used: no code is said to be valid, a paper is examined as ever.
@@ -164,33 +183,37 @@ async fn reasons_are_in_the_readers_language() {
 type Work = Box<dyn FnOnce(&mut mach_store::Tx<'_>) -> mach_store::Result<()> + Send>;
 
 #[tokio::test]
-async fn a_paper_that_was_taken_back_is_told_by_its_hash() {
+async fn a_paper_that_was_taken_back_is_told_by_the_marks_of_its_signatures() {
     let s = scene();
     let paper = rendered();
     let pdf = sign_at(&paper.pdf, &paper, "doctor", &s.doctor, "Bác sĩ", s.family.now);
-    let hash = mach_sign::hex(&mach_sign::sha256(&pdf));
+    let mark = mach_sign::hex(mach_sign::pades::marks(&pdf).expect("marks").last().expect("a signature"));
     let write = |work: Work| {
         let decision = decide(&Actor::console(), Act::Certify).expect("the console may all");
         s.house.store().write(&decision, work).expect("written");
     };
     let (_, text) = s.post("file", &pdf).await;
     assert!(text.contains("Chữ ký đúng") && !text.contains("Giấy do hệ thống này cấp"), "not of this house: {text}");
-    let kept = hash.clone();
-    write(Box::new(move |tx| tx.keep_paper(1, "AAAA", &kept)));
+    let kept = mark.clone();
+    write(Box::new(move |tx| tx.keep_paper(1, "AAAA", &kept, true)));
     let (_, text) = s.post("file", &pdf).await;
     assert!(text.contains("Giấy do hệ thống này cấp"), "{text}");
     write(Box::new(|tx| tx.end_papers(1, "AAAA", "revoked")));
     let (_, text) = s.post("file", &pdf).await;
     assert!(text.contains("Giấy đã bị thu hồi từ"), "{text}");
+    // Nor does it come back by what is written behind it.
+    let longer = [pdf.as_slice(), b"\n"].concat();
+    let (_, text) = s.post("file", &longer).await;
+    assert!(text.contains("Giấy đã bị thu hồi từ") && text.contains("Chữ ký đúng"), "{text}");
     let app = mach_verify::router(s.folder.path()).with_state(s.house.clone());
     let response = app.oneshot(Request::get("/verify/papers.tsv").body(Body::empty()).expect("a request")).await;
     let bytes = response.expect("an answer").into_body().collect().await.expect("a body").to_bytes();
     let list = String::from_utf8_lossy(&bytes).into_owned();
-    assert!(list.starts_with(&hash) && list.ends_with("\trevoked\n"), "{list}");
+    assert!(list.starts_with(&mark) && list.ends_with("\trevoked\n"), "{list}");
     // The same list beside the trusted certificates tells those who cannot ask the house.
     s.put("papers.tsv", list.as_bytes());
     let shelf = mach_verify::Shelf::read(&s.folder.path().join("trust")).expect("a shelf");
-    assert_eq!(shelf.ended.get(&hash).map(|(_, why)| why.as_str()), Some("revoked"));
+    assert_eq!(shelf.ended.get(&mark).map(|(_, why)| why.as_str()), Some("revoked"));
     s.put("papers.tsv", b"no list");
     assert!(mach_verify::Shelf::read(&s.folder.path().join("trust")).is_err_and(|e| e.contains("papers.tsv")));
 }

@@ -25,8 +25,8 @@ pub struct Shelf {
     /// `revoked/*.jws`: marks of QR certificates that were taken back, each list signed by one of the signers; or which list
     /// cannot be used: then no QR certificate can be said to count, and everything else is examined as ever.
     pub revoked: Result<HashSet<String>, String>,
-    /// `papers.tsv`: papers that were issued and are no longer valid, by the SHA-256 of their bytes: since when (seconds), and
-    /// why (`revoked`, `replaced`).
+    /// `papers.tsv`: papers that were taken back, by the marks of their signatures (SHA-256 of what each covers): since when
+    /// (seconds), and why (`revoked`, `replaced`). Older lines have the SHA-256 of the whole file.
     pub ended: BTreeMap<String, (i64, String)>,
 }
 
@@ -35,7 +35,7 @@ pub const PAPERS: &str = "papers.tsv";
 
 /// That list as its file has it.
 pub fn papers_text(papers: &[mach_store::signing::Paper]) -> String {
-    let line = |p: &mach_store::signing::Paper| format!("{}\t{}\t{}\n", p.hash, p.ended.unwrap_or(0), p.why);
+    let line = |p: &mach_store::signing::Paper| format!("{}\t{}\t{}\n", p.mark, p.ended.unwrap_or(0), p.why);
     papers.iter().map(line).collect()
 }
 

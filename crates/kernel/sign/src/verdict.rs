@@ -54,6 +54,8 @@ pub struct Finding {
     pub then: Standing,
     /// Where it stands now.
     pub now: Standing,
+    /// SHA-256 of exactly the bytes that it covers, for somebody's signature in a PDF file.
+    pub mark: Option<[u8; 32]>,
     /// Whether it counts.
     pub good: bool,
 }
@@ -78,6 +80,13 @@ impl Verdict {
     pub fn is_good(&self) -> bool {
         let whole = |f: &Finding| matches!(f.extent, Extent::Whole | Extent::ThenSigned);
         !self.withdrawn && !self.findings.is_empty() && self.findings.iter().all(|f| f.good && whole(f))
+    }
+}
+
+impl Verdict {
+    /// The marks of its signatures in hexadecimal, the newest first: by these a paper is known, whatever follows them in its file.
+    pub fn marks(&self) -> impl Iterator<Item = String> {
+        self.findings.iter().rev().filter_map(|f| f.mark).map(|mark| crate::hex(&mark))
     }
 }
 
@@ -121,6 +130,7 @@ fn pdf(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Verdict> {
         },
         then: s.then.clone(),
         now: s.now.clone(),
+        mark: s.mark.filter(|_| !s.is_timestamp),
         good: s.is_good() && is_signed,
     };
     Ok(Verdict {
@@ -150,6 +160,7 @@ fn xml_file(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
             };
             Extent::Parts(s.covered.iter().map(path).collect())
         },
+        mark: None,
         good: s.is_good(),
         wrong: s.integrity.err(),
         certificate: s.certificate,
@@ -168,6 +179,7 @@ fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Resu
         Age::ToCome => Some(to_come()),
     };
     let finding = Finding {
+        mark: None,
         good: report.is_good(),
         said: Some(report.claims.issued),
         proved: None,
@@ -190,6 +202,7 @@ fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Resu
 fn token(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
     let found = jws::examine(text, None, trust, now)?;
     let finding = Finding {
+        mark: None,
         good: found.is_good(),
         said: found.said,
         proved: None,

@@ -16,6 +16,7 @@ use mach_sign::timestamp;
 use mach_sign::trust::Trust;
 use mach_store::signing::Signer;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gives keys and trust to whoever signs.
 pub trait Keys {
@@ -48,16 +49,18 @@ pub trait Keys {
 }
 
 /// Keys and trust in files of the data folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Desk {
     data: PathBuf,
     base: String,
+    /// Whether the list of papers taken back may say less than the store.
+    stale: AtomicBool,
 }
 
 impl Desk {
     /// Upon a data folder; `base` is the address by which others reach this program.
     pub fn upon(data: &Path, base: impl Into<String>) -> Self {
-        Self { data: data.to_path_buf(), base: base.into() }
+        Self { data: data.to_path_buf(), base: base.into(), stale: AtomicBool::new(true) }
     }
 
     /// The folder of keys.
@@ -73,6 +76,21 @@ impl Desk {
     /// Where the demonstration's timestamping service is.
     pub fn time_file(&self) -> PathBuf {
         self.folder().join("time.pem")
+    }
+
+    /// Notes that papers were taken back.
+    pub(crate) fn papers_changed(&self) {
+        self.stale.store(true, Ordering::SeqCst);
+    }
+
+    /// Notes that the list says what the store says.
+    pub(crate) fn papers_written(&self) {
+        self.stale.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the list is still to be written.
+    pub(crate) fn are_papers_stale(&self) -> bool {
+        self.stale.load(Ordering::SeqCst)
     }
 
     /// The folder of whom to trust.

@@ -5,7 +5,7 @@
 mod flights;
 
 pub(crate) use flights::flight_row;
-pub use flights::{Due, Flight, flight_of, flights_due, next_flight};
+pub use flights::{Brief, Due, Flight, flight_of, flights_due, in_brief, next_flight};
 
 use crate::accounts;
 use crate::distribution::{every, unless_one};
@@ -16,6 +16,7 @@ use mach_access::{Act as May, Scope, decide};
 use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_seal::Purpose;
+use sha2::{Digest, Sha256};
 
 /// Its tables.
 pub const DDL: &[&str] = &[
@@ -164,18 +165,19 @@ pub struct Delegation {
     pub ended: Option<i64>,
 }
 
-/// A paper that was signed for its facility and given out.
+/// A signature upon a paper, and how the paper stands. The last signature of a paper is the paper: it covers all that came
+/// before, and nothing that somebody adds behind changes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paper {
-    /// SHA-256 of its exact bytes, hexadecimal.
-    pub hash: String,
+    /// SHA-256 of exactly what the signature covers, hexadecimal; of whole files, where they were given out before that.
+    pub mark: String,
     /// The code of its certificate.
     pub code: String,
     /// When it was issued, seconds.
     pub made: i64,
-    /// Since when it is no longer valid, seconds.
+    /// Since when it is not valid, seconds.
     pub ended: Option<i64>,
-    /// `revoked`, `replaced`.
+    /// `revoked`, `replaced`, [`UNFINISHED`].
     pub why: String,
 }
 
@@ -217,15 +219,15 @@ pub fn policy(on: &mut dyn Query, facility: i64, today: Day) -> Result<Option<Po
     })
 }
 
-/// Everybody who may sign or might, as the reader may see them, the newest first.
-pub fn signers(on: &mut dyn Query, limit: usize) -> Result<Vec<Signer>> {
+/// Everybody who may sign or might, as the reader may see them, the newest first, before row `before` if given.
+pub fn signers(on: &mut dyn Query, before: Option<i64>, limit: usize) -> Result<Vec<Signer>> {
     let scope = on.scope();
     let sql = format!(
-        "SELECT {SIGNER} FROM signer WHERE {} ORDER BY id DESC LIMIT {limit}{}",
+        "SELECT {SIGNER} FROM signer WHERE id < ?1 AND {} ORDER BY id DESC LIMIT {limit}{}",
         within(scope),
         unless_one(scope)
     );
-    sql::list(on, &sql, &[], signer)
+    sql::list(on, &sql, &[before.unwrap_or(i64::MAX).into()], signer)
 }
 
 /// One of them at its facility.
@@ -276,24 +278,35 @@ pub fn is_deputy(on: &mut dyn Query, facility: i64, account: i64, now: i64) -> R
     Ok(delegations(on, facility, now)?.iter().any(|d| d.deputy == account && d.from <= now))
 }
 
+/// Why a paper is not valid that lacks a further signature.
+pub const UNFINISHED: &str = "unfinished";
+
 fn paper_row(r: &dyn Row) -> Result<Paper> {
     let text = |i| r.text(i).map(str::to_owned);
-    Ok(Paper { hash: text(0)?, code: text(1)?, made: r.int(2)?, ended: r.opt_int(3)?, why: text(4)? })
+    Ok(Paper { mark: text(0)?, code: text(1)?, made: r.int(2)?, ended: r.opt_int(3)?, why: text(4)? })
 }
 
-/// The paper of these bytes, whichever facility gave it out.
-pub fn paper(on: &mut dyn Query, hash: &str) -> Result<Option<Paper>> {
+/// The paper with one of these marks, which stand the newest first, whichever facility gave it out.
+pub fn paper(on: &mut dyn Query, marks: &[String]) -> Result<Option<Paper>> {
     let sql = concat!(
         "SELECT hash, code, made, ended, why FROM signed_paper WHERE hash = ?1 ORDER BY id DESC",
         every!("province")
     );
-    sql::first(on, sql, &[hash.into()], paper_row)
+    for (n, mark) in marks.iter().enumerate() {
+        let found = sql::first(on, sql, &[mark.into()], paper_row)?;
+        // What lacks a signature says nothing where another came after it.
+        if let Some(paper) = found.filter(|p| n == 0 || p.why != UNFINISHED) {
+            return Ok(Some(paper));
+        }
+    }
+    Ok(None)
 }
 
-/// Papers that are no longer valid, oldest first, for the list that offline verifiers take along.
+/// Papers that were taken back, oldest first, for the list that offline verifiers take along.
 pub fn ended_papers(on: &mut dyn Query) -> Result<Vec<Paper>> {
     let sql = concat!(
-        "SELECT hash, code, made, ended, why FROM signed_paper WHERE ended IS NOT NULL ORDER BY ended, id",
+        "SELECT hash, code, made, ended, why FROM signed_paper WHERE ended IS NOT NULL AND why <> 'unfinished'
+            ORDER BY ended, id",
         every!("province")
     );
     sql::list(on, sql, &[], paper_row)
@@ -340,7 +353,18 @@ impl Tx<'_> {
                 now_seconds().into(),
             ],
         )?;
-        self.log_event("signer", &format!("{id}: account {} of facility {} may {}", s.account, s.facility, s.acts))?;
+        let hash: String = Sha256::digest(s.chain.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        let said = format!(
+            "{id}: account {} of facility {} may {} from {} to {}, licence {}, key {}, certificates {hash}",
+            s.account,
+            s.facility,
+            s.acts,
+            s.from,
+            s.to,
+            s.licence,
+            s.provider.code()
+        );
+        self.log_event("signer", &said)?;
         Ok(id)
     }
 
@@ -384,22 +408,25 @@ impl Tx<'_> {
         Ok(done)
     }
 
-    /// Notes a paper that was signed and given out.
+    /// Notes a signature upon a paper by its mark: its last one, with which it is given out, or one that others follow.
     ///
     /// # Errors
     /// Of the store.
-    pub fn keep_paper(&mut self, facility: i64, code: &str, hash: &str) -> Result<()> {
-        self.end_papers(facility, code, "replaced")?;
-        let sql = "INSERT INTO signed_paper(facility, hash, code, made, why) VALUES (?1, ?2, ?3, ?4, '')";
-        self.insert(sql, &[facility.into(), hash.into(), code.into(), now_seconds().into()]).map(drop)
+    pub fn keep_paper(&mut self, facility: i64, code: &str, mark: &str, is_last: bool) -> Result<()> {
+        let now = now_seconds();
+        let (ended, why) = if is_last { (None, "") } else { (Some(now), UNFINISHED) };
+        let sql = "INSERT INTO signed_paper(facility, hash, code, made, ended, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.insert(sql, &[facility.into(), mark.into(), code.into(), now.into(), ended.into(), why.into()]).map(drop)
     }
 
-    /// Notes that the papers of a certificate are no longer valid: `revoked` or `replaced`.
+    /// Notes that the papers of a certificate are no longer valid, with whatever part of their signatures: `revoked` or
+    /// `replaced`.
     ///
     /// # Errors
     /// Of the store.
     pub fn end_papers(&mut self, facility: i64, code: &str, why: &str) -> Result<()> {
-        let sql = "UPDATE signed_paper SET ended = ?3, why = ?4 WHERE code = ?1 AND facility = ?2 AND ended IS NULL";
+        let sql = "UPDATE signed_paper SET ended = ?3, why = ?4 WHERE code = ?1 AND facility = ?2
+            AND (ended IS NULL OR why = 'unfinished')";
         if self.run(sql, &[code.into(), facility.into(), now_seconds().into(), why.into()])? > 0 {
             self.log_event("paper", &format!("{code}: {why}"))?;
         }

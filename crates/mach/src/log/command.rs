@@ -255,7 +255,8 @@ fn paper(data: &Path, options: &Offline) -> Outcome {
     match shelf.examine(&bytes) {
         Ok(verdict) => {
             let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
-            let ended = shelf.ended.get(&hash).map(|(at, why)| (*at, why.as_str()));
+            let known = verdict.marks().chain([hash]).find_map(|mark| shelf.ended.get(&mark));
+            let ended = known.map(|(at, why)| (*at, why.as_str()));
             let good = verdict.is_good() && ended.is_none();
             println!("{}", if good { "ĐÚNG / VALID" } else { "SAI / NOT VALID" });
             if verdict.withdrawn {

@@ -18,12 +18,20 @@ fn paper(world: &World, code: &str) -> Option<Vec<u8>> {
     under::signed_paper(&mut world.store.read(&world.doctor).expect("a reader"), &case).expect("read")
 }
 
-fn hash(bytes: &[u8]) -> String {
-    mach_sign::hex(&mach_sign::sha256(bytes))
+/// What the house knows of a file, as anybody hands it in.
+fn issued(world: &World, file: &[u8]) -> Option<signing::Paper> {
+    let verdict = verdict::examine(file, &world.keys.trust().expect("trust"), &[], now_seconds()).expect("a verdict");
+    let marks: Vec<String> = verdict.marks().collect();
+    assert_eq!(marks.len(), pades::marks(file).expect("marks").len());
+    signing::paper(&mut world.store.read(&world.doctor).expect("a reader"), &marks).expect("read")
 }
 
-fn issued(world: &World, hash: &str) -> Option<signing::Paper> {
-    signing::paper(&mut world.store.read(&world.doctor).expect("a reader"), hash).expect("read")
+/// The file as it was after its first signature.
+fn pades_first(file: &[u8]) -> Vec<u8> {
+    let ends: Vec<usize> = file.windows(5).enumerate().filter(|(_, w)| w == b"%%EOF").map(|(at, _)| at + 6).collect();
+    let found = ends.iter().map(|end| file[..*end].to_vec());
+    let one = |cut: &Vec<u8>| pades::marks(cut).is_ok_and(|marks| marks.len() == 1);
+    found.filter(one).last().expect("a file with one signature")
 }
 
 fn two_on_one_file(home: mach_test_engines::Home) {
@@ -52,18 +60,32 @@ fn two_on_one_file(home: mach_test_engines::Home) {
     let alone = mach_sign::trust::Trust::in_anchors(trust.anchors.clone());
     let report = pades::verify(&both, &alone, now).expect("a report");
     assert!(report.signatures.iter().all(|s| s.then == Standing::Valid), "{report:?}");
-    assert_eq!(issued(&world, &hash(&both)).map(|p| p.ended), Some(None));
-    assert!(issued(&world, &hash(&first)).is_none(), "what only the doctor signed was never given out");
+    assert_eq!(issued(&world, &both).map(|p| p.ended), Some(None));
+    let why = |file: &[u8]| issued(&world, file).map(|p| p.why);
+    let longer = |file: &[u8]| [file, b"\n".as_slice()].concat();
+    assert_eq!(why(&first).as_deref(), Some(signing::UNFINISHED), "what only the doctor signed was never given out");
+    assert_eq!(why(&longer(&both)).as_deref(), Some(""));
     // Opened again: the file is no longer valid, and its signatures are given anew.
     assert_eq!(world.act_as_head(&code, |tx, at| work::correct(tx, at, &by(2), "sai")), Ok(()));
-    assert_eq!(issued(&world, &hash(&both)).map(|p| p.why), Some("replaced".to_owned()));
+    assert_eq!(issued(&world, &both).map(|p| p.why), Some("replaced".to_owned()));
     world.issue(&code, "conclusion-illness=nhẹ");
     let again = paper(&world, &code).expect("both");
     assert!(again != both && verdict::examine(&again, &trust, &[], now_seconds()).expect("a verdict").is_good());
     assert_eq!(world.act_as_head(&code, |tx, at| work::revoke(tx, at, &by(2), "x")), Ok(()));
-    assert_eq!(issued(&world, &hash(&again)).map(|p| p.why), Some("revoked".to_owned()));
+    assert_eq!(issued(&world, &again).map(|p| p.why), Some("revoked".to_owned()));
     let ended = signing::ended_papers(&mut world.store.read(&world.doctor).expect("a reader")).expect("read");
-    assert_eq!(ended.len(), 2);
+    assert_eq!(ended.len(), 4, "both signatures of both papers");
+    // However it is cut or goes on, it is the paper that was taken back.
+    for file in [&both, &first, &longer(&both)] {
+        assert_eq!(why(file).as_deref(), Some("replaced"));
+    }
+    assert_eq!(why(&longer(&again)).as_deref(), Some("revoked"));
+    let cut = pades_first(&again);
+    assert_eq!(why(&cut).as_deref(), Some("revoked"));
+    let stranger = world.keys.family.doctor("Người khác");
+    let request = pades::Request { chain: &stranger.chain, at: now_seconds(), ..pades::Request::default() };
+    let more = pades::sign(&again, &request, &stranger.key, None).expect("signed");
+    assert_eq!(why(&more).as_deref(), Some("revoked"), "with one more signature, too");
 }
 
 fn who_may(home: mach_test_engines::Home) {

@@ -3,7 +3,7 @@
 use super::{changes, validation_data};
 use crate::certificate::Certificate;
 use crate::cms::SignedData;
-use crate::key::Scheme;
+use crate::key::{Hash, Scheme};
 use crate::pdf::{Dictionary, Object, Pdf, View};
 use crate::revocation::Evidence;
 use crate::time::{self, Moment};
@@ -41,6 +41,8 @@ pub struct Signature {
     pub proved: Option<Moment>,
     /// How it was signed.
     pub scheme: Option<Scheme>,
+    /// SHA-256 of exactly the bytes that it covers, where these could be told: the same however the file goes on after them.
+    pub mark: Option<[u8; 32]>,
     /// A timestamp of the file, not somebody's signature.
     pub is_timestamp: bool,
     /// That the signer signed these bytes; why not.
@@ -159,6 +161,66 @@ fn fields(view: &View<'_, '_>) -> Result<Vec<(String, Dictionary, u32)>> {
     Ok(out)
 }
 
+/// The bytes from the beginning to the hole of a signature, and from there to where it ends.
+type Covered = ((usize, usize), usize);
+
+/// What of the file is signed: the hole with the signature, and the end.
+fn range(pdf: &Pdf<'_>, d: &Dictionary, number: u32) -> Result<Covered> {
+    let bad = |why: &str| Error::False(format!("the signed range of bytes is false: {why}"));
+    let list: Option<Vec<usize>> = d
+        .get("ByteRange")
+        .and_then(Object::array)
+        .and_then(|l| l.iter().map(|n| n.int().and_then(|n| usize::try_from(n).ok())).collect());
+    let Some([0, begin, end, rest]) = list.as_deref() else {
+        return Err(bad("not from the beginning of the file"));
+    };
+    let (begin, end) = (*begin, *end);
+    let bytes = pdf.bytes();
+    let covered = end.checked_add(*rest).filter(|n| *n <= bytes.len()).ok_or_else(|| bad("past the end"))?;
+    if begin + 2 > end {
+        return Err(bad("no room for the signature"));
+    }
+    // The hole is this signature's own Contents and nothing else.
+    let Some((from, to)) = pdf.last().extent(number)? else { return Err(bad("the signature is packed")) };
+    let hole = &bytes[begin..end];
+    let digits = &hole[1..hole.len() - 1];
+    let is_own = from < begin && end < to && bytes[from..begin].trim_ascii_end().ends_with(b"/Contents");
+    let hexadecimal = hole[0] == b'<' && hole[hole.len() - 1] == b'>' && digits.iter().all(u8::is_ascii_hexdigit);
+    if !is_own || !hexadecimal {
+        return Err(bad("the hole is not the signature's own place"));
+    }
+    Ok(((begin, end), covered))
+}
+
+/// What is covered, without the hole.
+fn parts<'p>(pdf: &'p Pdf<'_>, ((begin, end), covered): Covered) -> [&'p [u8]; 2] {
+    [&pdf.bytes()[..begin], &pdf.bytes()[end..covered]]
+}
+
+fn mark(parts: &[&[u8]]) -> Option<[u8; 32]> {
+    Hash::Sha256.digest(parts).try_into().ok()
+}
+
+/// The marks of a file's signatures ([`Signature::mark`]), in the order they were made. Whether they are good is not asked.
+///
+/// # Errors
+/// As [`verify`].
+pub fn marks(bytes: &[u8]) -> Result<Vec<[u8; 32]>> {
+    let pdf = Pdf::parse(bytes)?;
+    let mut found = Vec::new();
+    for (_, signature, number) in fields(&pdf.last())? {
+        if let (false, Ok(covered)) = (is_timestamp(&signature), range(&pdf, &signature, number)) {
+            found.push((covered.1, mark(&parts(&pdf, covered))));
+        }
+    }
+    found.sort_by_key(|(end, _)| *end);
+    Ok(found.into_iter().filter_map(|(_, mark)| mark).collect())
+}
+
+fn is_timestamp(signature: &Dictionary) -> bool {
+    signature.is("SubFilter", "ETSI.RFC3161")
+}
+
 struct Check<'c> {
     pdf: &'c Pdf<'c>,
     trust: &'c Trust,
@@ -180,14 +242,15 @@ impl Check<'_> {
             is_ahead: false,
             proved: None,
             scheme: None,
-            is_timestamp: d.is("SubFilter", "ETSI.RFC3161"),
+            mark: None,
+            is_timestamp: is_timestamp(d),
             integrity: Ok(()),
             coverage: Coverage::Whole,
             then: Standing::Untrusted("the certificate could not be read".to_owned()),
             now: Standing::Untrusted("the certificate could not be read".to_owned()),
             others: Vec::new(),
         };
-        let covered = match self.range(d, number) {
+        let covered = match range(self.pdf, d, number) {
             Ok(covered) => covered,
             Err(e) => {
                 out.integrity = Err(e);
@@ -195,40 +258,12 @@ impl Check<'_> {
             }
         };
         out.coverage = self.coverage(d, covered.1)?;
-        let bytes = self.pdf.bytes();
-        let parts = [&bytes[..covered.0.0], &bytes[covered.0.1..covered.1]];
+        let parts = parts(self.pdf, covered);
+        out.mark = mark(&parts);
         if let Err(e) = self.container(d, &parts, &mut out) {
             out.integrity = Err(e);
         }
         Ok((covered.1, out))
-    }
-
-    /// What of the file is signed: the hole with the signature, and the end.
-    fn range(&self, d: &Dictionary, number: u32) -> Result<((usize, usize), usize)> {
-        let bad = |why: &str| Error::False(format!("the signed range of bytes is false: {why}"));
-        let list: Option<Vec<usize>> = d
-            .get("ByteRange")
-            .and_then(Object::array)
-            .and_then(|l| l.iter().map(|n| n.int().and_then(|n| usize::try_from(n).ok())).collect());
-        let Some([0, begin, end, rest]) = list.as_deref() else {
-            return Err(bad("not from the beginning of the file"));
-        };
-        let (begin, end) = (*begin, *end);
-        let bytes = self.pdf.bytes();
-        let covered = end.checked_add(*rest).filter(|n| *n <= bytes.len()).ok_or_else(|| bad("past the end"))?;
-        if begin + 2 > end {
-            return Err(bad("no room for the signature"));
-        }
-        // The hole is this signature's own Contents and nothing else.
-        let Some((from, to)) = self.pdf.last().extent(number)? else { return Err(bad("the signature is packed")) };
-        let hole = &bytes[begin..end];
-        let digits = &hole[1..hole.len() - 1];
-        let is_own = from < begin && end < to && bytes[from..begin].trim_ascii_end().ends_with(b"/Contents");
-        let hexadecimal = hole[0] == b'<' && hole[hole.len() - 1] == b'>' && digits.iter().all(u8::is_ascii_hexdigit);
-        if !is_own || !hexadecimal {
-            return Err(bad("the hole is not the signature's own place"));
-        }
-        Ok(((begin, end), covered))
     }
 
     fn coverage(&self, d: &Dictionary, covered: usize) -> Result<Coverage> {

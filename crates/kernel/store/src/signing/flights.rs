@@ -3,10 +3,11 @@
 use super::Act;
 use crate::distribution::every;
 use crate::sealed::{self, row};
-use crate::sql::{self, Execute, Query, Row};
+use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Result, Tx};
 use mach_base::time::now_seconds;
 use mach_seal::Purpose;
+use std::collections::HashMap;
 
 /// A signature under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +123,51 @@ pub fn next_flight(on: &mut dyn Query, acts: &[Act]) -> Result<Option<i64>> {
 pub fn flight_of(on: &mut dyn Query, facility: i64, code: &str, act: Act) -> Result<Option<Flight>> {
     let sql = format!("SELECT {FLIGHT} FROM flight WHERE code = ?1 AND facility = ?2 AND act = ?3 ORDER BY id DESC");
     sql::first(on, &sql, &[code.into(), facility.into(), (act as i64).into()], flight)
+}
+
+/// A signature in a list: without the paper that lies in it while it is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// For what.
+    pub act: Act,
+    /// Who signs.
+    pub account: i64,
+    /// Their name.
+    pub name: String,
+    /// When they asked for it, seconds.
+    pub began: i64,
+    /// Whether somebody or something still works at it.
+    pub is_under_way: bool,
+    /// Whether a file was signed.
+    pub is_done: bool,
+}
+
+/// The last signatures of a facility's certificates, by code and act.
+pub fn in_brief(on: &mut dyn Query, facility: i64, codes: &[&str]) -> Result<HashMap<(String, i64), Brief>> {
+    let mut out = HashMap::new();
+    if codes.is_empty() {
+        return Ok(out);
+    }
+    let marks: Vec<String> = (2..codes.len() + 2).map(|n| format!("?{n}")).collect();
+    // Only what ended holds something short.
+    let sql = format!(
+        "SELECT code, act, account, name, began, next, ended, CASE WHEN ended IS NULL THEN NULL ELSE state END FROM flight
+            WHERE facility = ?1 AND code IN ({}) ORDER BY id",
+        marks.join(", ")
+    );
+    let args: Vec<Arg<'_>> = [facility.into()].into_iter().chain(codes.iter().map(|c| (*c).into())).collect();
+    let found = sql::list(on, &sql, &args, |r| {
+        let (code, act, began, ended) = (r.text(0)?.to_owned(), r.int(1)?, r.int(4)?, r.opt_int(6)?);
+        let is_done = match ended {
+            Some(_) => sealed::bytes_opened(&flight_row(facility, &code, began), r.blob(7)?)?.len() == 32,
+            None => false,
+        };
+        let is_under_way = ended.is_none() && r.opt_int(5)?.is_some();
+        let (account, name) = (r.int(2)?, r.text(3)?.to_owned());
+        Ok(((code, act), Brief { act: Act::of(act)?, account, name, began, is_under_way, is_done }))
+    })?;
+    out.extend(found);
+    Ok(out)
 }
 
 impl Tx<'_> {

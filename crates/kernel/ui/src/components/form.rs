@@ -57,6 +57,8 @@ pub struct Field {
 impl Field {
     /// An empty field.
     pub fn new(name: impl Into<String>, label: impl Into<String>, kind: FieldKind) -> Self {
+        // What takes several lines is pasted, too, and a browser cuts off in silence: whoever reads it says what is too long.
+        let max_chars = if kind == FieldKind::Lines { 0 } else { mach_base::limits::NAME_CHARS };
         Self {
             name: name.into(),
             nth: String::new(),
@@ -68,7 +70,7 @@ impl Field {
             required: false,
             autocomplete: "",
             autofocus: false,
-            max_chars: mach_base::limits::NAME_CHARS,
+            max_chars,
         }
     }
 
