@@ -138,8 +138,6 @@ pub fn signed(tx: &mut Tx<'_>, flight: &Flight, file: &[u8]) -> Result<()> {
         issue(tx, case, &by, now)?;
     }
     // What only the doctor signed was given to nobody, and counts nowhere.
-    match pades::marks(file).ok().and_then(|marks| marks.last().map(|mark| mach_sign::hex(mark))) {
-        Some(mark) => tx.keep_paper(flight.facility, &flight.code, &mark, flight.act == signing::Act::Countersign),
-        None => Err(Error::Files(format!("no signature is found in the paper of {}", flight.code))),
-    }
+    let mark = pades::last_mark(file).map_err(|e| Error::Files(format!("the paper of {}: {e}", flight.code)))?;
+    tx.keep_paper(flight.facility, &flight.code, &mark, flight.act == signing::Act::Countersign)
 }

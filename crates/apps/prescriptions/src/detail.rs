@@ -15,7 +15,7 @@ use mach_access::{Act, decide};
 use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
-use mach_signing::desk::Desk;
+use mach_signing::desk::{Desk, Keys as _};
 use mach_signing::flights;
 use mach_store::prescriptions::{self, Prescription, Sending, State};
 use mach_store::schema;
@@ -292,6 +292,9 @@ pub(crate) async fn act(
         })
     });
     let codes = done.await?.map_err(|no| refusal(lang, &no))?;
+    if act == "cancel" {
+        desk.papers_changed();
+    }
     if matches!(act.as_str(), "sign" | "resume") {
         let store = house.store().clone();
         // A key at hand signs now; what waits for a phone goes on by itself.

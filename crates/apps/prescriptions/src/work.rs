@@ -9,6 +9,7 @@ use mach_base::text::fold;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_fhir::{IndexValue, ResourceType, index::Param};
+use mach_sign::pades;
 use mach_store::prescriptions::{self, Line, Prescription, Sending, State};
 use mach_store::resources::Put;
 use mach_store::signing::{self, Act, Flight};
@@ -360,7 +361,8 @@ pub fn signed(tx: &mut Tx<'_>, flight: &Flight, paper: &[u8], now: i64) -> Resul
     ]);
     tx.put(&puts)?;
     tx.keep_prescription(&case.row)?;
-    tx.keep_paper(case.row.facility, &case.row.code, &hash)?;
+    let known = pades::last_mark(paper).map_err(|e| Error::Files(format!("the paper of {}: {e}", flight.code)))?;
+    tx.keep_paper(case.row.facility, &case.row.code, &known, true)?;
     let old = case.row.replaces.clone();
     if !old.is_empty() {
         end(tx, &old, State::Replaced, &by, &format!("replaced by {}", case.row.code))?;

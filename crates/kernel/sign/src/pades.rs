@@ -12,4 +12,4 @@ mod verify;
 
 pub use ltv::{add_validation_data, validation_data};
 pub use prepare::{Appearance, AskTime, Prepared, Request, prepare, sign};
-pub use verify::{Coverage, Report, Signature, marks, verify};
+pub use verify::{Coverage, Report, Signature, last_mark, marks, verify};

@@ -46,6 +46,9 @@ pub trait Keys {
 
     /// The address of this program as others reach it, without a slash at its end.
     fn base(&self) -> &str;
+
+    /// Notes that papers were taken back: the list for verifiers without the house is to be written.
+    fn papers_changed(&self) {}
 }
 
 /// Keys and trust in files of the data folder.
@@ -78,18 +81,13 @@ impl Desk {
         self.folder().join("time.pem")
     }
 
-    /// Notes that papers were taken back.
-    pub(crate) fn papers_changed(&self) {
-        self.stale.store(true, Ordering::SeqCst);
-    }
-
     /// Notes that the list says what the store says.
-    pub(crate) fn papers_written(&self) {
+    pub fn papers_written(&self) {
         self.stale.store(false, Ordering::SeqCst);
     }
 
     /// Whether the list is still to be written.
-    pub(crate) fn are_papers_stale(&self) -> bool {
+    pub fn are_papers_stale(&self) -> bool {
         self.stale.load(Ordering::SeqCst)
     }
 
@@ -133,6 +131,10 @@ impl Keys for Desk {
 
     fn base(&self) -> &str {
         &self.base
+    }
+
+    fn papers_changed(&self) {
+        self.stale.store(true, Ordering::SeqCst);
     }
 }
 

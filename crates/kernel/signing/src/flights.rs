@@ -218,7 +218,10 @@ fn attend(store: &Store, keys: &dyn Keys, papers: &'static dyn Papers, one: &Due
     let later = |tried: i64| Some(now + (FIRST_WAIT << tried.clamp(0, 10)).min(LONGEST_WAIT));
     match step {
         Ok(Step::Signed(file)) => {
-            return store.write(&decision, move |tx| taken(tx, papers, &flight, &file, now));
+            store.write(&decision, move |tx| taken(tx, papers, &flight, &file, now))?;
+            // It may stand in the place of another.
+            keys.papers_changed();
+            return Ok(());
         }
         Ok(Step::Waiting) if now - flight.began > PATIENCE => {
             (flight.said, flight.next) = (PATIENCE_OVER.to_owned(), None);

@@ -31,7 +31,7 @@ fn pades_first(file: &[u8]) -> Vec<u8> {
     let ends: Vec<usize> = file.windows(5).enumerate().filter(|(_, w)| w == b"%%EOF").map(|(at, _)| at + 6).collect();
     let found = ends.iter().map(|end| file[..*end].to_vec());
     let one = |cut: &Vec<u8>| pades::marks(cut).is_ok_and(|marks| marks.len() == 1);
-    found.filter(one).last().expect("a file with one signature")
+    found.rev().find(one).expect("a file with one signature")
 }
 
 fn two_on_one_file(home: mach_test_engines::Home) {

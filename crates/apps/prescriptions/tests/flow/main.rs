@@ -13,7 +13,7 @@ use mach_prescriptions::case::{self, signed_paper};
 use mach_prescriptions::check::{Content, Diagnosis};
 use mach_prescriptions::dispense::{Handing, too_much};
 use mach_prescriptions::work::{self, By, No};
-use mach_sign::verdict;
+use mach_sign::{pades, verdict};
 use mach_signing::desk::Keys as _;
 use mach_store::prescriptions::{self, Filter, SaleLine, Sending, State};
 use mach_store::resources::{self, Put};
@@ -56,7 +56,7 @@ fn one_goes_its_way_and_its_paper_is_signed() {
         assert!(verdict.is_good(), "{verdict:?}");
         let text = String::from_utf8_lossy(&paper).into_owned();
         assert!(text.contains(&case.row.digest), "what was written is bound to the paper");
-        let known = signing::paper(&mut world.reader(), &case.row.paper).expect("read");
+        let known = signing::paper(&mut world.reader(), &[pades::last_mark(&paper).expect("a mark")]).expect("read");
         assert_eq!(known.map(|p| (p.code, p.ended)), Some((code.clone(), None)));
         valid_everywhere(&world, &code);
     });
@@ -287,7 +287,13 @@ fn another_takes_its_place_and_what_was_handed_out_is_not_cancelled() {
         assert_eq!(world.case(&old).row.state, State::Signed, "until the new one is signed");
         assert_eq!(world.sign(&new, ""), Ok(()), "what it replaces is no duplicate");
         assert_eq!(world.case(&old).row.state, State::Replaced);
-        let paper = signing::paper(&mut world.reader(), &world.case(&old).row.paper).expect("read").expect("known");
+        // Whatever is added behind it, it is the same paper.
+        let known = |code: &str| {
+            let file = signed_paper(&mut world.reader(), &world.case(code).row).expect("read").expect("a paper");
+            let mark = pades::last_mark(&[file.as_slice(), b"\n"].concat()).expect("a mark");
+            signing::paper(&mut world.reader(), &[mark]).expect("read").expect("known")
+        };
+        let paper = known(&old);
         assert_eq!((paper.ended.is_some(), paper.why.as_str()), (true, "replaced"));
         assert_eq!(world.sell(&old, world.other, "A", 100).expect("asked"), Err(No::State));
         let cancel = |code: &str| {
@@ -301,8 +307,7 @@ fn another_takes_its_place_and_what_was_handed_out_is_not_cancelled() {
         assert_eq!(cancel(&third), Ok(()));
         let row = world.case(&third).row;
         assert_eq!((row.state, row.sending), (State::Cancelled, Sending::None));
-        let paper = signing::paper(&mut world.reader(), &row.paper).expect("read").expect("known");
-        assert_eq!(paper.why, "revoked");
+        assert_eq!(known(&third).why, "revoked");
         assert_eq!(prescriptions::states(&mut world.reader(), world.by.account).expect("read").len(), 3);
     });
 }

@@ -217,6 +217,15 @@ pub fn marks(bytes: &[u8]) -> Result<Vec<[u8; 32]>> {
     Ok(found.into_iter().filter_map(|(_, mark)| mark).collect())
 }
 
+/// The mark of the last signature, hexadecimal: what a paper is known by from the moment it is given out.
+///
+/// # Errors
+/// As [`verify`]; also where nobody signed.
+pub fn last_mark(bytes: &[u8]) -> Result<String> {
+    let marks = marks(bytes)?;
+    marks.last().map(|mark| crate::hex(mark)).ok_or_else(|| crate::malformed("PDF", "nobody signed it"))
+}
+
 fn is_timestamp(signature: &Dictionary) -> bool {
     signature.is("SubFilter", "ETSI.RFC3161")
 }
