@@ -733,6 +733,7 @@ locked = The screen is locked
 # Access
 role-head = Head of facility
 role-citizen = Citizen
+role-system = The system
 role-visitor = Reader by permission
 nav-policy = Access policy
 policy-lead = Who may do what, with whose record. What no row permits is denied.

@@ -733,6 +733,7 @@ locked = Màn hình đã khóa
 # Quyền truy cập
 role-head = Người đứng đầu đơn vị
 role-citizen = Người dân
+role-system = Hệ thống
 role-visitor = Người khai thác hồ sơ
 nav-policy = Quyền truy cập
 policy-lead = Ai được làm gì, với hồ sơ của ai. Điều không có dòng nào cho phép thì không được làm.

@@ -342,7 +342,11 @@ fn shown(session: &Session, found: &Looks) -> Html {
             moment(entry.at)
         };
         Row::new([
-            Cell::two(&entry.name, role),
+            match Role::parse(&entry.role) {
+                // What the program does by itself has no name.
+                Some(Role::Console) => Cell(Html::text(role)),
+                _ => Cell::two(&entry.name, role),
+            },
             Cell(Html::text(&place(entry.facility))),
             Cell(Html::text(&when)),
             Cell(why),

@@ -226,7 +226,8 @@ fn notices(lang: Lang, record: &Record, asked: &Asked) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some((.., until)) = record.opened.iter().find(|(relation, ..)| *relation == Relation::BreakGlass) {
         let until = format::date_time(Minute::of_seconds(until * 60));
-        notices.push(Notice::new(lang, Tone::Bad, lang.fmt(msg::EMERGENCY_OPEN, &[("until", &until)])));
+        let open = Notice::new(lang, Tone::Bad, lang.fmt(msg::EMERGENCY_OPEN, &[("until", &until)]));
+        notices.push(Notice { says_kind: true, ..open });
     }
     let number = |n: i64| n.to_string();
     // Numbers of an address are only believed where the merges of this record say the same.

@@ -178,7 +178,8 @@ pub fn facility_name(code: &str) -> String {
 /// What a role is called.
 pub fn role_label(role: Role) -> Msg {
     match role {
-        Role::Leader | Role::Console => msg::ROLE_LEADER,
+        Role::Leader => msg::ROLE_LEADER,
+        Role::Console => msg::ROLE_SYSTEM,
         Role::Operator | Role::Sender | Role::SystemReader | Role::SystemWriter | Role::SystemAuditor => {
             msg::ROLE_OPERATOR
         }

@@ -101,13 +101,15 @@ pub struct Notice {
     pub text: String,
     /// More, links.
     pub more: Html,
+    /// Whether the message says by itself what kind it is.
+    pub says_kind: bool,
 }
 component!(Notice);
 
 impl Notice {
     /// A message.
     pub fn new(lang: Lang, tone: Tone, text: impl Into<String>) -> Self {
-        Self { lang, tone, text: text.into(), more: Html::EMPTY }
+        Self { lang, tone, text: text.into(), more: Html::EMPTY, says_kind: false }
     }
 
     fn is_bad(&self) -> bool {
