@@ -10,6 +10,8 @@ if [ ! -e "$keep/template" ]; then
     # Another test may have been faster: then its template serves.
     mv -T "$new" "$keep/template" 2>/dev/null || rm -rf "$new"
 fi
+# A process of this number was killed before it could clear up.
+rm -rf "$data"
 cp -r "$keep/template" "$data"
 cat >>"$data/postgresql.conf" <<END
 listen_addresses = ''
