@@ -46,7 +46,6 @@ mod signed;
 pub mod signing;
 mod statistics;
 mod take;
-mod turn;
 mod view;
 pub mod work;
 

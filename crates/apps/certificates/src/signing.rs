@@ -3,7 +3,6 @@
 
 use crate::case::Case;
 use crate::desk::Keys;
-use crate::turn::Turn;
 use crate::{pdf, signed, work};
 use mach_access::{Act as May, Actor, Decision, decide};
 use mach_base::time::now_seconds;
@@ -17,6 +16,7 @@ use mach_sign::pdf::Update;
 use mach_sign::remote::{Flight as Under, Stage};
 use mach_sign::revocation::Evidence;
 use mach_sign::trust::{Purpose, Standing, Trust};
+use mach_signing::turn::Turn;
 use mach_store::signing::{self, Act, Due, Flight, Provider, Signer};
 use mach_store::sql::Query;
 use mach_store::{Error, Result, Store, resources};

@@ -4,6 +4,7 @@
 //! What is signed is an app's: it gives [`Papers`], one for its acts.
 
 use crate::desk::Keys;
+use crate::turn::Turn;
 use mach_access::{Act as May, Actor, Decision, Scope, decide};
 use mach_base::Minute;
 use mach_base::time::now_seconds;
@@ -20,8 +21,7 @@ use mach_store::signing::{self, Act, Due, Flight, Provider, Signer};
 use mach_store::sql::Query;
 use mach_store::{Error, Reader, Result, Store, Tx, accounts};
 use mach_ui::{Lang, msg};
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -185,29 +185,9 @@ pub fn now_of(
     }
 }
 
-/// Signatures that somebody takes a step of just now.
-static BUSY: Mutex<BTreeSet<(i64, i64)>> = Mutex::new(BTreeSet::new());
-
-/// A step that is being taken; another may be when this goes.
-struct Turn((i64, i64));
-
-impl Turn {
-    fn take(one: &Due) -> Option<Self> {
-        let key = (one.facility, one.id);
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).insert(key).then_some(Self(key))
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        BUSY.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
-    }
-}
-
 /// Takes a signature one step further and keeps where it is.
 fn attend(store: &Store, keys: &dyn Keys, papers: &'static dyn Papers, one: &Due, now: i64) -> Result<()> {
-    // The page that asked for it and the queue may come at once: one takes the step, the other leaves it to them.
-    let Some(_turn) = Turn::take(one) else { return Ok(()) };
+    let _turn = Turn::at(one.id);
     let decision = console(papers)?;
     let found = signing::flight_of(&mut store.read(&decision)?, one.facility, &one.code, one.act)?;
     let Some(mut flight) = found.filter(|f| f.id == one.id && f.is_under_way()) else {

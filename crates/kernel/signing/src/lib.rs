@@ -2,3 +2,4 @@
 
 pub mod desk;
 pub mod flights;
+pub mod turn;

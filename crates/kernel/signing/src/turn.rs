@@ -9,11 +9,12 @@ static TAKEN: Mutex<BTreeSet<i64>> = Mutex::new(BTreeSet::new());
 static GIVEN_BACK: Condvar = Condvar::new();
 
 /// The turn at one signature, until it is dropped.
-pub(crate) struct Turn(i64);
+#[derive(Debug)]
+pub struct Turn(i64);
 
 impl Turn {
     /// Waits for the turn: whoever comes second sees what the first has done.
-    pub(crate) fn at(id: i64) -> Self {
+    pub fn at(id: i64) -> Self {
         let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         let free = GIVEN_BACK.wait_while(taken, |taken| taken.contains(&id));
         free.unwrap_or_else(PoisonError::into_inner).insert(id);
