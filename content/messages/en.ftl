@@ -1170,6 +1170,7 @@ signing-patience = Nobody confirmed it within a day.
 signing-no-seal = The facility has no seal with which messages are signed.
 signing-paper-changed = The file that is kept is not the one that was signed: somebody changed it. Open the certificate again to correct it, and conclude anew.
 signing-refused = The owner of the signature refused on the phone.
+signing-unsigned = This signature is no longer wanted, or one before it is missing.
 signing-fault = A technical fault keeps the machine from signing. Where it lasts, tell an administrator: the program's log says more.
 
 # Vaccination

@@ -1168,8 +1168,9 @@ signing-untrusted = Chứng thư số không dẫn tới nơi cấp được tin
 signing-may-not = Người ký không còn được ký.
 signing-patience = Không ai xác nhận trong một ngày.
 signing-no-seal = Cơ sở chưa có con dấu số để ký thông điệp.
-signing-paper-changed = Tệp đã lưu không còn là tệp bác sĩ đã ký: đã có người đổi nó. Hãy mở lại giấy để sửa và kết luận lại.
+signing-paper-changed = Tệp đã lưu không còn là giấy được đưa ra ký: đã có người đổi nó. Hãy mở lại giấy để sửa, rồi ký lại.
 signing-refused = Chủ chữ ký đã từ chối trên điện thoại.
+signing-unsigned = Chữ ký này không còn cần nữa, hoặc còn thiếu chữ ký trước nó.
 signing-fault = Máy chưa ký được vì lỗi kỹ thuật. Nếu kéo dài, hãy báo người quản trị xem nhật ký chương trình.
 
 # Vaccination

@@ -278,14 +278,13 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base));
         let sending =
             house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
-        let signing = mach_certificates::signing::start(house.store(), Arc::clone(&desk));
+        let signing = mach_signing::flights::start(house.store(), Arc::clone(&desk), &mach_certificates::signing::Certificates);
         let registering = mach_organisation::register::watch(house.store());
         let national = mach_prescriptions::simulator::Simulator::default();
         let prescribing =
             house.demo().then(|| mach_prescriptions::deliver::start(house.store(), national, Arc::clone(&desk)));
         let papers = &mach_prescriptions::signing::Prescriptions;
-        let name = "signatures of prescriptions";
-        let signing_rx = mach_signing::flights::start(house.store(), name, Arc::clone(&desk), papers);
+        let signing_rx = mach_signing::flights::start(house.store(), Arc::clone(&desk), papers);
         let batches = mach_vaccines::batch::Worker::default();
         let issuing = batches.start(house.store(), data);
         if let Some(tls) = &tls {

@@ -86,7 +86,7 @@ fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
 
 /// Whether keys of a provider can be used here: those on phones need a service that is set up.
 fn is_here(desk: &Desk, provider: Provider) -> bool {
-    provider != Provider::SmartCa || desk.service().is_some()
+    provider != Provider::SmartCa || desk.service(provider).is_some()
 }
 
 fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {

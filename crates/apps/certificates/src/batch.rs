@@ -2,7 +2,8 @@
 
 use crate::desk::Desk;
 use crate::view::{by, link, refusal, result_word, told};
-use crate::{bodies, case, signing as under, work};
+use crate::signing::Certificates;
+use crate::{bodies, case, work};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Query, RawForm, State};
@@ -13,6 +14,7 @@ use mach_base::limits::NAME_CHARS;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_store::certificates::{self, Filter, State as Stands};
+use mach_signing::flights;
 use mach_store::signing::{self, Delegation};
 use mach_store::{accounts, schema};
 use mach_ui::components::{
@@ -296,12 +298,11 @@ fn chosen(value: &str) -> Option<(String, i64)> {
 /// Takes a signature that was just asked for as far as it goes without its owner's phone. It is asked for all the same where
 /// that fails now: the queue goes on with it.
 pub(crate) async fn now_of(house: &House, desk: &Arc<Desk>, code: String, act: signing::Act) -> Result<(), Problem> {
-    let (store, desk) = (house.store().clone(), Arc::clone(desk));
-    let looked = tokio::task::spawn_blocking(move || under::now_of(&store, desk.as_ref(), &code, act)).await;
-    if let Err(e) = looked.map_err(Problem::internal)? {
-        tracing::error!("a signature that was just asked for: {e}");
-    }
-    Ok(())
+    let decision = decide(&mach_access::Actor::console(), Act::Certify).map_err(Problem::internal)?;
+    let wanted = code.clone();
+    let row = house.read(decision, move |r| Ok::<_, Failure>(certificates::by_code(r, &wanted)?)).await?;
+    let wanted = row.map(|row| (row.facility, code, act)).into_iter().collect();
+    flights::at_once(house, desk, &Certificates, wanted).await
 }
 
 /// `POST /certificates/delegate`: the head lets somebody sign for a time.

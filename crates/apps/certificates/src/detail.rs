@@ -315,7 +315,7 @@ async fn after(house: &House, desk: &Arc<Desk>, code: &str, act: &str) -> Result
         // Whoever verifies without asking the house is told by the list.
         "revoke" | "correct" => {
             let (store, desk) = (house.store().clone(), Arc::clone(desk));
-            let published = tokio::task::spawn_blocking(move || crate::signing::publish(&store, &desk)).await;
+            let published = tokio::task::spawn_blocking(move || mach_signing::papers::publish(&store, &desk)).await;
             // It is done all the same, and the queue tries again.
             if let Err(e) = published.map_err(Problem::internal)? {
                 tracing::error!("the list of papers taken back could not be written: {e}");

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 
 pub use crate::keeping::{Posted, keep, keep_conclusion};
 pub use crate::sending::{begin_sending, put_off, send_again, sent};
-pub use crate::signed::{resume, signed};
+pub use crate::signed::resume;
 
 /// Hours within which a certificate must be at the gateway (letter 7586/BYT-KCB, 2022).
 pub const SEND_HOURS: i64 = 4;

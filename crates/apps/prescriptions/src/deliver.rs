@@ -9,7 +9,7 @@ use mach_base::time::now_seconds;
 use mach_house::follow::{Again, follow, until};
 use mach_sign::jws;
 use mach_signing::desk::Keys;
-use mach_signing::flights::seal_of;
+use mach_signing::seal::seal_of;
 use mach_store::prescriptions::{self, Prescription, Sale, Sending, State};
 use mach_store::signing::Act as Signs;
 use mach_store::{Error, Result, Store, Tx, people, schema};

@@ -4,7 +4,7 @@ use crate::case::{self, Case};
 use crate::check::check;
 use crate::deliver::oversold;
 use crate::rules::Rules;
-use crate::signing::{Prescriptions, word};
+use crate::signing::{Prescriptions, known, word};
 use crate::view::{banner, by, findings, link, moment, refusal, seen, sending_chip, state_chip};
 use crate::words::written;
 use crate::work::{self, Done};
@@ -111,7 +111,7 @@ fn signature(lang: Lang, case: &Case) -> Option<Html> {
     let flight = case.flight.as_ref()?;
     let said = match (case.row.state, flight.ended) {
         (State::Signing, None) if flight.said.is_empty() => lang.t(msg::RX_SIGNING).to_owned(),
-        (State::Signing, None) => word(lang, &flight.said),
+        (State::Signing, None) => word(lang, &flight.said).to_owned(),
         _ => {
             let when = moment(case.row.signed?);
             lang.fmt(msg::RX_SIGNATURE_BY, &[("name", &flight.name), ("when", &when)])
@@ -183,7 +183,8 @@ fn acts(lang: Lang, case: &Case, subject: &crate::check::Subject) -> Vec<Html> {
 
 fn sending(lang: Lang, case: &Case) -> Html {
     let mut list = Definitions::default().row(lang.t(msg::RX_SENDING), sending_chip(lang, case.row.sending));
-    let said = flights::word(lang, &case.row.said);
+    // What the other side said is shown as it is.
+    let said = known(lang, &case.row.said).map_or_else(|| case.row.said.clone(), str::to_owned);
     for (label, value) in [(msg::RX_RECEIPT, &case.row.receipt), (msg::RX_SAID, &said)] {
         if !value.is_empty() {
             list = list.row(lang.t(label), value.as_str());
@@ -296,14 +297,9 @@ pub(crate) async fn act(
         desk.papers_changed();
     }
     if matches!(act.as_str(), "sign" | "resume") {
-        let store = house.store().clone();
         // A key at hand signs now; what waits for a phone goes on by itself.
-        let looked = tokio::task::spawn_blocking(move || {
-            codes.iter().try_for_each(|code| {
-                flights::now_of(&store, desk.as_ref(), &Prescriptions, (facility, code, Signs::Prescribe))
-            })
-        });
-        looked.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+        let wanted = codes.into_iter().map(|code| (facility, code, Signs::Prescribe)).collect();
+        flights::at_once(&house, &desk, &Prescriptions, wanted).await?;
     }
     Ok(Redirect::to(&format!("/prescriptions/case/{code}?done={act}")))
 }

@@ -5,14 +5,16 @@ use crate::case::{self, Case, digest, load};
 use crate::check::{Content, Finding, check, undivided};
 use crate::code;
 use crate::rules::Rules;
+use crate::signing::Prescriptions;
 use mach_base::text::fold;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_fhir::{IndexValue, ResourceType, index::Param};
-use mach_sign::pades;
+use mach_signing::ask::{self, Cannot, Wanted};
+use mach_signing::flights::Taken;
 use mach_store::prescriptions::{self, Line, Prescription, Sending, State};
 use mach_store::resources::Put;
-use mach_store::signing::{self, Act, Flight};
+use mach_store::signing::{Act, Flight};
 use mach_store::{Error, Result, Tx, schema};
 
 /// Characters of one text.
@@ -201,14 +203,19 @@ pub fn write(tx: &mut Tx<'_>, facility: i64, by: &By, mut content: Content) -> R
     Ok(Ok(first))
 }
 
-/// With what somebody signs prescriptions of a facility today.
-fn signs_with(tx: &mut Tx<'_>, facility: i64, by: &By) -> Result<Done<i64>> {
-    let today = Day::today();
-    if signing::policy(tx, facility, today)?.is_none() {
-        return Ok(Err(No::NoPolicy));
+impl From<Cannot> for No {
+    fn from(cannot: Cannot) -> Self {
+        match cannot {
+            Cannot::NoPolicy => Self::NoPolicy,
+            Cannot::NoSigner => Self::NoSigner,
+            Cannot::MayNot => Self::NotYours,
+        }
     }
-    let signer = signing::signing_with(tx, facility, by.account, Act::Prescribe, today)?;
-    Ok(signer.map(|s| s.id).ok_or(No::NoSigner))
+}
+
+fn wanted(row: &Prescription, by: &By) -> Wanted {
+    let (code, name) = (row.code.clone(), by.name.clone());
+    Wanted { facility: row.facility, code, act: Act::Prescribe, account: by.account, name }
 }
 
 /// The drafts that are signed together with this one: those of its series.
@@ -233,9 +240,9 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, reason: &str) -> Result<Done<V
     if !case.is_by(by.account) {
         return Ok(Err(No::NotYours));
     }
-    let signer = match signs_with(tx, case.row.facility, by)? {
+    let signer = match ask::signs_with(tx, &wanted(&case.row, by), now_seconds())? {
         Ok(signer) => signer,
-        Err(no) => return Ok(Err(no)),
+        Err(cannot) => return Ok(Err(cannot.into())),
     };
     let (now, today, person) = (now_seconds(), Day::today(), case.row.person);
     let series = case.row.series.clone();
@@ -257,30 +264,11 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, reason: &str) -> Result<Done<V
         case.row.state = State::Signing;
         let puts = keep(tx, &mut case.row, &case.content)?;
         tx.put(&puts)?;
-        begin(tx, &case.row, by, signer, now)?;
+        ask::begin(tx, wanted(&case.row, by), signer, now)?;
         tx.audit(Some(person), &format!("prescription {} to be signed", case.row.code), "granted")?;
         codes.push(case.row.code);
     }
     Ok(Ok(codes))
-}
-
-fn begin(tx: &mut Tx<'_>, row: &Prescription, by: &By, signer: i64, now: i64) -> Result<()> {
-    tx.keep_flight(&Flight {
-        id: 0,
-        facility: row.facility,
-        code: row.code.clone(),
-        act: Act::Prescribe,
-        signer,
-        account: by.account,
-        name: by.name.clone(),
-        began: now,
-        next: Some(now),
-        tried: 0,
-        said: String::new(),
-        state: Vec::new(),
-        ended: None,
-    })
-    .map(drop)
 }
 
 /// Asks once more for a signature that stopped.
@@ -292,16 +280,11 @@ pub fn resume(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<Done<()>> {
     if !case.is_by(by.account) {
         return Ok(Err(No::NotYours));
     }
-    let stopped = case.flight.as_ref().is_some_and(|f| f.ended.is_none() && f.next.is_none());
-    if case.row.state != State::Signing || !stopped {
-        return Ok(Err(No::State));
+    let stopped = case.flight.filter(|f| f.ended.is_none() && f.next.is_none() && case.row.state == State::Signing);
+    let Some(stopped) = stopped else { return Ok(Err(No::State)) };
+    if let Err(cannot) = ask::again(tx, &Prescriptions, &stopped, now_seconds())? {
+        return Ok(Err(cannot.into()));
     }
-    let signer = match signs_with(tx, case.row.facility, by)? {
-        Ok(signer) => signer,
-        Err(no) => return Ok(Err(no)),
-    };
-    tx.end_flights(case.row.facility, code)?;
-    begin(tx, &case.row, by, signer, now_seconds())?;
     tx.audit(Some(case.row.person), &format!("prescription {code} signature asked for again"), "granted")?;
     Ok(Ok(()))
 }
@@ -332,16 +315,10 @@ fn bounds(day: i64) -> (i64, i64) {
     (begin, begin + 86_399)
 }
 
-/// Takes the signed paper: it counts from now, is to be sent, and what it replaces ends. False where it does not wait for a
-/// signature any more.
-///
-/// # Errors
-/// Of the store.
-pub fn signed(tx: &mut Tx<'_>, flight: &Flight, paper: &[u8], now: i64) -> Result<bool> {
-    let Some(mut case) = load(tx, &flight.code)? else { return Ok(false) };
-    if case.row.state != State::Signing || case.altered || case.row.facility != flight.facility {
-        return Ok(false);
-    }
+/// Takes the signed paper: it counts from now, is to be sent, and what it replaces ends.
+pub(crate) fn signed(tx: &mut Tx<'_>, flight: &Flight, paper: &[u8], now: i64) -> Result<Taken> {
+    let found = load(tx, &flight.code)?.filter(|c| c.row.state == State::Signing && !c.altered);
+    let Some(mut case) = found else { return Ok(Taken::Nobodys) };
     let by = By { account: flight.account, name: flight.name.clone() };
     let today = Minute::of_seconds(now).day();
     let kind = Rules::shared().kind(&case.row.kind, today);
@@ -361,14 +338,12 @@ pub fn signed(tx: &mut Tx<'_>, flight: &Flight, paper: &[u8], now: i64) -> Resul
     ]);
     tx.put(&puts)?;
     tx.keep_prescription(&case.row)?;
-    let known = pades::last_mark(paper).map_err(|e| Error::Files(format!("the paper of {}: {e}", flight.code)))?;
-    tx.keep_paper(case.row.facility, &case.row.code, &known, true)?;
     let old = case.row.replaces.clone();
     if !old.is_empty() {
         end(tx, &old, State::Replaced, &by, &format!("replaced by {}", case.row.code))?;
     }
     tx.audit(Some(case.row.person), &format!("prescription {} signed", case.row.code), "granted")?;
-    Ok(true)
+    Ok(if old.is_empty() { Taken::Whole } else { Taken::Replacing })
 }
 
 /// Ends what another takes the place of, or what is taken back, with the later parts of its series; what was handed out stays.

@@ -88,11 +88,12 @@ struct Kept {
 /// A file: its name, when it was written, its bytes.
 type Stamp = (PathBuf, SystemTime, u64);
 
-fn stamps(folder: &Path) -> Result<Vec<Stamp>, String> {
-    let mut paths = vec![folder.join(PAPERS)];
-    for (name, ending) in
-        [("roots", "pem"), ("authorities", "pem"), ("lists", "crl"), ("signers", "pem"), ("revoked", "jws")]
-    {
+/// The folders that say whom to trust, and the rest, with the endings of their files.
+const OF_TRUST: [(&str, &str); 3] = [("roots", "pem"), ("authorities", "pem"), ("lists", "crl")];
+const OF_CODES: [(&str, &str); 2] = [("signers", "pem"), ("revoked", "jws")];
+
+fn stamps(folder: &Path, mut paths: Vec<PathBuf>, within: &[(&str, &str)]) -> Result<Vec<Stamp>, String> {
+    for (name, ending) in within {
         paths.extend(files(&folder.join(name), ending)?);
     }
     let stamp = |path: PathBuf| {
@@ -102,6 +103,37 @@ fn stamps(folder: &Path) -> Result<Vec<Stamp>, String> {
     Ok(paths.into_iter().filter_map(stamp).collect())
 }
 
+/// Whom a folder trusts. An absent one trusts nobody.
+fn trusted(folder: &Path) -> Result<Trust, String> {
+    let mut trust = Trust::in_anchors(certificates(&folder.join("roots"))?);
+    trust.between = certificates(&folder.join("authorities"))?;
+    for path in files(&folder.join("lists"), "crl")? {
+        let at = |e: String| format!("`{}`: {e}", path.display());
+        let bytes = std::fs::read(&path).map_err(|e| at(e.to_string()))?;
+        trust.evidence.lists.push(Crl::parse(&bytes).map_err(|e| at(e.to_string()))?);
+    }
+    Ok(trust)
+}
+
+/// Whom a folder trusts now, without what it says of papers and QR codes, which grows with the years: kept in memory, and read
+/// again where one of its files changed.
+///
+/// # Errors
+/// Which file cannot be read: half a list of revoked certificates is worse than an error.
+pub fn kept(folder: &Path) -> Result<Arc<Trust>, String> {
+    type Kept = (Vec<Stamp>, Arc<Trust>);
+    static KEPT: Mutex<BTreeMap<PathBuf, Kept>> = Mutex::new(BTreeMap::new());
+    // Before the files are read: what changes while they are is seen the next time.
+    let files = stamps(folder, Vec::new(), &OF_TRUST)?;
+    let lock = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, trust)) = lock().get(folder).filter(|(of, _)| *of == files) {
+        return Ok(Arc::clone(trust));
+    }
+    let trust = Arc::new(trusted(folder)?);
+    lock().insert(folder.to_owned(), (files, Arc::clone(&trust)));
+    Ok(trust)
+}
+
 impl Shelf {
     /// Reads the folder. An absent one trusts nobody.
     ///
@@ -109,13 +141,7 @@ impl Shelf {
     /// Which file cannot be read: half a list of revoked certificates is worse than an error. Lists of `revoked/` are not
     /// among them: see [`Shelf::revoked`].
     pub fn read(folder: &Path) -> Result<Self, String> {
-        let mut trust = Trust::in_anchors(certificates(&folder.join("roots"))?);
-        trust.between = certificates(&folder.join("authorities"))?;
-        for path in files(&folder.join("lists"), "crl")? {
-            let at = |e: String| format!("`{}`: {e}", path.display());
-            let bytes = std::fs::read(&path).map_err(|e| at(e.to_string()))?;
-            trust.evidence.lists.push(Crl::parse(&bytes).map_err(|e| at(e.to_string()))?);
-        }
+        let trust = trusted(folder)?;
         let signers = certificates(&folder.join("signers"))?;
         let mut shelf = Self { trust, signers, revoked: Ok(HashSet::new()), ended: papers(folder)? };
         shelf.revoked = shelf.all_marks(&folder.join("revoked"));
@@ -134,7 +160,7 @@ impl Shelf {
     fn kept_at(folder: &Path, minute: i64) -> Result<Arc<Self>, String> {
         static KEPT: Mutex<BTreeMap<PathBuf, Kept>> = Mutex::new(BTreeMap::new());
         // Before the files are read: what changes while they are is seen the next time.
-        let files = stamps(folder)?;
+        let files = stamps(folder, vec![folder.join(PAPERS)], &[&OF_TRUST[..], &OF_CODES].concat())?;
         let lock = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = lock().get(folder).filter(|k| k.minute == minute && k.files == files) {
             return Ok(Arc::clone(&kept.shelf));
@@ -188,6 +214,20 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_signs_reads_no_list_of_papers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = kept(folder.path()).expect("nobody is trusted");
+        std::fs::write(folder.path().join(PAPERS), "no hash, time and reason").expect("written");
+        assert!(Shelf::read(folder.path()).is_err());
+        assert!(Arc::ptr_eq(&first, &kept(folder.path()).expect("the same")), "neither read nor stumbled over");
+        std::fs::create_dir(folder.path().join("roots")).expect("a folder");
+        std::fs::write(folder.path().join("roots/a.pem"), "garbage").expect("written");
+        std::fs::create_dir(folder.path().join("lists")).expect("a folder");
+        std::fs::write(folder.path().join("lists/a.crl"), "garbage").expect("written");
+        assert!(kept(folder.path()).is_err(), "what cannot be read is not answered from memory");
+    }
 
     #[test]
     fn a_shelf_is_read_again_only_where_it_changed() {

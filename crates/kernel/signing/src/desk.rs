@@ -2,11 +2,11 @@
 //!
 //! | file of the data folder | |
 //! |---|---|
-//! | `trust/` | who is trusted, and what they revoked: [`mach_house::trust::Shelf`] |
+//! | `trust/` | who is trusted, and what they revoked: [`mach_house::trust`] |
 //! | `signing/keys/N.pem` | the secret key of signer N (PKCS#8), for its owner's eyes |
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
 
-use mach_house::trust::Shelf;
+use mach_house::trust;
 use mach_sign::authority::Authority;
 use mach_sign::certificate::Certificate;
 use mach_sign::key::{Hash, Scheme, Signer as _, SoftKey};
@@ -14,8 +14,9 @@ use mach_sign::remote::Service;
 use mach_sign::time::now;
 use mach_sign::timestamp;
 use mach_sign::trust::Trust;
-use mach_store::signing::Signer;
+use mach_store::signing::{Provider, Signer};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Gives keys and trust to whoever signs.
@@ -24,7 +25,7 @@ pub trait Keys {
     ///
     /// # Errors
     /// What cannot be read: then nothing is signed.
-    fn trust(&self) -> Result<Trust, String>;
+    fn trust(&self) -> Result<Arc<Trust>, String>;
 
     /// The secret key of a signer that is kept here.
     ///
@@ -32,8 +33,8 @@ pub trait Keys {
     /// That it is not here, or cannot be read.
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String>;
 
-    /// Where keys are that their owners confirm on a phone.
-    fn service(&self) -> Option<&dyn Service>;
+    /// The service of a provider with which keys are, where it is set up here.
+    fn service(&self, provider: Provider) -> Option<&dyn Service>;
 
     /// Whether there is proof of time here.
     fn has_time(&self) -> bool;
@@ -93,7 +94,7 @@ impl Desk {
 
     /// The folder of whom to trust.
     pub fn trust_folder(&self) -> PathBuf {
-        self.data.join(mach_house::trust::FOLDER)
+        self.data.join(trust::FOLDER)
     }
 }
 
@@ -102,8 +103,8 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 impl Keys for Desk {
-    fn trust(&self) -> Result<Trust, String> {
-        Shelf::read(&self.trust_folder()).map(|s| s.trust)
+    fn trust(&self) -> Result<Arc<Trust>, String> {
+        trust::kept(&self.trust_folder())
     }
 
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String> {
@@ -111,7 +112,7 @@ impl Keys for Desk {
         SoftKey::from_pem(&read(&path)?).map_err(|e| format!("`{}`: {e}", path.display()))
     }
 
-    fn service(&self) -> Option<&dyn Service> {
+    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
         None
     }
 

@@ -1,5 +1,11 @@
-//! Signing papers in a house that is restarted: where keys and trust are ([`desk`]), and signatures under way ([`flights`]).
+//! Signing papers in a house that is restarted: where keys and trust are ([`desk`]), how a signature is asked for ([`ask`]),
+//! signatures under way ([`flights`]), why one is not given ([`words`]), the seal upon messages ([`seal`]), and the list of
+//! papers that were taken back ([`papers`]).
 
+pub mod ask;
 pub mod desk;
 pub mod flights;
+pub mod papers;
+pub mod seal;
 pub mod turn;
+pub mod words;

@@ -2,11 +2,12 @@
 //! is in resources (Encounter, QuestionnaireResponse, Composition, Provenance, Task); a row here repeats of them what lists,
 //! duplicates, the queue of sending and the statistics ask for, and is written in the same transaction.
 
-use crate::distribution::{every, unless_one};
+pub use crate::sending::Sending;
+
+use crate::distribution::{every, unless_one, within};
 use crate::sealed::{self, row as sealed_row};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Result, Tx};
-use mach_access::Scope;
 use mach_seal::Purpose;
 
 /// The table of certificates.
@@ -67,38 +68,6 @@ impl State {
 
     fn of(number: i64) -> Result<Self> {
         Self::ALL.into_iter().find(|s| *s as i64 == number).ok_or(crate::Error::Column(8))
-    }
-}
-
-/// How far a certificate is on its way to the national gateway. Stored as its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sending {
-    /// Nothing is to be sent.
-    None = 0,
-    /// It is to be sent.
-    Due = 1,
-    /// The gateway has it.
-    Sent = 2,
-    /// The gateway refuses it: somebody must look.
-    Refused = 3,
-}
-
-impl Sending {
-    fn of(number: i64) -> Self {
-        [Self::None, Self::Due, Self::Sent, Self::Refused]
-            .into_iter()
-            .find(|s| *s as i64 == number)
-            .unwrap_or(Self::None)
-    }
-
-    /// As interfaces name it.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Due => "due",
-            Self::Sent => "sent",
-            Self::Refused => "refused",
-        }
     }
 }
 
@@ -198,7 +167,7 @@ fn row(r: &dyn Row) -> Result<Certificate> {
         state: State::of(r.int(8)?)?,
         year: r.int(9)?,
         serial: r.int(10)?,
-        sending: Sending::of(r.int(11)?),
+        sending: Sending::of(r.int(11)?).unwrap_or(Sending::None),
         code: text(12)?,
         class: text(13)?,
         result: text(14)?,
@@ -213,10 +182,6 @@ fn row(r: &dyn Row) -> Result<Certificate> {
 }
 
 /// The condition that a row lies where `scope` may look.
-fn within(scope: Scope) -> String {
-    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
-}
-
 /// The certificate with this look-up code, as the reader may see it.
 pub fn by_code(on: &mut dyn Query, code: &str) -> Result<Option<Certificate>> {
     let scope = on.scope();

@@ -139,6 +139,11 @@ pub(crate) fn unless_one(scope: mach_access::Scope) -> &'static str {
     if scope.bound().is_some() { "" } else { every!("province") }
 }
 
+/// What a statement adds to its condition so that only rows are found that `scope` sees.
+pub(crate) fn within(scope: mach_access::Scope) -> String {
+    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

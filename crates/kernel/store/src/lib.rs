@@ -32,6 +32,7 @@ pub mod resources;
 pub mod schema;
 mod sealed;
 pub mod search;
+pub mod sending;
 pub mod sessions;
 pub mod signing;
 pub mod sql;

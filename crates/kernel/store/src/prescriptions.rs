@@ -4,12 +4,12 @@
 
 mod sales;
 
+pub use crate::sending::Sending;
 pub use sales::{Sale, SaleLine, sales, sales_due};
 
-use crate::distribution::{every, unless_one};
+use crate::distribution::{every, unless_one, within};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Result, Tx};
-use mach_access::Scope;
 
 /// The tables of this module.
 pub const DDL: &[&str] = &[
@@ -76,37 +76,6 @@ impl State {
     /// From that name.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.code() == code)
-    }
-
-    fn of(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| *s as i64 == number)
-    }
-}
-
-/// How far something is on its way to the national system. Stored as its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sending {
-    /// Nothing is to be sent.
-    None = 0,
-    /// It is to be sent.
-    Due = 1,
-    /// It is there.
-    Sent = 2,
-    /// It was refused: somebody must look.
-    Refused = 3,
-}
-
-impl Sending {
-    const ALL: [Self; 4] = [Self::None, Self::Due, Self::Sent, Self::Refused];
-
-    /// As interfaces name it.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Due => "due",
-            Self::Sent => "sent",
-            Self::Refused => "refused",
-        }
     }
 
     fn of(number: i64) -> Option<Self> {
@@ -231,10 +200,6 @@ fn row(r: &dyn Row) -> Result<Prescription> {
         receipt: text(21)?,
         said: text(22)?,
     })
-}
-
-fn within(scope: Scope) -> String {
-    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
 }
 
 /// The prescription with this code, as the reader may see it.

@@ -8,7 +8,7 @@ pub(crate) use flights::flight_row;
 pub use flights::{Brief, Due, Flight, flight_of, flights_due, in_brief, next_flight};
 
 use crate::accounts;
-use crate::distribution::{every, unless_one};
+use crate::distribution::{every, unless_one, within};
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
@@ -204,10 +204,6 @@ fn signer(r: &dyn Row) -> Result<Signer> {
         chain: text(9)?,
         ended: r.opt_int(10)?,
     })
-}
-
-fn within(scope: Scope) -> String {
-    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
 }
 
 /// The rules in force at a facility on a day; `None`: nothing may be signed.

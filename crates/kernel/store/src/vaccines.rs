@@ -10,10 +10,9 @@ pub(crate) use merges::{move_rows, return_rows, twins};
 
 pub use files::{Fault, File, faults, file_of, files};
 
-use crate::distribution::{every, unless_one};
+use crate::distribution::{every, unless_one, within};
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::{Result, Tx};
-use mach_access::Scope;
 
 /// The tables of this module.
 pub const DDL: &[&str] = &[
@@ -154,10 +153,6 @@ pub struct Batch {
     pub account: i64,
     /// Whether it was stopped by hand.
     pub stopped: bool,
-}
-
-fn within(scope: Scope) -> String {
-    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility = {f}"))
 }
 
 /// The FHIR id of a dose's Immunization.

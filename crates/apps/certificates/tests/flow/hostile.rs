@@ -8,6 +8,7 @@ use mach_certificates::{bodies, signing as under};
 use mach_fhir::ResourceType;
 use mach_sign::pades;
 use mach_sign::remote::{Simulator, SmartCa};
+use mach_signing::flights;
 use mach_store::certificates::State;
 use mach_store::signing::{self, Act, Flight, Provider};
 use mach_test_engines::Home;
@@ -75,6 +76,64 @@ fn exchanged(home: Home) {
     assert!(is_whole(&both) && !is_whole(&own) && !is_whole(&[both.as_slice(), b"\n"].concat()));
 }
 
+/// With whose phone account 1 signs from now on.
+fn by_phone(world: &mut World) -> &'static Simulator {
+    let facility = world.facility;
+    let mine = {
+        let mut reader = world.store.read(&world.doctor).expect("a reader");
+        let today = mach_base::Day::today();
+        signing::signing_with(&mut reader, facility, 1, Act::Conclude, today).expect("read").expect("a signer")
+    };
+    assert!(world.administer(move |tx| tx.end_signer(facility, mine.id)));
+    let id = world.signer(1, Act::Conclude, Provider::SmartCa);
+    let (key, chain) = {
+        let people = world.keys.people.borrow();
+        let pem = people[&id].key.to_pem();
+        (mach_sign::key::SoftKey::from_pem(&pem).expect("a key"), people[&id].chain.clone())
+    };
+    let provider: &'static Simulator = Box::leak(Box::new(Simulator::new(key, chain).expect("a provider")));
+    world.keys.service = Some(Box::new(SmartCa {
+        base: "https://provider.invalid".to_owned(),
+        sp_id: "mach".to_owned(),
+        sp_password: "secret".to_owned(),
+        transport: provider,
+    }));
+    provider
+}
+
+fn moved(home: Home) {
+    let mut world = World::new(home);
+    let provider = by_phone(&mut world);
+    let code = world.open("046085000052");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let asked = flight(&world, &code, Act::Conclude);
+    assert!(asked.is_under_way() && !asked.state.is_empty(), "{}", told(&asked));
+    // While the phone is waited for, a finding is written over by another way.
+    let eye = mach_certificates::case::response_id(&code, "eye");
+    world.overwrite(ResourceType::QUESTIONNAIRE_RESPONSE, &eye, |old| {
+        assert!(old.contains("\"completed\""), "{old}");
+        old.replace("\"completed\"", "\"amended\"")
+    });
+    let prepared = mach_sign::remote::Flight::from_bytes(&asked.state).expect("kept").prepared().clone();
+    provider.messages.borrow_mut().insert(mach_sign::hex(&prepared.digest()), prepared.to_be_signed().to_vec());
+    *provider.confirmed.borrow_mut() = true;
+    world.queue(asked.next.expect("a time"));
+    let stopped = flight(&world, &code, Act::Conclude);
+    assert!(!stopped.is_under_way() && stopped.said == "paper-changed", "{}", told(&stopped));
+    // Nor is it taken where it was written over after its last step was begun.
+    let (signed, now) = (Flight { next: asked.next, ..stopped.clone() }, now_seconds());
+    let taken = world.administer(move |tx| flights::taken(tx, &under::Certificates, (&signed, "before"), b"%PDF", now));
+    assert_eq!(taken, flights::Taken::Nobodys);
+    assert_eq!(flight(&world, &code, Act::Conclude).said, "paper-changed");
+    // Who signed looks again, and signs what it says now.
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let again = flight(&world, &code, Act::Conclude);
+    assert!(again.is_under_way() && again.id != asked.id, "{}", told(&again));
+}
+
 fn not_the_same_twice(home: Home) {
     let world = World::new(home);
     let code = concluded(&world, "046085000043");
@@ -104,7 +163,9 @@ fn given_up(home: Home) {
     world.examine(&code, "conclusion-illness=nhẹ");
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
     let file = b"%PDF-old".to_vec();
-    world.administer(move |tx| work::signed(tx, &before, &file));
+    let now = now_seconds();
+    let taken = world.administer(move |tx| flights::taken(tx, &under::Certificates, (&before, ""), &file, now));
+    assert_eq!(taken, flights::Taken::Nobodys);
     world.digitally();
     let case = world.case(&code);
     assert_eq!((case.row.state, case.row.head.as_str()), (State::Concluded, ""));
@@ -182,49 +243,30 @@ fn what_waits(home: Home) {
     let waits = flight(&world, &code, Act::Conclude);
     assert!(waits.is_under_way() && waits.said == "certificate-unchecked", "{}", told(&waits));
     // A day without lists is nobody's fault: it goes on when they come.
-    under::once(&world.store, &world.keys, now_seconds() + DAY + 60).expect("the queue");
+    world.queue(now_seconds() + DAY + 60);
     let waits = flight(&world, &code, Act::Conclude);
     assert!(waits.is_under_way() && waits.tried == 2, "{}", told(&waits));
-    let (facility, next) = (world.facility, waits.next.expect("a time"));
+    let next = waits.next.expect("a time");
     world.keys.without_lists.set(false);
-    under::once(&world.store, &world.keys, next).expect("the queue");
+    world.queue(next);
     assert!(flight(&world, &code, Act::Conclude).done().is_some(), "{}", told(&flight(&world, &code, Act::Conclude)));
     assert!(pades::verify(&paper(&world, &code), &world.keys.family.trust(&[]), next).expect("a report").is_good());
 
-    let mine = {
-        let mut reader = world.store.read(&world.doctor).expect("a reader");
-        let today = mach_base::Day::today();
-        signing::signing_with(&mut reader, facility, 1, Act::Conclude, today).expect("read").expect("a signer")
-    };
-
     // A phone that nobody takes up is waited for one day.
-    assert!(world.administer(move |tx| tx.end_signer(facility, mine.id)));
-    let id = world.signer(1, Act::Conclude, Provider::SmartCa);
-    let (key, chain) = {
-        let people = world.keys.people.borrow();
-        let pem = people[&id].key.to_pem();
-        (mach_sign::key::SoftKey::from_pem(&pem).expect("a key"), people[&id].chain.clone())
-    };
-    let provider: &'static Simulator = Box::leak(Box::new(Simulator::new(key, chain).expect("a provider")));
-    world.keys.service = Some(Box::new(SmartCa {
-        base: "https://provider.invalid".to_owned(),
-        sp_id: "mach".to_owned(),
-        sp_password: "secret".to_owned(),
-        transport: provider,
-    }));
+    by_phone(&mut world);
     let second = world.open("046085000049");
     world.examine(&second, "");
     assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
     let began = flight(&world, &second, Act::Conclude).began;
     for at in [began, began + 10, began + DAY] {
-        under::once(&world.store, &world.keys, at).expect("the queue");
+        world.queue(at);
         assert!(
             flight(&world, &second, Act::Conclude).is_under_way(),
             "{}",
             told(&flight(&world, &second, Act::Conclude))
         );
     }
-    under::once(&world.store, &world.keys, began + DAY + 10).expect("the queue");
+    world.queue(began + DAY + 10);
     let over = flight(&world, &second, Act::Conclude);
     assert!(!over.is_under_way() && over.said == "not-confirmed", "{}", told(&over));
 }
@@ -269,6 +311,7 @@ macro_rules! on_both {
 
 on_both! {
     a_paper_that_was_exchanged_is_not_signed: exchanged;
+    a_paper_that_moved_meanwhile_is_not_signed: moved;
     who_concluded_does_not_sign_for_the_head: not_the_same_twice;
     a_signature_given_up_stays_so: given_up;
     who_may_no_longer_sign_does_not: who_may_no_longer;

@@ -241,7 +241,7 @@ fn by_phone(home: mach_test_engines::Home) {
     assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
     let mut now = now_seconds();
     let mut round = |world: &World| {
-        under::once(&world.store, &world.keys, now).expect("the queue");
+        world.queue(now);
         let flight = world.case(&code).flight(Act::Conclude).expect("a signature").clone();
         now = flight.next.unwrap_or(now);
         flight
@@ -282,7 +282,7 @@ fn by_phone(home: mach_test_engines::Home) {
     assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
     world.digitally();
     *provider.fault.borrow_mut() = Fault::Refuses;
-    under::once(&world.store, &world.keys, now_seconds() + 10).expect("the queue");
+    world.queue(now_seconds() + 10);
     let case = world.case(&second);
     let flight = case.flight(Act::Conclude).expect("a signature");
     assert!(flight.next.is_none() && flight.said.contains("reject"), "{flight:?}");

@@ -7,13 +7,15 @@ use mach_certificates::bodies::By;
 use mach_certificates::case::{self, Case};
 use mach_certificates::gateway::Simulator;
 use mach_certificates::work::{self, Arrival, No, Posted};
-use mach_certificates::{deliver, desk, signing};
+use mach_certificates::signing::Certificates;
+use mach_certificates::{deliver, desk};
 use mach_fhir::{ResourceType, Tree};
 use mach_forms::fields;
 use mach_sign::key::SoftKey;
 use mach_sign::remote::Service;
 use mach_sign::revocation::Evidence;
 use mach_sign::trust::Trust;
+use mach_signing::flights;
 use mach_store::accounts::{Change, NewAccount};
 use mach_store::certificates::State;
 use mach_store::resources::Put;
@@ -22,6 +24,7 @@ use mach_store::{Store, resources, schema};
 use mach_test_sign::{Family, Person};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const HEALTHY: &str =
     "class=C purpose=new height=165 weight=60 mental-acute=none mental-chronic=none nervous-epilepsy=none
@@ -52,7 +55,7 @@ impl Keys {
 }
 
 impl desk::Keys for Keys {
-    fn trust(&self) -> Result<Trust, String> {
+    fn trust(&self) -> Result<Arc<Trust>, String> {
         let people = self.people.borrow();
         let revoked: Vec<_> =
             self.revoked.borrow().iter().filter_map(|id| Some((people.get(id)?, self.family.now - 60))).collect();
@@ -60,7 +63,7 @@ impl desk::Keys for Keys {
         if self.without_lists.get() {
             trust.evidence = Evidence::default();
         }
-        Ok(trust)
+        Ok(Arc::new(trust))
     }
 
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String> {
@@ -69,7 +72,7 @@ impl desk::Keys for Keys {
         SoftKey::from_pem(&person.key.to_pem()).map_err(|e| e.to_string())
     }
 
-    fn service(&self) -> Option<&dyn Service> {
+    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
         self.service.as_deref()
     }
 
@@ -259,9 +262,14 @@ impl World {
         id
     }
 
+    /// The signatures under way that are due at a moment.
+    pub fn queue(&self, now: i64) {
+        flights::once(&self.store, &self.keys, &Certificates, now).expect("the queue");
+    }
+
     /// One round of the signatures under way.
     pub fn digitally(&self) {
-        signing::once(&self.store, &self.keys, now_seconds()).expect("the queue");
+        self.queue(now_seconds());
     }
 
     /// The status of the Observation of a question's part, by question.

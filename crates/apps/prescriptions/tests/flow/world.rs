@@ -22,7 +22,7 @@ use mach_store::signing::{Act as Signs, Provider, Signer};
 use mach_store::{Store, Tx, accounts, schema};
 use mach_test_sign::{Family, Person};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Keys in memory, trust in a family of test certificates.
 pub struct Keys {
@@ -34,8 +34,8 @@ pub struct Keys {
 }
 
 impl desk::Keys for Keys {
-    fn trust(&self) -> Result<Trust, String> {
-        Ok(self.family.trust(&[]))
+    fn trust(&self) -> Result<Arc<Trust>, String> {
+        Ok(Arc::new(self.family.trust(&[])))
     }
 
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String> {
@@ -47,7 +47,7 @@ impl desk::Keys for Keys {
         SoftKey::from_pem(&person.key.to_pem()).map_err(|e| e.to_string())
     }
 
-    fn service(&self) -> Option<&dyn Service> {
+    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
         None
     }
 

@@ -29,6 +29,8 @@ pub struct Flight {
     pub transaction: String,
     /// What its owner sees on the phone and on our screen.
     pub shown: String,
+    /// Of what it is, by a name that is another where that was changed; empty: nobody asks.
+    pub revision: String,
     /// How far it is.
     pub stage: Stage,
     prepared: Prepared,
@@ -45,7 +47,7 @@ impl Flight {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Error::Refused("no random bytes".to_owned()))?;
         let (subscriber, shown, transaction) = (subscriber.to_owned(), shown.to_owned(), crate::hex(&id));
-        Ok(Self { subscriber, transaction, shown, stage: Stage::Ready, prepared })
+        Ok(Self { subscriber, transaction, shown, revision: String::new(), stage: Stage::Ready, prepared })
     }
 
     /// One step: asks, or asks what became of it. `Some` is the signed file. Keep [`Flight::to_bytes`] after each step; an
@@ -133,7 +135,8 @@ impl Flight {
             Stage::Refused(why) => ("refused", why.as_str()),
         };
         let head = json!({
-            "subscriber": self.subscriber, "transaction": self.transaction, "shown": self.shown, "stage": stage, "word": word,
+            "subscriber": self.subscriber, "transaction": self.transaction, "shown": self.shown, "revision": self.revision,
+            "stage": stage, "word": word,
         });
         [MARK, head.to_string().as_bytes(), b"\n", &self.prepared.to_bytes()].concat()
     }
@@ -157,6 +160,7 @@ impl Flight {
         };
         let prepared = Prepared::from_bytes(&rest[end + 1..])?;
         let (subscriber, transaction, shown) = (get("subscriber")?, get("transaction")?, get("shown")?);
-        Ok(Self { subscriber, transaction, shown, stage, prepared })
+        let revision = get("revision").unwrap_or_default();
+        Ok(Self { subscriber, transaction, shown, revision, stage, prepared })
     }
 }
