@@ -278,7 +278,8 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base));
         let sending =
             house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
-        let signing = mach_signing::flights::start(house.store(), Arc::clone(&desk), &mach_certificates::signing::Certificates);
+        let signing =
+            mach_signing::flights::start(house.store(), Arc::clone(&desk), &mach_certificates::signing::Certificates);
         let registering = mach_organisation::register::watch(house.store());
         let national = mach_prescriptions::simulator::Simulator::default();
         let prescribing =

@@ -1,8 +1,8 @@
 //! `/certificates/sign`: what waits for the head's signature, signed together; and who signs in the head's place.
 
 use crate::desk::Desk;
-use crate::view::{by, link, refusal, result_word, told};
 use crate::signing::Certificates;
+use crate::view::{by, link, refusal, result_word, told};
 use crate::{bodies, case, work};
 use askama::Template;
 use axum::Extension;
@@ -13,8 +13,8 @@ use mach_base::Day;
 use mach_base::limits::NAME_CHARS;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
-use mach_store::certificates::{self, Filter, State as Stands};
 use mach_signing::flights;
+use mach_store::certificates::{self, Filter, State as Stands};
 use mach_store::signing::{self, Delegation};
 use mach_store::{accounts, schema};
 use mach_ui::components::{

@@ -56,8 +56,21 @@ pub fn begin(tx: &mut Tx<'_>, wanted: Wanted, signer: i64, now: i64) -> Result<(
         tx.end_flight(facility, before.id)?;
     }
     let (next, said, state) = (Some(now), String::new(), Vec::new());
-    let begun =
-        Flight { id: 0, facility, code, act, signer, account, name, began: now, next, tried: 0, said, state, ended: None };
+    let begun = Flight {
+        id: 0,
+        facility,
+        code,
+        act,
+        signer,
+        account,
+        name,
+        began: now,
+        next,
+        tried: 0,
+        said,
+        state,
+        ended: None,
+    };
     tx.keep_flight(&begun).map(drop)
 }
 
