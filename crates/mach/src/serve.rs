@@ -249,6 +249,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
     let Doors { data, listen, public, tls, redirect, origins } = doors;
     load_content();
     mach_organisation::register::load(house.store()).map_err(|e| e.to_string())?;
+    mach_signing::desk::clean(house.store()).map_err(|e| e.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let listener = bind(listen).await?;

@@ -11,9 +11,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::Role;
 use mach_base::Day;
 use mach_base::limits::NAME_CHARS;
-use mach_house::admin::{Closed, administrator, proven_administrator};
+use mach_house::admin::{Closed, Proven, administrator, proven_administrator};
 use mach_house::{Failure, House, Session};
 use mach_sign::certificate::Certificate;
+use mach_signing::token::Address;
 use mach_store::signing::{self, Act, Provider, Signer};
 use mach_store::{accounts, schema};
 use mach_ui::components::{
@@ -84,16 +85,40 @@ fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
     Card::new(lang.t(msg::SIGNER_POLICY), body).into()
 }
 
-/// Whether keys of a provider can be used here: those on phones need a service that is set up.
+/// Whether keys of a provider can be used here: those on phones need a service that is set up, tokens a library that speaks to them.
 fn is_here(desk: &Desk, provider: Provider) -> bool {
-    provider != Provider::SmartCa || desk.service(provider).is_some()
+    match provider {
+        Provider::Soft => true,
+        Provider::Token => desk.has_tokens(),
+        Provider::SmartCa | Provider::MySign => desk.service(provider).is_some(),
+        // No page hands files to it yet.
+        Provider::Vgca => false,
+    }
+}
+
+fn provider_word(provider: Provider) -> Msg {
+    match provider {
+        Provider::Soft => msg::SIGNER_SOFT,
+        Provider::SmartCa => msg::SIGNER_SMARTCA,
+        Provider::Token => msg::SIGNER_TOKEN,
+        Provider::MySign => msg::SIGNER_MYSIGN,
+        Provider::Vgca => msg::SIGNER_VGCA,
+    }
+}
+
+/// Whether what was typed says where a key of a provider is.
+fn names_a_key(provider: Provider, subscriber: &str) -> bool {
+    match provider {
+        Provider::Soft | Provider::Vgca => true,
+        Provider::Token => subscriber.len() <= NAME_CHARS && Address::parse(subscriber).is_some(),
+        Provider::SmartCa | Provider::MySign => !subscriber.is_empty() && subscriber.len() <= NAME_CHARS,
+    }
 }
 
 fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
     let acts = Act::ALL.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
-    let providers = [(Provider::Soft, msg::SIGNER_SOFT), (Provider::SmartCa, msg::SIGNER_SMARTCA)];
-    let providers = providers.into_iter().filter(|(p, _)| is_here(desk, *p));
-    let providers = providers.map(|(p, w)| (p.code().to_owned(), lang.t(w).to_owned())).collect();
+    let providers = Provider::ALL.into_iter().filter(|p| is_here(desk, *p));
+    let providers = providers.map(|p| (p.code().to_owned(), lang.t(provider_word(p)).to_owned())).collect();
     let mut chain = Field::new("chain", lang.t(msg::SIGNER_CHAIN), FieldKind::Lines)
         .value(&typed.chain)
         .hint(lang.t(msg::SIGNER_CHAIN_HINT))
@@ -112,14 +137,26 @@ fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html 
             .value(&typed.provider)
             .required(),
     ];
-    if is_here(desk, Provider::SmartCa) {
-        fields.push(Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text).value(&typed.subscriber));
+    if Provider::ALL.into_iter().any(|p| is_here(desk, p) && !names_a_key(p, "")) {
+        let subscriber = Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text);
+        fields.push(subscriber.value(&typed.subscriber).hint(lang.t(msg::SIGNER_SUBSCRIBER_HINT)));
     }
     fields.push(chain);
     let button = Button::submit(lang.t(msg::SIGNER_ADD)).into();
     let lead = lang.t(msg::SIGNER_ADD_LEAD);
     let body = field_form(lang, "/admin/signatures/signer", (lead, Vec::new()), &with(fields, errors), [button]);
     Card::new(lang.t(msg::SIGNER_ADD), body).into()
+}
+
+/// The way to open a signer's token.
+fn pin_link(lang: Lang, s: &Signer, facility: &str) -> Html {
+    match s.provider {
+        Provider::Token => {
+            let href = format!("/admin/signatures/pin?id={}&facility={facility}", s.id);
+            link(lang.t(msg::TOKEN_PIN), href, Icon::Keyboard)
+        }
+        _ => Html::EMPTY,
+    }
 }
 
 struct Known {
@@ -187,11 +224,14 @@ fn lists(lang: Lang, known: &Known) -> [Html; 2] {
         let until = own.map(|c| format!("{}, {}", c.issuer.common(), mach_sign::time::to_vietnamese(c.not_after)));
         let holds = s.ended.is_none() && s.from <= today && today <= s.to;
         let state = match holds {
-            true => PostForm::new(lang, "/admin/signatures/end", Button::submit(lang.t(msg::SIGNER_END)))
-                .with("id", s.id.to_string())
-                .with("facility", code.clone())
-                .sure(lang.t(msg::ARE_YOU_SURE))
-                .into(),
+            true => Html::concat([
+                pin_link(lang, s, code),
+                PostForm::new(lang, "/admin/signatures/end", Button::submit(lang.t(msg::SIGNER_END)))
+                    .with("id", s.id.to_string())
+                    .with("facility", code.clone())
+                    .sure(lang.t(msg::ARE_YOU_SURE))
+                    .into(),
+            ]),
             false => chip(Tone::Plain, lang.t(msg::SIGNER_OVER)),
         };
         Row::new([
@@ -318,7 +358,7 @@ pub(crate) async fn signer(
         wrong("licence", lang.t(msg::SIGNER_LICENCE_WANTED).to_owned());
     }
     let subscriber = typed.subscriber.trim().to_owned();
-    if provider == Some(Provider::SmartCa) && (subscriber.is_empty() || subscriber.len() > NAME_CHARS) {
+    if provider.is_some_and(|p| !names_a_key(p, &subscriber)) {
         wrong("subscriber", lang.t(msg::SIGNER_SUBSCRIBER_WANTED).to_owned());
     }
     // The certificates alone are kept, as they were read: nothing else of what was pasted.
@@ -406,14 +446,9 @@ fn asking(session: &Session, desk: &Desk, typed: &Typed, errors: &Errors) -> Htm
 }
 
 /// `GET /admin/signatures/signer`: the form.
-pub(crate) async fn ask(
-    State(house): State<House>,
-    Extension(desk): Extension<Arc<Desk>>,
-    session: Session,
-) -> Result<Html, Closed> {
-    administrator(&house, &session).await?;
+pub(crate) async fn ask(Extension(desk): Extension<Arc<Desk>>, Proven { session, .. }: Proven) -> Html {
     let typed = Typed { from: Day::today().to_string(), ..Typed::default() };
-    Ok(asking(&session, &desk, &typed, &Errors::new()))
+    asking(&session, &desk, &typed, &Errors::new())
 }
 
 /// Which signer, of which facility.

@@ -9,7 +9,7 @@
 //! | `POST /certificates/case/{code}/{act}` | certify | `sign`, `resume`, `revoke`, `correct`, `cancel`, `send` |
 //! | `GET`, `POST /certificates/sign` | certify | what waits for the head, signed together |
 //! | `POST /certificates/delegate`, `…/end` | countersign | who signs in the head's place |
-//! | `GET /admin/signatures`, `POST …/policy`, `…/signer`, `…/end` | administer | the rules of signing, who signs with what |
+//! | `GET /admin/signatures`, `POST …/policy`, `…/signer`, `…/end`, `…/pin` | administer, proven | the rules of signing, who signs with what |
 //! | `GET /certificates/case/{code}/paper` | read certificates | the paper |
 //! | `GET /certificates/case/{code}/certificate.pdf` | read certificates | the same as PDF/A in the form of the circular |
 //! | `GET /certificates/files/{id}` | read certificates | a picture of an examination |
@@ -39,6 +39,7 @@ mod list;
 mod paper;
 mod part;
 mod pdf;
+mod pin;
 mod reception;
 pub mod rules;
 mod sending;
@@ -76,6 +77,7 @@ pub fn router(desk: Arc<Desk>) -> Router<House> {
         .route("/admin/signatures/policy", post(admin::policy))
         .route("/admin/signatures/signer", get(admin::ask).post(admin::signer))
         .route("/admin/signatures/end", post(admin::end))
+        .route("/admin/signatures/pin", get(pin::page).post(pin::keep))
         .route("/certificates/import", get(import::page).post(import::take))
         .route("/certificates/statistics", get(statistics::page))
         .route("/certificates/statistics.csv", get(statistics::export))

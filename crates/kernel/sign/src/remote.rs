@@ -6,10 +6,15 @@
 //! the certificate before it is used. The subscriber's password is never asked for, so it cannot be stored.
 
 mod flight;
+mod mysign;
+mod mysign_simulator;
 mod simulator;
 mod smartca;
+pub mod vgca;
 
 pub use flight::{Flight, Stage};
+pub use mysign::{MySign, Settings};
+pub use mysign_simulator::MySignSimulator;
 pub use simulator::{Fault, Simulator};
 pub use smartca::SmartCa;
 
@@ -18,11 +23,11 @@ use crate::{Error, Result};
 
 /// Carries requests to a provider.
 pub trait Transport {
-    /// Sends JSON by POST; the status and the body of the answer.
+    /// Sends JSON by POST, under a ticket where the provider wants one; the status and the body of the answer.
     ///
     /// # Errors
     /// Where there is no answer: the provider is down, or too slow.
-    fn post(&self, address: &str, body: &serde_json::Value) -> Result<(u16, Vec<u8>)>;
+    fn post(&self, address: &str, bearer: Option<&str>, body: &serde_json::Value) -> Result<(u16, Vec<u8>)>;
 }
 
 /// What a provider says of a signature that was asked for.

@@ -4,8 +4,13 @@
 //! |---|---|
 //! | `trust/` | who is trusted, and what they revoked: [`mach_house::trust`] |
 //! | `signing/keys/N.pem` | the secret key of signer N (PKCS#8), for its owner's eyes |
+//! | `signing/modules.tsv` | libraries that speak to tokens (PKCS#11): name, tab, path |
+//! | `signing/pins/N` | what opens the token of signer N, sealed with the keys of the house |
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
 
+use crate::token::{self, Address, Pins};
+use crate::words::{FAULT, Halt, TOKEN_KEY_ABSENT, UNTRUSTED};
+use mach_access::{Act, Actor, decide};
 use mach_house::trust;
 use mach_sign::authority::Authority;
 use mach_sign::certificate::Certificate;
@@ -14,7 +19,8 @@ use mach_sign::remote::Service;
 use mach_sign::time::now;
 use mach_sign::timestamp;
 use mach_sign::trust::Trust;
-use mach_store::signing::{Provider, Signer};
+use mach_store::Store;
+use mach_store::signing::{self, Provider, Signer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +38,15 @@ pub trait Keys {
     /// # Errors
     /// That it is not here, or cannot be read.
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String>;
+
+    /// The signature of a message by a key in a token, unchecked.
+    ///
+    /// # Errors
+    /// Why not, for good or for now.
+    fn token(&self, signer: &Signer, message: &[u8]) -> std::result::Result<Vec<u8>, Halt> {
+        let _ = (signer, message);
+        Err(Halt::Later(FAULT.to_owned()))
+    }
 
     /// The service of a provider with which keys are, where it is set up here.
     fn service(&self, provider: Provider) -> Option<&dyn Service>;
@@ -59,12 +74,14 @@ pub struct Desk {
     base: String,
     /// Whether the list of papers taken back may say less than the store.
     stale: AtomicBool,
+    /// What opens tokens.
+    pins: Pins,
 }
 
 impl Desk {
     /// Upon a data folder; `base` is the address by which others reach this program.
     pub fn upon(data: &Path, base: impl Into<String>) -> Self {
-        Self { data: data.to_path_buf(), base: base.into(), stale: AtomicBool::new(true) }
+        Self { data: data.to_path_buf(), base: base.into(), stale: AtomicBool::new(true), pins: Pins::default() }
     }
 
     /// The folder of keys.
@@ -92,10 +109,50 @@ impl Desk {
         self.stale.load(Ordering::SeqCst)
     }
 
+    /// Keeps what opens a signer's token: until the program ends, and `sealed` in a file that a restart finds.
+    ///
+    /// # Errors
+    /// Of the keys of the house and of the file.
+    pub fn keep_pin(&self, signer: i64, pin: &str, sealed: bool) -> Result<(), String> {
+        if sealed {
+            return self.pins.seal(&self.folder(), signer, pin);
+        }
+        self.pins.hold(signer, pin);
+        Ok(())
+    }
+
+    /// Whether this machine speaks to tokens.
+    pub fn has_tokens(&self) -> bool {
+        token::module(&self.folder(), "").is_ok()
+    }
+
     /// The folder of whom to trust.
     pub fn trust_folder(&self) -> PathBuf {
         self.data.join(trust::FOLDER)
     }
+}
+
+/// Removes secret keys that once were kept beside certificates by mistake; gives how many signers had one. Whoever could read the
+/// database could read them: they are told as lost.
+///
+/// # Errors
+/// Of the store.
+pub fn clean(store: &Store) -> mach_store::Result<usize> {
+    let decision = decide(&Actor::console(), Act::Administer).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
+    let found = signing::chains_with_secrets(&mut store.read(&decision)?)?;
+    let count = found.len();
+    for (facility, id, text) in found {
+        tracing::error!(
+            "a secret key lay with the certificates of signer {id} and was removed: take it for known to others"
+        );
+        let chain = Certificate::from_pem(&text).unwrap_or_default();
+        let chain: String = chain.iter().map(Certificate::to_pem).collect();
+        store.write(&decision, move |tx| {
+            tx.clean_chain(facility, id, &chain)?;
+            tx.audit(None, &format!("signer {id} of facility {facility}: secret key removed"), "granted")
+        })?;
+    }
+    Ok(count)
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -110,6 +167,19 @@ impl Keys for Desk {
     fn soft(&self, signer: &Signer) -> Result<SoftKey, String> {
         let path = self.key_file(signer.id);
         SoftKey::from_pem(&read(&path)?).map_err(|e| format!("`{}`: {e}", path.display()))
+    }
+
+    fn token(&self, signer: &Signer, message: &[u8]) -> std::result::Result<Vec<u8>, Halt> {
+        let fault = |e: String| {
+            tracing::warn!("the token of signer {}: {e}", signer.id);
+            Halt::Later(FAULT.to_owned())
+        };
+        let Some(at) = Address::parse(&signer.subscriber) else { return Err(Halt::stopped(TOKEN_KEY_ABSENT)) };
+        let chain = Certificate::from_pem(&signer.chain).map_err(|_| Halt::stopped(UNTRUSTED))?;
+        let own = chain.first().ok_or_else(|| Halt::stopped(UNTRUSTED))?;
+        let library = token::module(&self.folder(), &at.module).map_err(fault)?;
+        let pin = self.pins.of(&self.folder(), signer.id).map_err(fault)?;
+        token::sign(&library, &at, pin.as_deref(), &own.key, message)
     }
 
     fn service(&self, _provider: Provider) -> Option<&dyn Service> {

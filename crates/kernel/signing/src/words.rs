@@ -28,6 +28,22 @@ pub const PAPER_CHANGED: &str = "paper-changed";
 pub const UNSIGNED: &str = "unsigned";
 /// What the owner of a key answered stands behind it.
 pub const REFUSED: &str = "refused: ";
+/// The token is not plugged in.
+pub const TOKEN_ABSENT: &str = "token-absent";
+/// Nobody typed the token's PIN since the program began, and none is sealed.
+pub const TOKEN_PIN_MISSING: &str = "token-pin-missing";
+/// The PIN is wrong. It is not tried again.
+pub const TOKEN_PIN_WRONG: &str = "token-pin-wrong";
+/// One more wrong PIN would lock the token: that try is its owner's.
+pub const TOKEN_LAST_TRY: &str = "token-last-try";
+/// The token is locked.
+pub const TOKEN_LOCKED: &str = "token-locked";
+/// The token was pulled out, or forgot us, meanwhile.
+pub const TOKEN_LOST: &str = "token-lost";
+/// No key, or more than one, fits the address.
+pub const TOKEN_KEY_ABSENT: &str = "token-key-absent";
+/// The token cannot sign as the circular asks.
+pub const TOKEN_SCHEME: &str = "token-scheme";
 /// A fault whose words are in the log.
 pub const FAULT: &str = "fault";
 
@@ -71,6 +87,14 @@ pub fn known(lang: Lang, said: &str) -> Option<&'static str> {
         NO_SEAL => msg::SIGNING_NO_SEAL,
         PAPER_CHANGED => msg::SIGNING_PAPER_CHANGED,
         UNSIGNED => msg::SIGNING_UNSIGNED,
+        TOKEN_ABSENT => msg::TOKEN_ABSENT,
+        TOKEN_PIN_MISSING => msg::TOKEN_PIN_MISSING,
+        TOKEN_PIN_WRONG => msg::TOKEN_PIN_WRONG,
+        TOKEN_LAST_TRY => msg::TOKEN_LAST_TRY,
+        TOKEN_LOCKED => msg::TOKEN_LOCKED,
+        TOKEN_LOST => msg::TOKEN_LOST,
+        TOKEN_KEY_ABSENT => msg::TOKEN_KEY_ABSENT,
+        TOKEN_SCHEME => msg::TOKEN_SCHEME,
         FAULT => msg::SIGNING_FAULT,
         refused if refused.starts_with(REFUSED) => msg::SIGNING_REFUSED,
         _ => return None,

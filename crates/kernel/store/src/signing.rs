@@ -82,17 +82,26 @@ pub enum Provider {
     Soft = 1,
     /// With VNPT SmartCA; its owner confirms on a phone.
     SmartCa = 2,
+    /// In a token of this machine (PKCS#11).
+    Token = 3,
+    /// With Viettel MySign; its owner confirms on a phone.
+    MySign = 4,
+    /// In a token of its owner's machine, with the state's desktop signer (VGCA).
+    Vgca = 5,
 }
 
 impl Provider {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Soft, Self::SmartCa];
+    /// All.
+    pub const ALL: [Self; 5] = [Self::Soft, Self::SmartCa, Self::Token, Self::MySign, Self::Vgca];
 
     /// As forms name it.
     pub fn code(self) -> &'static str {
         match self {
             Self::Soft => "soft",
             Self::SmartCa => "smartca",
+            Self::Token => "token",
+            Self::MySign => "mysign",
+            Self::Vgca => "vgca",
         }
     }
 }
@@ -129,7 +138,7 @@ pub struct Signer {
     pub to: Day,
     /// Where the key is.
     pub provider: Provider,
-    /// The subscriber's id with the provider; empty for soft keys.
+    /// The subscriber's id with the provider, or the address of the key in its token (RFC 7512); empty for soft keys.
     pub subscriber: String,
     /// The certificate, then those that issued it, as PEM.
     pub chain: String,
@@ -308,7 +317,27 @@ pub fn ended_papers(on: &mut dyn Query) -> Result<Vec<Paper>> {
     sql::list(on, sql, &[], paper_row)
 }
 
+/// Signers whose certificates lie with something that has no place there: facility, number and what lies there.
+pub fn chains_with_secrets(on: &mut dyn Query) -> Result<Vec<(i64, i64, String)>> {
+    let sql = concat!(
+        "SELECT facility, id, chain FROM signer WHERE chain LIKE '%PRIVATE KEY%' ORDER BY id",
+        every!("province")
+    );
+    sql::list(on, sql, &[], |r| Ok((r.int(0)?, r.int(1)?, r.text(2)?.to_owned())))
+}
+
 impl Tx<'_> {
+    /// Writes a signer's certificates alone, in the place of what also held a secret key.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn clean_chain(&mut self, facility: i64, id: i64, chain: &str) -> Result<()> {
+        let sql = "UPDATE signer SET chain = ?3 WHERE id = ?1 AND facility = ?2";
+        self.run(sql, &[id.into(), facility.into(), chain.into()])?;
+        let hash: String = Sha256::digest(chain.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        self.log_event("signer", &format!("{id}: a secret key was removed, certificates {hash}")).map(drop)
+    }
+
     /// Registers the rules under which a facility signs, in place of those before.
     ///
     /// # Errors
@@ -329,8 +358,12 @@ impl Tx<'_> {
     /// Lets somebody sign.
     ///
     /// # Errors
-    /// Of the store.
+    /// Of the store; `Refused` where a secret key stands among the certificates.
     pub fn add_signer(&mut self, s: &Signer) -> Result<i64> {
+        // Backups and copies would carry it on for ever.
+        if s.chain.contains("PRIVATE KEY") {
+            return Err(crate::Error::Refused("a secret key among the certificates".to_owned()));
+        }
         let subscriber = row!("signer", s.facility, self.next_key("signer")?);
         let subscriber = sealed::text(Purpose::Identity, &subscriber, &s.subscriber)?;
         let id = self.insert(

@@ -6,11 +6,16 @@ use mach_base::time::now_seconds;
 use mach_certificates::work::{self, No, Posted};
 use mach_certificates::{bodies, signing as under};
 use mach_fhir::ResourceType;
+use mach_sign::certificate::Certificate;
+use mach_sign::key::SoftKey;
 use mach_sign::pades;
+use mach_sign::remote::vgca::Given;
+use mach_sign::remote::vgca::simulator::{Desktop, Fault};
 use mach_sign::remote::{Simulator, SmartCa};
 use mach_signing::flights;
+use mach_signing::words::{self, Halt};
 use mach_store::certificates::State;
-use mach_store::signing::{self, Act, Flight, Provider};
+use mach_store::signing::{self, Act, Due, Flight, Provider};
 use mach_test_engines::Home;
 
 const DAY: i64 = 86_400;
@@ -78,19 +83,8 @@ fn exchanged(home: Home) {
 
 /// With whose phone account 1 signs from now on.
 fn by_phone(world: &mut World) -> &'static Simulator {
-    let facility = world.facility;
-    let mine = {
-        let mut reader = world.store.read(&world.doctor).expect("a reader");
-        let today = mach_base::Day::today();
-        signing::signing_with(&mut reader, facility, 1, Act::Conclude, today).expect("read").expect("a signer")
-    };
-    assert!(world.administer(move |tx| tx.end_signer(facility, mine.id)));
-    let id = world.signer(1, Act::Conclude, Provider::SmartCa);
-    let (key, chain) = {
-        let people = world.keys.people.borrow();
-        let pem = people[&id].key.to_pem();
-        (mach_sign::key::SoftKey::from_pem(&pem).expect("a key"), people[&id].chain.clone())
-    };
+    let id = signs_by(world, Provider::SmartCa);
+    let (key, chain) = secret(world, id);
     let provider: &'static Simulator = Box::leak(Box::new(Simulator::new(key, chain).expect("a provider")));
     world.keys.service = Some(Box::new(SmartCa {
         base: "https://provider.invalid".to_owned(),
@@ -99,6 +93,126 @@ fn by_phone(world: &mut World) -> &'static Simulator {
         transport: provider,
     }));
     provider
+}
+
+fn secret(world: &World, signer: i64) -> (SoftKey, Vec<Certificate>) {
+    let people = world.keys.people.borrow();
+    (SoftKey::from_pem(&people[&signer].key.to_pem()).expect("a key"), people[&signer].chain.clone())
+}
+
+/// Account 1 signs with a key that is elsewhere from now on.
+fn signs_by(world: &World, provider: Provider) -> i64 {
+    let facility = world.facility;
+    let mine = {
+        let mut reader = world.store.read(&world.doctor).expect("a reader");
+        let today = mach_base::Day::today();
+        signing::signing_with(&mut reader, facility, 1, Act::Conclude, today).expect("read").expect("a signer")
+    };
+    assert!(world.administer(move |tx| tx.end_signer(facility, mine.id)));
+    world.signer(1, Act::Conclude, provider)
+}
+
+fn by_token(home: Home) {
+    let world = World::new(home);
+    signs_by(&world, Provider::Token);
+    let code = world.open("046085000053");
+    world.examine(&code, "");
+    *world.keys.token.borrow_mut() = Some(Halt::Later(words::TOKEN_ABSENT.to_owned()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let waits = flight(&world, &code, Act::Conclude);
+    assert!(waits.is_under_way() && waits.said == "token-absent", "it waits to be plugged in: {}", told(&waits));
+    // A wrong PIN is not tried again by the queue: it would lock the token.
+    *world.keys.token.borrow_mut() = Some(Halt::stopped(words::TOKEN_PIN_WRONG));
+    world.queue(waits.next.expect("a time"));
+    let stopped = flight(&world, &code, Act::Conclude);
+    assert!(!stopped.is_under_way() && stopped.said == "token-pin-wrong", "{}", told(&stopped));
+    *world.keys.token.borrow_mut() = None;
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let file = paper(&world, &code);
+    assert!(pades::verify(&file, &world.keys.family.trust(&[]), now_seconds()).expect("a report").is_good());
+}
+
+fn by_desktop(home: Home) {
+    let world = World::new(home);
+    let id = signs_by(&world, Provider::Vgca);
+    let stranger = world.keys.family.doctor("Người khác");
+    let mut desktop = Desktop {
+        token: secret(&world, id),
+        other: (stranger.key, stranger.chain),
+        file: mach_test_sign::paper::rendered().pdf,
+        fault: Fault::None,
+    };
+    let code = world.open("046085000054");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let waits = flight(&world, &code, Act::Conclude);
+    let given = Given::from_bytes(&waits.state).expect("kept, so that a restart gives the same").file;
+    let due = Due { id: waits.id, facility: world.facility, code: code.clone(), act: waits.act, tried: waits.tried };
+    let now = now_seconds();
+    let bring = |file: &[u8]| {
+        let brought = flights::brought(&world.store, &world.keys, &under::Certificates, &due, (file, now));
+        brought.expect("the store")
+    };
+    for fault in [Fault::Garbage, Fault::Unsigned, Fault::OtherFile, Fault::OtherToken, Fault::Twice, Fault::Changed] {
+        desktop.fault = fault;
+        assert!(bring(&desktop.sign(&given, now).expect("brought")).is_err(), "{fault:?}");
+        assert!(flight(&world, &code, Act::Conclude).is_under_way(), "{fault:?}: the right one may still come");
+    }
+    desktop.fault = Fault::None;
+    let signed = desktop.sign(&given, now).expect("brought");
+    assert_eq!(bring(&signed), Ok(()));
+    assert_eq!(paper(&world, &code), signed);
+    assert_eq!(flight(&world, &code, Act::Conclude).done(), Some(mach_sign::sha256(&signed)));
+    // Brought again, by whoever, it changes nothing.
+    assert!(bring(&desktop.sign(&given, now + 1).expect("brought")).is_err());
+    assert_eq!(paper(&world, &code), signed);
+    assert_eq!(signs(&world, &code), Ok(()), "and the head signs upon it");
+    world.digitally();
+    assert_eq!(world.case(&code).row.state, State::Issued);
+}
+
+fn a_clock_that_is_wrong(home: Home) {
+    let world = World::new(home);
+    let code = world.open("046085000055");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    // A day behind: who may sign from today on may not yet. It is told, and nothing is signed with yesterday's date.
+    world.queue(now_seconds() - DAY);
+    assert!(flight(&world, &code, Act::Conclude).done().is_none(), "{}", told(&flight(&world, &code, Act::Conclude)));
+    // A day ahead the lists at hand still hold; what it signs says a time that is to come, and does not count anywhere else.
+    world.queue(now_seconds() + DAY);
+    let ahead = flight(&world, &code, Act::Conclude);
+    if ahead.done().is_some() {
+        let file = paper(&world, &code);
+        let report = pades::verify(&file, &world.keys.family.trust(&[]), now_seconds()).expect("a report");
+        assert!(!report.is_good() || report.signatures.iter().all(|s| s.proved.is_some()), "{report:?}");
+    } else {
+        assert!(!ahead.said.is_empty(), "{}", told(&ahead));
+    }
+}
+
+fn secrets_among_certificates(home: Home) {
+    let world = World::new(home);
+    let (facility, id) = (world.facility, world.signer(3, Act::Conclude, Provider::Soft));
+    let (key, chain) = secret(&world, id);
+    let pem: String = chain.iter().map(Certificate::to_pem).collect();
+    let mixed = format!("{}{pem}", key.to_pem());
+    let signer = |world: &World| {
+        let mut reader = world.store.read(&world.doctor).expect("a reader");
+        signing::signer_of(&mut reader, facility, id).expect("read").expect("a signer")
+    };
+    let refused = signing::Signer { chain: mixed.clone(), ..signer(&world) };
+    let administrator = mach_access::decide(&mach_access::Actor::console(), mach_access::Act::Administer).expect("may");
+    assert!(world.store.write(&administrator, move |tx| tx.add_signer(&refused)).is_err());
+    // As an older program kept it.
+    world.administer(move |tx| tx.clean_chain(facility, id, &mixed));
+    assert!(signer(&world).chain.contains("PRIVATE KEY"));
+    assert_eq!(mach_signing::desk::clean(&world.store).expect("cleaned"), 1);
+    assert_eq!(signer(&world).chain, pem, "the certificates stay");
+    assert_eq!(mach_signing::desk::clean(&world.store).expect("cleaned"), 0);
 }
 
 fn moved(home: Home) {
@@ -312,6 +426,10 @@ macro_rules! on_both {
 on_both! {
     a_paper_that_was_exchanged_is_not_signed: exchanged;
     a_paper_that_moved_meanwhile_is_not_signed: moved;
+    a_token_is_waited_for_and_its_pin_is_not_guessed: by_token;
+    what_the_signers_own_machine_brings_is_looked_at: by_desktop;
+    a_clock_wrong_by_a_day_signs_nothing_that_counts: a_clock_that_is_wrong;
+    a_secret_key_among_certificates_goes: secrets_among_certificates;
     who_concluded_does_not_sign_for_the_head: not_the_same_twice;
     a_signature_given_up_stays_so: given_up;
     who_may_no_longer_sign_does_not: who_may_no_longer;

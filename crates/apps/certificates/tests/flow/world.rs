@@ -11,11 +11,12 @@ use mach_certificates::work::{self, Arrival, No, Posted};
 use mach_certificates::{deliver, desk};
 use mach_fhir::{ResourceType, Tree};
 use mach_forms::fields;
-use mach_sign::key::SoftKey;
+use mach_sign::key::{Signer as _, SoftKey};
 use mach_sign::remote::Service;
 use mach_sign::revocation::Evidence;
 use mach_sign::trust::Trust;
 use mach_signing::flights;
+use mach_signing::words::Halt;
 use mach_store::accounts::{Change, NewAccount};
 use mach_store::certificates::State;
 use mach_store::resources::Put;
@@ -43,6 +44,8 @@ pub struct Keys {
     /// Signers whose certificates are revoked now.
     pub revoked: RefCell<Vec<i64>>,
     pub service: Option<Box<dyn Service>>,
+    /// What keeps tokens from signing.
+    pub token: RefCell<Option<Halt>>,
     /// Whether no list of revoked certificates is at hand.
     pub without_lists: Cell<bool>,
 }
@@ -50,7 +53,8 @@ pub struct Keys {
 impl Keys {
     fn new() -> Self {
         let (people, revoked) = (RefCell::default(), RefCell::default());
-        Self { family: Family::new(), people, revoked, service: None, without_lists: Cell::new(false) }
+        let (token, without_lists) = (RefCell::new(None), Cell::new(false));
+        Self { family: Family::new(), people, revoked, service: None, token, without_lists }
     }
 }
 
@@ -70,6 +74,13 @@ impl desk::Keys for Keys {
         let people = self.people.borrow();
         let person = people.get(&signer.id).ok_or("no such key")?;
         SoftKey::from_pem(&person.key.to_pem()).map_err(|e| e.to_string())
+    }
+
+    fn token(&self, signer: &Signer, message: &[u8]) -> Result<Vec<u8>, Halt> {
+        match self.token.borrow().clone() {
+            Some(halt) => Err(halt),
+            None => self.soft(signer).and_then(|key| key.sign(message).map_err(|e| e.to_string())).map_err(Halt::Later),
+        }
     }
 
     fn service(&self, _provider: Provider) -> Option<&dyn Service> {

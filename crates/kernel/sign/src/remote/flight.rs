@@ -99,11 +99,19 @@ impl Flight {
     /// # Errors
     /// `Refused` where the certificate does not stand now, what the key and `time` say, `False` where the key is another.
     pub fn sign(&self, key: &dyn Signer, trust: &Trust, now: Moment, time: Option<&AskTime<'_>>) -> Result<Vec<u8>> {
+        self.signed(&key.sign(self.prepared.to_be_signed())?, trust, now, time)
+    }
+
+    /// Takes a signature that came from a key elsewhere, by a way of its own: a token.
+    ///
+    /// # Errors
+    /// As [`Flight::sign`].
+    pub fn signed(&self, signature: &[u8], trust: &Trust, now: Moment, time: Option<&AskTime<'_>>) -> Result<Vec<u8>> {
         let standing = self.standing(trust, now)?;
         if standing != Standing::Valid {
             return Err(Error::Refused(format!("the certificate does not stand now: {standing:?}")));
         }
-        self.finished(&key.sign(self.prepared.to_be_signed())?, time)
+        self.finished(signature, time)
     }
 
     fn finished(&self, signature: &[u8], time: Option<&AskTime<'_>>) -> Result<Vec<u8>> {

@@ -106,15 +106,25 @@ impl Simulator {
     }
 }
 
+pub(super) fn down() -> Error {
+    Error::Refused("the provider does not answer".to_owned())
+}
+
+/// What a provider answers that does not even look at what it is asked.
+pub(super) fn faulty(fault: Fault) -> Option<Result<(u16, Vec<u8>)>> {
+    match fault {
+        Fault::Down => Some(Err(down())),
+        Fault::Broken => Some(Ok((500, b"{\"message\":\"INTERNAL\"}".to_vec()))),
+        Fault::Garbage => Some(Ok((200, b"<html>".to_vec()))),
+        _ => None,
+    }
+}
+
 impl Transport for &Simulator {
-    fn post(&self, address: &str, body: &Value) -> Result<(u16, Vec<u8>)> {
+    fn post(&self, address: &str, _bearer: Option<&str>, body: &Value) -> Result<(u16, Vec<u8>)> {
         let fault = *self.fault.borrow();
-        let down = || Error::Refused("the provider does not answer".to_owned());
-        match fault {
-            Fault::Down => return Err(down()),
-            Fault::Broken => return Ok((500, b"{\"message\":\"INTERNAL\"}".to_vec())),
-            Fault::Garbage => return Ok((200, b"<html>".to_vec())),
-            _ => {}
+        if let Some(answer) = faulty(fault) {
+            return answer;
         }
         let answer = self.handle(address, body)?;
         if fault == Fault::LostAnswer { Err(down()) } else { Ok((200, answer.to_string().into_bytes())) }

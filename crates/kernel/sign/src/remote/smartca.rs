@@ -25,7 +25,7 @@ impl<T: Transport> SmartCa<T> {
     fn call(&self, path: &str, mut body: Value) -> Result<Value> {
         body["sp_id"] = Value::String(self.sp_id.clone());
         body["sp_password"] = Value::String(self.sp_password.clone());
-        let (status, bytes) = self.transport.post(&format!("{}{path}", self.base), &body)?;
+        let (status, bytes) = self.transport.post(&format!("{}{path}", self.base), None, &body)?;
         let value = read(WHAT, status, &bytes)?;
         // The status stands in the body too, and counts.
         match value.get("status_code").and_then(Value::as_u64) {
