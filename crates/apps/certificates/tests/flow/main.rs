@@ -1,6 +1,7 @@
 //! Certificates against a real store: the way of one, what is refused, who sees what, and what becomes of a bad gateway.
 
 mod hostile;
+mod killed;
 mod signatures;
 mod world;
 

@@ -108,7 +108,7 @@ pub struct World {
     pub head: Decision,
     pub stranger: Decision,
     pub keys: Keys,
-    _home: mach_test_engines::Home,
+    home: mach_test_engines::Home,
 }
 
 fn clinician(facility: i64) -> Decision {
@@ -128,8 +128,7 @@ impl World {
             Actor { account: 2, name: "Trưởng".into(), role: Role::Head, ..clinician(facility).actor().clone() };
         let head = decide(&actor, May::Countersign).expect("heads countersign");
         let keys = Keys::new();
-        let world =
-            Self { store, facility, doctor: clinician(facility), head, stranger: clinician(other), keys, _home: home };
+        let world = Self { store, facility, doctor: clinician(facility), head, stranger: clinician(other), keys, home };
         for (account, role) in [(1, Role::Clinician), (2, Role::Head), (3, Role::Clinician)] {
             assert_eq!(world.account(account, role), account);
         }
@@ -139,6 +138,19 @@ impl World {
             world.signer(account, act, Provider::Soft);
         }
         world
+    }
+
+    /// The data folder, where the store is one.
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.home.path().expect("a folder").to_owned()
+    }
+
+    /// Closes the store while somebody else works upon it, and opens it again.
+    pub fn away(&mut self, work: impl FnOnce()) {
+        let elsewhere = mach_test_engines::Home::folder();
+        self.store = elsewhere.open();
+        work();
+        self.store = self.home.open();
     }
 
     pub fn open(&self, number: &str) -> String {
