@@ -1191,6 +1191,11 @@ token-locked = The token is locked after wrong PINs, or its PIN is over. Have it
 token-lost = The token was lost while it was signing; it is tried again.
 token-key-absent = The token has no such key, or several of that name.
 token-scheme = The token cannot sign by RSASSA-PSS or ECDSA P-256 with SHA-256, as circular 15/2025/TT-BKHCN asks.
+gksk-declaration = Declaration signed by the person
+gksk-declared = By hand on the screen, { $when }; witness: { $witness }; SHA-256 of the declaration: { $hash }
+gksk-declared-changed = The declaration changed after it was signed; it is to be signed again
+gksk-declared-not = not signed
+signer-declare = the examined person declares
 signing-unsigned = This signature is no longer wanted, or one before it is missing.
 signing-fault = A technical fault keeps the machine from signing. Where it lasts, tell an administrator: the program's log says more.
 

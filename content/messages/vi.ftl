@@ -1191,6 +1191,11 @@ token-locked = Token đã khóa vì nhập sai mã PIN nhiều lần, hoặc mã
 token-lost = Mất kết nối với token khi đang ký; sẽ thử lại.
 token-key-absent = Token không có khóa này, hoặc có nhiều khóa cùng tên.
 token-scheme = Token không ký được theo RSASSA-PSS hay ECDSA P-256 với SHA-256 như Thông tư 15/2025/TT-BKHCN đòi hỏi.
+gksk-declaration = Người được khám ký lời khai
+gksk-declared = Ký tay trên màn hình lúc { $when }; chứng kiến: { $witness }; SHA-256 của lời khai: { $hash }
+gksk-declared-changed = Lời khai đã đổi sau khi ký; cần ký lại
+gksk-declared-not = chưa ký
+signer-declare = người được khám khai
 signing-unsigned = Chữ ký này không còn cần nữa, hoặc còn thiếu chữ ký trước nó.
 signing-fault = Máy chưa ký được vì lỗi kỹ thuật. Nếu kéo dài, hãy báo người quản trị xem nhật ký chương trình.
 

@@ -37,6 +37,19 @@ export async function fill(page, answers) {
   }
 }
 
+/** The driver signs by hand under what they declared. */
+async function draw(page) {
+  const pad = page.locator('[data-draw="signature"] canvas');
+  await pad.scrollIntoViewIfNeeded();
+  const box = await pad.boundingBox();
+  await page.mouse.move(box.x + 20, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2, box.y + 10);
+  await page.mouse.move(box.x + box.width - 20, box.y + box.height / 2);
+  await page.mouse.up();
+  assert.match(await page.locator('input[name="hx-signature"][data-drawn]').inputValue(), /^data:image\/png;base64,/);
+}
+
 export default (world) => {
   const { server } = world;
   const doctors = server.accounts().filter((a) => a.role === "clinician");
@@ -70,6 +83,7 @@ export default (world) => {
       for (const part of parts) {
         await who.page.goto(`${home}/part/${part}`);
         await fill(who.page, PARTS[part]);
+        if (part === "history") await draw(who.page);
         await who.page.locator('button[value="finish"]').click();
         await who.page.waitForURL(/done=part/);
       }
@@ -111,6 +125,7 @@ export default (world) => {
         }
         await page.goto(home);
         assert.match(await page.locator("main").innerText(), /Không có điểm nào trái tiêu chuẩn/);
+        assert.match(await page.locator("main").innerText(), /Ký tay trên màn hình lúc .*SHA-256 của lời khai: [0-9a-f]{64}/);
         await user.look("certificate-examined");
       }],
       ["a conclusion against the standard needs its reason; the doctor concludes and signs", async () => {

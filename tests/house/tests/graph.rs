@@ -22,7 +22,16 @@ const KERNEL: [(&str, &[&str]); 18] = [
     ("mach-house", &["mach-base", "mach-access", "mach-sign", "mach-store", "mach-terms", "mach-ui"]),
     (
         "mach-signing",
-        &["mach-base", "mach-access", "mach-sign", "mach-documents", "mach-store", "mach-ui", "mach-house"],
+        &[
+            "mach-base",
+            "mach-access",
+            "mach-seal",
+            "mach-sign",
+            "mach-documents",
+            "mach-store",
+            "mach-ui",
+            "mach-house",
+        ],
     ),
     ("mach-forms", &["mach-base", "mach-access", "mach-fhir", "mach-store", "mach-ui"]),
 ];

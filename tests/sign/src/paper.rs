@@ -31,6 +31,7 @@ pub fn certificate() -> DriverCertificate {
             ("Đái tháo đường hoặc kiểm soát tăng đường huyết".to_owned(), false),
         ],
         history_note: "Cận thị từ năm 2005".to_owned(),
+        declared: String::new(),
         specialties: vec![
             specialty("Tâm thần", "Tỉnh táo, tiếp xúc tốt", "BS. Lê Văn Ưng"),
             specialty(

@@ -65,6 +65,7 @@ fn act_word(act: Act) -> Msg {
         Act::Countersign => msg::SIGNER_COUNTERSIGN,
         Act::Seal => msg::SIGNER_SEAL,
         Act::Prescribe => msg::SIGNER_PRESCRIBE,
+        Act::Declare => msg::SIGNER_DECLARE,
     }
 }
 
@@ -116,7 +117,7 @@ fn names_a_key(provider: Provider, subscriber: &str) -> bool {
 }
 
 fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
-    let acts = Act::ALL.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
+    let acts = Act::WITH_KEYS.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
     let providers = Provider::ALL.into_iter().filter(|p| is_here(desk, *p));
     let providers = providers.map(|p| (p.code().to_owned(), lang.t(provider_word(p)).to_owned())).collect();
     let mut chain = Field::new("chain", lang.t(msg::SIGNER_CHAIN), FieldKind::Lines)
@@ -218,7 +219,7 @@ fn lists(lang: Lang, known: &Known) -> [Html; 2] {
     let today = Day::today();
     let rows = known.signers.iter().map(|(s, name, code)| {
         let who = if s.account == 0 { lang.t(msg::SIGNER_SEAL).to_owned() } else { name.clone() };
-        let act = Act::ALL.into_iter().filter(|a| s.acts.split(' ').any(|c| c == a.code()));
+        let act = Act::WITH_KEYS.into_iter().filter(|a| s.acts.split(' ').any(|c| c == a.code()));
         let acts: Vec<&str> = act.map(|a| lang.t(act_word(a))).collect();
         let own = Certificate::from_pem(&s.chain).ok().and_then(|c| c.into_iter().next());
         let until = own.map(|c| format!("{}, {}", c.issuer.common(), mach_sign::time::to_vietnamese(c.not_after)));
@@ -338,7 +339,7 @@ pub(crate) async fn signer(
     let decision = proven_administrator(&house, &session).await?;
     let lang = session.lang;
     let mut errors = Errors::new();
-    let act = Act::ALL.into_iter().find(|a| a.code() == typed.act);
+    let act = Act::WITH_KEYS.into_iter().find(|a| a.code() == typed.act);
     let provider = Provider::ALL.into_iter().find(|p| p.code() == typed.provider && is_here(&desk, *p));
     let (from, to) = (Day::parse_iso(&typed.from), Day::parse_iso(&typed.to));
     let period = from.zip(to).filter(|(f, t)| f <= t);

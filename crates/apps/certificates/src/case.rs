@@ -6,6 +6,7 @@ use mach_access::Scope;
 use mach_base::{Day, Minute};
 use mach_fhir::{ResourceType, Tree};
 use mach_forms::{About, Answers, Coding, Context, Form, Kind, Value, library};
+use mach_signing::patient::{self, Signed};
 use mach_store::certificates::{self, Certificate};
 use mach_store::resources::{self, Resource};
 use mach_store::signing::{self, Act, Flight};
@@ -83,6 +84,8 @@ pub struct Case {
     pub attesters: Vec<bodies::Attester>,
     /// The digital signatures of its conclusion, under way or done: the doctor's, the head's.
     pub flights: Vec<Flight>,
+    /// The person's signature under what they declare, if any.
+    pub declared: Option<Signed>,
     /// Other recent cases of this person: at this facility, for the province at any.
     pub others: Vec<(Certificate, String)>,
 }
@@ -210,7 +213,8 @@ pub fn load(on: &mut dyn Query, code: &str) -> Result<Option<Case>> {
         let flight = signing::flight_of(on, row.facility, code, act)?;
         flights.extend(flight.filter(|f| row.concluded.is_some_and(|at| f.began >= at)));
     }
-    Ok(Some(Case { row, facility, form, answers, parts, patient, sent, attesters, flights, others }))
+    let declared = patient::of(on, row.facility, code)?;
+    Ok(Some(Case { row, facility, form, answers, parts, patient, sent, attesters, flights, declared, others }))
 }
 
 /// Observations of a person looked at for values at the start.

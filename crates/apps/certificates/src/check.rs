@@ -2,6 +2,7 @@
 //! paper in hand does: not the number of the identity card, not what was found.
 
 use crate::case::{self, Case};
+use crate::declared;
 use crate::view::result_word;
 use askama::Template;
 use axum::extract::{Query, State};
@@ -50,6 +51,9 @@ fn found(lang: Lang, case: &Case) -> Html {
         .row(lang.t(msg::GKSK_FACILITY), mach_house::facility_name(&case.facility))
         .row(lang.t(msg::GKSK_DOCTOR), case.row.doctor.as_str())
         .row(lang.t(msg::GKSK_HEAD), case.row.head.as_str());
+    if let Some(said) = declared::said(lang, case) {
+        facts = facts.row(lang.t(msg::GKSK_DECLARATION), said);
+    }
     if let Some(until) = case.valid_until() {
         facts = facts.row("", lang.fmt(msg::GKSK_VALID, &[("day", &until.vi())]));
     }

@@ -3,6 +3,7 @@
 use crate::batch;
 use crate::bodies;
 use crate::case::{CLASH_DAYS, CONCLUSION, Case};
+use crate::declared;
 use crate::desk::Desk;
 use crate::part::standard;
 use crate::signing::{known, word};
@@ -81,6 +82,10 @@ fn facts(lang: Lang, case: &Case) -> Html {
         .row(lang.t(msg::GKSK_RESULT), result_word(lang, &case.row.result))
         .row(lang.t(msg::GKSK_OPENED), bodies::shown(case.row.opened))
         .row(lang.t(msg::GKSK_FACILITY), mach_house::facility_name(&case.facility))
+        .row(
+            lang.t(msg::GKSK_DECLARATION),
+            declared::said(lang, case).unwrap_or_else(|| lang.t(msg::GKSK_DECLARED_NOT).to_owned()),
+        )
         .row(lang.t(msg::GKSK_SENDING), sending_chip(lang, &case.row, now));
     if let Some(day) = case.valid_until().filter(|_| case.row.state == Stands::Issued) {
         list = list.row("", lang.fmt(msg::GKSK_VALID, &[("day", &day.vi())]));

@@ -2,6 +2,7 @@
 
 use crate::bodies::{self, By};
 use crate::case::{self, Case, Part};
+use crate::declared;
 use crate::signed::signs_with;
 use crate::work::{No, conclude, may_conclude, practitioner, put, response, token};
 use mach_access::Scope;
@@ -69,6 +70,9 @@ pub fn keep(tx: &mut Tx<'_>, code: &str, by: &By, posted: Posted) -> Result<std:
         }
     }
     tx.put(&puts)?;
+    if posted.finish && posted.part == declared::HISTORY {
+        declared::done(tx, &case, &answers, by)?;
+    }
     tx.audit(Some(case.row.person), &format!("driver certificate {code} {} {status}", posted.part), "granted")?;
     let scope = tx.scope();
     let kept = resources::current(tx, scope, ResourceType::QUESTIONNAIRE_RESPONSE, &about.id)?;

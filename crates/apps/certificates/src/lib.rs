@@ -28,6 +28,7 @@ pub mod bodies;
 pub mod card;
 pub mod case;
 mod check;
+pub mod declared;
 pub mod deliver;
 pub mod demo;
 pub mod demo_keys;

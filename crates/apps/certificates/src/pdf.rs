@@ -1,6 +1,7 @@
 //! The certificate as a PDF/A file, in the form of the circular; *BẢN NHÁP* until it is issued.
 
 use crate::case::{CONCLUSION, Case};
+use crate::declared;
 use crate::desk::{Desk, Keys};
 use crate::signing;
 use crate::view::{result_word, seen};
@@ -156,6 +157,7 @@ pub(crate) fn written(case: &Case, photo: Option<Vec<u8>>, check: &str) -> Drive
         photo,
         history: history.collect(),
         history_note: note.join("; "),
+        declared: declared::said(LANG, case).unwrap_or_default(),
         specialties: specialties.map(|g| specialty(case, g)).collect(),
         tests: tests.collect(),
         conclusion: result_word(LANG, &case.row.result),

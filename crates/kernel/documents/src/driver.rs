@@ -45,6 +45,8 @@ pub struct DriverCertificate {
     pub history: Vec<(String, bool)>,
     /// What the examinee adds: diseases with years, medicine.
     pub history_note: String,
+    /// What is said of the examined person's signature under the history; nothing where empty.
+    pub declared: String,
     /// Specialties in their order.
     pub specialties: Vec<Specialty>,
     /// Test and result.
@@ -78,7 +80,11 @@ impl DriverCertificate {
             paper.add(Block::Boxes { items: self.history.clone(), columns: 2, size: 11.0 });
         }
         let note = if self.history_note.is_empty() { "Không" } else { &self.history_note };
-        paper.add(Block::fields(vec![("Bệnh khác, thuốc đang dùng", note)]));
+        let mut fields = vec![("Bệnh khác, thuốc đang dùng", note)];
+        if !self.declared.is_empty() {
+            fields.push(("Người được khám ký lời khai", &self.declared));
+        }
+        paper.add(Block::fields(fields));
         paper.add(Block::Space(4.0)).add(Block::heading("II. KHÁM LÂM SÀNG"));
         let cell = |text: &str| Cell::from(text);
         paper.add(Block::Table {

@@ -1,11 +1,13 @@
 //! Signing papers in a house that is restarted: where keys and trust are ([`desk`]), how a signature is asked for ([`ask`]),
 //! signatures under way ([`flights`]), why one is not given ([`words`]), the seal upon messages ([`seal`]), and the list of
-//! papers that were taken back ([`papers`]). Keys in tokens: [`token`].
+//! papers that were taken back ([`papers`]). Keys in tokens: [`token`]. What patients
+//! sign: [`patient`].
 
 pub mod ask;
 pub mod desk;
 pub mod flights;
 pub mod papers;
+pub mod patient;
 pub mod seal;
 pub mod token;
 pub mod turn;

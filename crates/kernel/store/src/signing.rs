@@ -52,11 +52,15 @@ pub enum Act {
     Seal = 3,
     /// A doctor signs a prescription.
     Prescribe = 4,
+    /// A patient signs what they declare: an electronic signature, by no key.
+    Declare = 5,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe];
+    pub const ALL: [Self; 5] = [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe, Self::Declare];
+    /// Those that somebody is registered for with a certificate.
+    pub const WITH_KEYS: [Self; 4] = [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe];
     /// Those of certificates.
     pub const OF_CERTIFICATES: [Self; 2] = [Self::Conclude, Self::Countersign];
 
@@ -67,6 +71,7 @@ impl Act {
             Self::Countersign => "countersign",
             Self::Seal => "seal",
             Self::Prescribe => "prescribe",
+            Self::Declare => "declare",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Certificates against a real store: the way of one, what is refused, who sees what, and what becomes of a bad gateway.
 
+mod declared;
 mod hostile;
 mod killed;
 mod signatures;

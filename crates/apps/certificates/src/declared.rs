@@ -1,0 +1,85 @@
+//! What the person who is examined declares, and their signature under it.
+
+use crate::bodies;
+use crate::case::Case;
+use crate::work::put;
+use mach_base::time::now_seconds;
+use mach_fhir::{ResourceType, Tree};
+use mach_forms::{Answers, Item, Value, show};
+use mach_signing::patient::{self, Asked, Way};
+use mach_store::{Error, Result, Tx, resources};
+use mach_ui::{Lang, msg};
+
+/// The part that the person declares.
+pub(crate) const HISTORY: &str = "history";
+/// The question that they sign in.
+pub(crate) const HAND: &str = "hx-signature";
+
+/// The declaration to the letter, as the page shows it and the signature is of: who, on which form, each question with its answer.
+pub fn text(case: &Case, answers: &Answers) -> String {
+    fn lines(case: &Case, answers: &Answers, items: &[Item], out: &mut String) {
+        for item in items.iter().filter(|i| i.link != HAND) {
+            let said: Vec<String> =
+                answers.values(&case.form, &item.link).into_iter().map(|v| show::in_lang(Lang::Vi, item, v)).collect();
+            if !said.is_empty() {
+                out.push_str(&format!("{}: {}\n", item.text.in_lang(Lang::Vi), said.join("; ")));
+            }
+            lines(case, answers, &item.items, out);
+        }
+    }
+    let mut out =
+        format!("{} ({})\n{} {}\n", case.form.title.in_lang(Lang::Vi), case.row.form, case.row.name, case.row.national);
+    let history = case.form.item(HISTORY).map(|i| i.items.as_slice()).unwrap_or_default();
+    lines(case, answers, history, &mut out);
+    out
+}
+
+/// The drawing under the declaration.
+fn hand(tx: &mut Tx<'_>, case: &Case, answers: &Answers) -> Result<Option<Vec<u8>>> {
+    let Some(Value::Attachment(file)) = answers.value(&case.form, HAND) else { return Ok(None) };
+    let data = match file.url.strip_prefix("Binary/") {
+        None => file.data.clone(),
+        Some(id) => {
+            let scope = mach_access::Scope::Facility(case.row.facility);
+            let found = resources::current(tx, scope, ResourceType::BINARY, id)?.filter(|r| !r.deleted);
+            let Some(found) = found else { return Ok(None) };
+            let tree = Tree::parse(found.body.as_str()).map_err(|e| Error::Files(e.to_string()))?;
+            tree.root().get_text("data").unwrap_or_default().into_owned()
+        }
+    };
+    Ok(mach_sign::from_base64(&data).ok().filter(|bytes| !bytes.is_empty()))
+}
+
+/// The declaration is done: where it was signed by hand, the signature is bound to what it says now.
+pub(crate) fn done(tx: &mut Tx<'_>, case: &Case, answers: &Answers, by: &bodies::By) -> Result<()> {
+    // What other programs send was signed there.
+    if by.account == 0 {
+        return Ok(());
+    }
+    let Some(drawn) = hand(tx, case, answers)? else { return Ok(()) };
+    let shown = text(case, answers);
+    let asked = Asked {
+        facility: case.row.facility,
+        code: &case.row.code,
+        witness: (by.account, &by.name),
+        shown: shown.as_bytes(),
+        given: (Way::Pad, &drawn),
+    };
+    if patient::sign(tx, &asked, now_seconds())? {
+        let id = format!("{}-declared", bodies::id(&case.row.code));
+        let data = mach_sign::base64(shown.as_bytes());
+        let body = bodies::binary(&id, "text/plain", &data, case.row.person);
+        tx.put(&[put(&case.row, ResourceType::BINARY, id, body, Vec::new())])?;
+    }
+    Ok(())
+}
+
+/// What is said of the signature, on paper and on pages; `None` where nobody signed.
+pub(crate) fn said(lang: Lang, case: &Case) -> Option<String> {
+    let signed = case.declared.as_ref()?;
+    if !signed.is_of(text(case, &case.answers).as_bytes()) {
+        return Some(lang.t(msg::GKSK_DECLARED_CHANGED).to_owned());
+    }
+    let (when, hash) = (bodies::shown(signed.at), mach_sign::hex(&signed.shown));
+    Some(lang.fmt(msg::GKSK_DECLARED, &[("when", &when), ("witness", &signed.witness), ("hash", &hash)]))
+}
