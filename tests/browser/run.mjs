@@ -19,6 +19,7 @@ import operator from "./journeys/operator.mjs";
 import policy from "./journeys/policy.mjs";
 import prescriptions from "./journeys/prescriptions.mjs";
 import restart from "./journeys/restart.mjs";
+import verify from "./journeys/verify.mjs";
 import vaccines from "./journeys/vaccines.mjs";
 import signIn from "./journeys/sign-in.mjs";
 
@@ -46,6 +47,7 @@ try {
     await certificates({ ...world, screen });
     await vaccines({ ...world, screen });
     await prescriptions({ ...world, screen });
+    await verify({ ...world, screen });
   }
   await noScript({ ...world, screen: PHONE });
   await prescriptions({ ...world, screen: PHONE }, { script: false });

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 pub enum Command {
     /// Say where the keys are, which keyring it is, and how many keys each purpose has had
     Show,
+    /// Say the fingerprint of the key that signs the list by which browsers check QR codes without a network
+    List,
     /// Add new keys and seal everything with them, while the store is served; restart the server afterwards and run
     /// `mach keys reseal` for what it wrote meanwhile
     Rotate,
@@ -26,6 +28,7 @@ pub fn run(data: &Path, command: Command) -> Outcome {
             Some(ring) => show(&ring)?,
             None => println!("{}  no keys yet: the first start of a store makes them", folder()?),
         },
+        Command::List => println!("{}", mach_verify::list_fingerprint(data)?),
         Command::Rotate => {
             // The store is looked at first: new keys for a store of another keyring would be of no use.
             let store = open(data)?;

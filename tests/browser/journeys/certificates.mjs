@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { User, journey } from "../lib/browser.mjs";
+import { pictured, visited } from "./verify.mjs";
 import { out, program } from "../lib/paths.mjs";
 
 const CARD = "046085777001|191777001|Phan Văn Lái|09031985|Nam|Phường Thuận Hóa, thành phố Huế|01012022";
@@ -61,6 +62,11 @@ export default (world) => {
     const pages = readdirSync(out).filter((name) => name.startsWith(prefix)).map((name) => join(out, name));
     const read = spawnSync("zbarimg", ["--quiet", "--raw", ...pages], { encoding: "utf8" });
     return read.stdout.trim().split("\n").filter(Boolean);
+  };
+  /** The picture of the page that has the code. */
+  const printed = () => {
+    const pages = readdirSync(out).filter((name) => name.startsWith(`${code}-page`)).map((name) => join(out, name));
+    return pages.find((page) => spawnSync("zbarimg", ["--quiet", page]).status === 0);
   };
   /** Anybody hands a file in at /verify. */
   const verified = async (page) => {
@@ -169,8 +175,8 @@ export default (world) => {
         writeFileSync(file, bytes);
         const href = await page.locator(".paper .qr a").getAttribute("href");
         const [qr, ...more] = scanned(file);
-        assert.deepEqual([qr, more], [href, []], "the PDF's code and the page's say the same");
-        assert.ok(qr.endsWith(`/certificates/check?code=${code}`), qr);
+        assert.deepEqual([qr.split("#")[0], more], [href, []], "the PDF's code and the page's say the same");
+        assert.match(qr, new RegExp(`/certificates/check\\?code=${code}#hc1=[A-Za-z0-9_-]+$`), "and the paper's words, signed");
         const phone = await other();
         await phone.page.goto(qr);
         assert.match(await phone.page.locator(".notice.good").innerText(), /Giấy có thật và còn giá trị/);
@@ -188,6 +194,14 @@ export default (world) => {
         const offline = spawnSync(program, ["verify", file, "--trust", join(server.data, "trust")], { encoding: "utf8" });
         assert.equal(offline.status, 0, offline.stdout + offline.stderr);
         assert.ok(offline.stdout.includes(doctors[0].display), offline.stdout);
+        // A picture of the printed paper, where there is no network.
+        await visited(phone.page);
+        await phone.context.setOffline(true);
+        await phone.page.goto("/verify");
+        const read = await pictured(phone.page, printed());
+        assert.match(read, /Chữ ký đúng[\s\S]*PHAN VĂN LÁI/i);
+        await phone.look("certificate-offline");
+        await phone.context.setOffline(false);
       }],
       ["revoked with its reason, it is seen as revoked by everybody", async () => {
         await page.goto(home);
@@ -203,6 +217,12 @@ export default (world) => {
         await phone.page.goto(`/certificates/check?code=${code}`);
         assert.match(await phone.page.locator(".notice.bad").innerText(), /thu hồi/);
         await phone.look("certificate-check-revoked");
+        await visited(phone.page);
+        await phone.context.setOffline(true);
+        await phone.page.goto("/verify");
+        assert.match(await pictured(phone.page, printed()), /Giấy đã bị thu hồi từ/);
+        assert.equal(await phone.page.locator("#answer .notice.good").count(), 0);
+        await phone.context.setOffline(false);
         assert.match(await verified(phone.page), /Giấy đã bị thu hồi từ/);
         await phone.look("certificate-verified-revoked");
         const offline = spawnSync(program, ["verify", file, "--trust", join(server.data, "trust")], { encoding: "utf8" });

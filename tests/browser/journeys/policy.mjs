@@ -52,6 +52,7 @@ const TABLE = {
   // Open: anybody checks the paper in their hand; nothing of the record is asked.
   "GET /verify": ["/verify", 200],
   "POST /verify": ["/verify", 400],
+  "GET /verify/list": ["/verify/list", 200],
   "GET /verify/papers.tsv": ["/verify/papers.tsv", 200],
 
   // Open: it holds commitments, and nothing of anybody.

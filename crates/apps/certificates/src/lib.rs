@@ -28,6 +28,7 @@ pub mod bodies;
 pub mod card;
 pub mod case;
 mod check;
+mod code;
 pub mod declared;
 pub mod deliver;
 pub mod demo;

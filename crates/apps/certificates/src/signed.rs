@@ -81,6 +81,7 @@ pub(crate) fn signed(tx: &mut Tx<'_>, flight: &Flight, file: &[u8], now: i64) ->
     if flight.act != signing::Act::Countersign {
         return Ok(Taken::Unfinished);
     }
+    crate::code::keep(tx, &case)?;
     issue(tx, case, &by, now)?;
     Ok(Taken::Whole)
 }

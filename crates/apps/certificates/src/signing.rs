@@ -3,7 +3,7 @@
 
 use crate::bodies::By;
 use crate::case::{self, Case};
-use crate::{pdf, signed};
+use crate::{code, pdf, signed};
 use mach_access::{Act as May, Scope, decide};
 use mach_documents::Rendered;
 use mach_fhir::{ResourceType, Tree};
@@ -61,11 +61,11 @@ impl Papers for Certificates {
         }
     }
 
-    fn prepare(&self, on: &mut Reader, flight: &Flight, base: &str) -> std::result::Result<Ready, Halt> {
+    fn prepare(&self, on: &mut Reader, flight: &Flight, keys: &dyn Keys) -> std::result::Result<Ready, Halt> {
         let found = case::load(on, &flight.code).map_err(later)?;
         let case = found.ok_or_else(|| Halt::stopped(UNSIGNED))?;
         let photo = pdf::photo(on, &case).map_err(later)?;
-        let mut paper = pdf::written(&case, photo, &pdf::check_address(base, &case.row.code)).paper();
+        let mut paper = pdf::written(&case, photo, &code::text(&case, keys)).paper();
         // Made when it was concluded, whenever it is laid out: the same case gives the same bytes and places.
         paper.made(case.row.concluded.unwrap_or(case.row.opened));
         let rendered = paper.render().map_err(later)?;

@@ -27,6 +27,7 @@ mod paper;
 mod pharmacy;
 pub mod rules;
 pub mod signing;
+mod signed_code;
 pub mod simulator;
 mod view;
 pub mod words;

@@ -38,7 +38,7 @@ pub(crate) async fn page(
         Some(signed) => signed,
         None => {
             // Laying out and packing takes tens of milliseconds: not on the async threads.
-            let rendered = tokio::task::spawn_blocking(move || paper(&case, &person, desk.base()).render());
+            let rendered = tokio::task::spawn_blocking(move || paper(&case, &person, desk.base(), None).render());
             rendered.await.map_err(Problem::internal)?.map_err(Problem::internal)?.pdf
         }
     };
@@ -59,8 +59,8 @@ fn small(text: &str) -> Block {
 }
 
 /// Everything on the paper: a page for each copy, and the patient's undertaking where the kind asks for one. It is a draft until
-/// it is signed.
-pub(crate) fn paper(case: &Case, person: &PersonRow, base: &str) -> Paper {
+/// it is signed. `signed` is the code at its foot.
+pub(crate) fn paper(case: &Case, person: &PersonRow, base: &str, signed: Option<String>) -> Paper {
     let c = &case.content;
     let day = Day::parse_iso(&c.day).unwrap_or(Day::today());
     let kind = Rules::shared().kind(&c.kind, day);
@@ -76,7 +76,7 @@ pub(crate) fn paper(case: &Case, person: &PersonRow, base: &str) -> Paper {
         head(&mut paper, case, (&code, copy), kind);
         patient(&mut paper, case, person);
         medicines(&mut paper, c);
-        foot(&mut paper, case, (day, n == 0), base);
+        foot(&mut paper, case, (day, n == 0), (base, signed.as_deref()));
     }
     if let Some(annex) = kind.map(|k| k.undertaking.as_str()).filter(|u| !u.is_empty() && !c.acute) {
         paper.add(Block::PageBreak);
@@ -170,7 +170,7 @@ fn span(c: &Content) -> String {
     }
 }
 
-fn foot(paper: &mut Paper, case: &Case, (day, first): (Day, bool), base: &str) {
+fn foot(paper: &mut Paper, case: &Case, (day, first): (Day, bool), (base, signed): (&str, Option<&str>)) {
     let c = &case.content;
     let mut right = vec![
         Block::centred(Text::italic(&format!("Ngày {}", day.vi())), 10.0),
@@ -189,6 +189,9 @@ fn foot(paper: &mut Paper, case: &Case, (day, first): (Day, bool), base: &str) {
     let mut left = vec![small(&valid)];
     if !base.is_empty() {
         left.push(small(&format!("Kiểm tra chữ ký: {base}/verify")));
+    }
+    if let Some(signed) = signed.filter(|_| first) {
+        left.push(Block::Qr { text: signed.to_owned(), size: 105.0, align: Align::Left });
     }
     if names_receiver(&case.row) {
         left.push(small("Người nhận thuốc (ký, ghi rõ họ tên, số CCCD):"));

@@ -3,8 +3,10 @@
 
 use crate::case;
 use crate::paper;
+use crate::signed_code;
 use crate::work;
 use mach_access::Act as May;
+use mach_signing::desk::Keys;
 use mach_signing::flights::{Papers, Ready, Taken};
 use mach_signing::words::{self, Halt, UNSIGNED, later};
 use mach_store::prescriptions::{self, State};
@@ -35,7 +37,7 @@ impl Papers for Prescriptions {
         Ok(waits.map(|r| r.digest))
     }
 
-    fn prepare(&self, on: &mut Reader, flight: &Flight, base: &str) -> std::result::Result<Ready, Halt> {
+    fn prepare(&self, on: &mut Reader, flight: &Flight, keys: &dyn Keys) -> std::result::Result<Ready, Halt> {
         let found = case::load(on, &flight.code).map_err(later)?;
         let case = found.ok_or_else(|| Halt::stopped(UNSIGNED))?;
         if case.altered {
@@ -43,7 +45,7 @@ impl Papers for Prescriptions {
         }
         let person = people::person(on, case.row.person).map_err(later)?;
         let person = person.ok_or_else(|| later("there is no such person"))?;
-        let mut paper = paper::paper(&case, &person, base);
+        let mut paper = paper::paper(&case, &person, keys.base(), signed_code::text(&case, &person, keys, flight.began));
         // Laid out at the same moment however often it is asked for: the same bytes, the same places.
         paper.draft(false).made(flight.began);
         let rendered = paper.render().map_err(later)?;

@@ -3,7 +3,7 @@
 use crate::bodies::{self, Deed};
 use crate::case::{self, Case, digest, load};
 use crate::check::{Content, Finding, check, undivided};
-use crate::code;
+use crate::{code, signed_code};
 use crate::rules::Rules;
 use crate::signing::Prescriptions;
 use mach_base::text::fold;
@@ -338,6 +338,7 @@ pub(crate) fn signed(tx: &mut Tx<'_>, flight: &Flight, paper: &[u8], now: i64) -
     ]);
     tx.put(&puts)?;
     tx.keep_prescription(&case.row)?;
+    signed_code::keep(tx, &case)?;
     let old = case.row.replaces.clone();
     if !old.is_empty() {
         end(tx, &old, State::Replaced, &by, &format!("replaced by {}", case.row.code))?;

@@ -20,7 +20,7 @@ mod batches;
 pub mod bodies;
 pub mod demo;
 pub mod import;
-pub mod keys;
+pub use mach_signing::codes as keys;
 mod list;
 pub mod mend;
 pub mod pass;

@@ -1,9 +1,10 @@
 //! The page.
 
-use crate::{Shelf, words};
+use crate::{Shelf, list, offline, words};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Multipart, State};
+use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Actor, decide};
 use mach_base::limits;
@@ -19,9 +20,15 @@ use mach_ui::{Html, Lang, msg};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where trusted certificates lie.
+/// The folder of all data: where trusted certificates lie, and the key of lists.
 #[derive(Clone)]
-pub struct Folder(pub Arc<Path>);
+pub struct Data(pub Arc<Path>);
+
+impl Data {
+    fn shelf(&self) -> Result<Arc<Shelf>, String> {
+        Shelf::kept(&self.0.join(mach_house::trust::FOLDER))
+    }
+}
 
 #[derive(Template)]
 #[template(path = "verify.html")]
@@ -42,15 +49,19 @@ fn page(lang: Lang, here: Here, parts: Vec<Html>) -> Html {
         hint: lang.fmt(msg::VERIFY_FILE_HINT, &[("n", &megabytes)]),
     });
     let head: Html = PageHead::new(lang.t(msg::VERIFY)).lead(lang.t(msg::VERIFY_LEAD)).into();
-    let all = [head].into_iter().chain(parts).chain([form]);
+    let all = [head, offline::answer(parts), form, offline::part(lang), offline::script()];
     let meta =
         PageMeta { lang, title: lang.t(msg::VERIFY).to_owned(), here: here.0, no_search: true, ..PageMeta::default() };
     shell::page(&meta, laid_out(Layout::Stack, all))
 }
 
+/// The page may use the camera; no other may.
+const CAMERA: [(HeaderName, &str); 1] =
+    [(HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()")];
+
 /// `GET /verify`.
-pub async fn form(lang: Lang, here: Here) -> Html {
-    page(lang, here, Vec::new())
+pub async fn form(lang: Lang, here: Here) -> Response {
+    (CAMERA, page(lang, here, Vec::new())).into_response()
 }
 
 /// `POST /verify`, multipart: `file`, or `code`.
@@ -58,7 +69,7 @@ pub async fn verify(
     State(house): State<House>,
     lang: Lang,
     here: Here,
-    Extension(folder): Extension<Folder>,
+    Extension(data): Extension<Data>,
     mut form: Multipart,
 ) -> Result<Response, Problem> {
     let bad = |e: axum::extract::multipart::MultipartError| match e.status().as_u16() {
@@ -89,11 +100,19 @@ pub async fn verify(
     static AT_ONCE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
     let _turn = AT_ONCE.acquire().await.map_err(Problem::internal)?;
     let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
-    let shelf = move || Shelf::kept(&folder.0).map(|s| s.examine(&bytes));
-    let verdict = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let shelf = move || data.shelf().map(|s| (s.examine(&bytes), s));
+    let (verdict, shelf) = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     let known: Vec<String> = verdict.iter().flat_map(Verdict::marks).chain([hash]).collect();
     let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
-    let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &known)?)).await?;
+    let asked = known.clone();
+    let paper = house.read(decision, move |r| Ok::<_, Failure>(signing::paper(r, &asked)?)).await?;
+    // Of other houses this one knows what their lists say.
+    let elsewhere = || known.iter().find_map(|mark| Some((mark, shelf.ended.get(mark)?)));
+    let paper = paper.or_else(|| {
+        let (mark, (at, why)) = elsewhere()?;
+        let (mark, why) = (mark.clone(), why.clone());
+        Some(signing::Paper { mark, code: String::new(), made: *at, ended: Some(*at), why })
+    });
     let parts = match verdict {
         Ok(verdict) => found(lang, &verdict, paper.as_ref()),
         Err(why) => {
@@ -101,7 +120,7 @@ pub async fn verify(
             vec![Notice::new(lang, Tone::Bad, said).into()]
         }
     };
-    Ok(page(lang, here, parts).into_response())
+    Ok((CAMERA, page(lang, here, parts)).into_response())
 }
 
 fn definitions(lines: Vec<words::Line>) -> Definitions {
@@ -110,15 +129,7 @@ fn definitions(lines: Vec<words::Line>) -> Definitions {
 
 fn found(lang: Lang, verdict: &Verdict, paper: Option<&signing::Paper>) -> Vec<Html> {
     let ended = paper.and_then(|p| Some((p.ended?, p.why.as_str())));
-    let (tone, said) = if verdict.is_good() {
-        (Tone::Good, msg::VERIFY_GOOD)
-    } else if verdict.withdrawn {
-        (Tone::Bad, msg::VERIFY_WITHDRAWN)
-    } else if verdict.findings.is_empty() {
-        (Tone::Warning, msg::VERIFY_UNSIGNED)
-    } else {
-        (Tone::Bad, msg::VERIFY_BAD)
-    };
+    let (tone, said) = words::sentence(verdict);
     // A green word beside a red one would be read as the answer.
     let tone = if ended.is_some() && tone == Tone::Good { Tone::Info } else { tone };
     let mut parts: Vec<Html> = vec![Notice::new(lang, tone, lang.t(said)).into()];
@@ -147,4 +158,13 @@ pub async fn papers(State(house): State<House>) -> Result<Response, Problem> {
     let ended = house.read(decision, |r| Ok::<_, Failure>(signing::ended_papers(r)?)).await?;
     let headers = [(axum::http::header::CONTENT_TYPE, "text/tab-separated-values; charset=utf-8")];
     Ok((headers, mach_house::trust::papers_text(&ended)).into_response())
+}
+
+/// `GET /verify/list`: the list by which a browser checks codes without a network.
+pub async fn list(State(house): State<House>, Extension(data): Extension<Data>) -> Result<Response, Problem> {
+    let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
+    let ended = house.read(decision, |r| Ok::<_, Failure>(signing::ended_papers(r)?)).await?;
+    let signed = move || list::text(&list::key(&data.0)?, data.shelf()?.as_ref(), &ended);
+    let text = tokio::task::spawn_blocking(signed).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    Ok(([(axum::http::header::CONTENT_TYPE, "application/jose")], text).into_response())
 }

@@ -5,6 +5,7 @@ use mach_sign::hc1::{Age, Value};
 use mach_sign::time::{Moment, to_vietnamese};
 use mach_sign::trust::Standing;
 use mach_sign::verdict::{Extent, Finding, Verdict};
+use mach_ui::components::Tone;
 use mach_ui::{Lang, Msg, msg};
 
 /// A name and what stands beside it.
@@ -32,6 +33,26 @@ pub fn reason(lang: Lang, why: &Error) -> String {
         Error::Refused(_) => msg::VERIFY_WHY_REFUSED,
     });
     lang.pick(word.to_owned(), plain(&why.to_string()))
+}
+
+/// What is said of it first: how it looks, and in which sentence.
+pub fn sentence(verdict: &Verdict) -> (Tone, Msg) {
+    if verdict.is_good() {
+        return (Tone::Good, msg::VERIFY_GOOD);
+    }
+    let code = verdict.claims.as_ref().zip(verdict.findings.first());
+    match code {
+        // What is not signed right says nothing of itself, not even what it is.
+        Some((_, f)) if f.certificate.is_none() && matches!(f.wrong, Some(Error::Refused(_))) => {
+            (Tone::Bad, msg::VERIFY_OTHER_ISSUER)
+        }
+        Some((_, f)) if f.certificate.is_none() => (Tone::Bad, msg::VERIFY_ALTERED),
+        _ if verdict.withdrawn => (Tone::Bad, msg::VERIFY_WITHDRAWN),
+        Some(((_, Age::Over), _)) => (Tone::Bad, msg::VERIFY_CODE_OVER),
+        Some(((_, Age::ToCome), _)) => (Tone::Bad, msg::VERIFY_CODE_TO_COME),
+        _ if verdict.findings.is_empty() => (Tone::Warning, msg::VERIFY_UNSIGNED),
+        _ => (Tone::Bad, msg::VERIFY_BAD),
+    }
 }
 
 /// What the house says of the paper itself.

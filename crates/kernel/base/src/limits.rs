@@ -22,6 +22,9 @@ pub const BODY_BYTES: usize = 1 << 20;
 pub const CLAIM_BODY_BYTES: usize = 100 << 20;
 /// Bytes of a file or code that anybody may have verified at `/verify`.
 pub const VERIFY_BYTES: usize = 16 << 20;
+/// Days after which a list for checking QR codes without a network is too old to call anything valid: what was taken back since
+/// is not on it.
+pub const VERIFY_LIST_DAYS: i64 = 7;
 /// Rows of one page of any list.
 pub const PAGE_ROWS: usize = 100;
 /// Rows of one export (CSV, XLSX).

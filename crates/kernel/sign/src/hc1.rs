@@ -1,6 +1,9 @@
 //! Certificates that fit into a QR code, as the EU's DCC and the vaccine passport of decision 5772/QĐ-BYT write them:
 //! claims in CBOR (RFC 8392), signed as COSE_Sign1 (RFC 9052), packed with zlib, written in base45 (RFC 9285) after `HC1:`.
 //! The code carries no certificate, only the id of its key: who checks must have the signers' certificates.
+//!
+//! Papers of a house (driver certificates, prescriptions) carry the same behind an address, so that any telephone opens it and
+//! who has no network reads it all the same: `https://…#hc1=` and the packed bytes in base64url.
 
 mod base45;
 mod cbor;
@@ -14,12 +17,18 @@ use crate::revocation::Evidence;
 use crate::time::{self, Moment};
 use crate::trust::{Purpose, Standing, Trust};
 use crate::{Error, Result, limits, malformed};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::io::{Read, Write};
 
 /// What the text begins with.
 pub const PREFIX: &str = "HC1:";
 /// The claim of health certificates, as the EU registered it; key 1 of its map is a DCC.
 pub const HEALTH: i64 = -260;
+/// The claim of papers of a house, of the numbers for private use (RFC 8392 §9.1): a record with their `id`.
+pub const PAPER: i64 = -70_001;
+/// What stands between an address and the code of a paper.
+pub const FRAGMENT: &str = "#hc1=";
 
 const ISSUER: i64 = 1;
 const EXPIRES: i64 = 4;
@@ -63,6 +72,28 @@ pub fn mark(identifier: &str) -> String {
     crate::hex(&crate::sha256(identifier.as_bytes())[..16])
 }
 
+/// The mark of a paper's code: of who gave it out and which paper it is. Whoever writes the same code anew does not change it.
+pub fn paper_mark(issuer: &str, id: &str) -> [u8; 32] {
+    crate::sha256(format!("mach paper\n{issuer}\n{id}").as_bytes())
+}
+
+/// The same of claims; `None` where they are of no paper.
+pub fn mark_of(claims: &Claims) -> Option<[u8; 32]> {
+    let id = claims.content.1.named("id").filter(|_| claims.content.0 == PAPER)?.as_text()?;
+    Some(paper_mark(&claims.issuer, id))
+}
+
+/// Whether a text is an address with a code behind it.
+pub fn is_address(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://")) && text.contains(FRAGMENT)
+}
+
+/// What was copied, as it was printed: a line that was broken on the way is one again, and a blank that must not break is a blank.
+fn as_printed(text: &str) -> String {
+    let kept = text.chars().filter(|c| !matches!(c, '\r' | '\n' | '\t' | '\u{feff}' | '\u{200b}'));
+    kept.map(|c| if c == '\u{a0}' { ' ' } else { c }).collect()
+}
+
 fn structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
     let parts = vec![
         Value::Text("Signature1".to_owned()),
@@ -78,6 +109,26 @@ fn structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
 /// # Errors
 /// `Unsupported` for keys other than P-256 and RSA-PSS, `TooLarge` where it does not fit into a QR code; what the key says.
 pub fn sign(claims: &Claims, key: &dyn Signer, certificate: &Certificate) -> Result<String> {
+    fitting(format!("{PREFIX}{}", to_base45(&packed(claims, key, certificate)?)))
+}
+
+/// A signed code behind an address, which holds no fragment of its own.
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_behind(address: &str, claims: &Claims, key: &dyn Signer, certificate: &Certificate) -> Result<String> {
+    fitting(format!("{address}{FRAGMENT}{}", URL_SAFE_NO_PAD.encode(packed(claims, key, certificate)?)))
+}
+
+fn fitting(text: String) -> Result<String> {
+    if text.len() > limits::QR_CHARACTERS {
+        return Err(Error::TooLarge { what: "a QR code", limit: limits::QR_CHARACTERS });
+    }
+    Ok(text)
+}
+
+/// The signed message, packed.
+fn packed(claims: &Claims, key: &dyn Signer, certificate: &Certificate) -> Result<Vec<u8>> {
     let algorithm = match key.scheme() {
         Scheme::EcdsaP256Sha256 => ES256,
         Scheme::RsaPss(Hash::Sha256) => PS256,
@@ -99,12 +150,7 @@ pub fn sign(claims: &Claims, key: &dyn Signer, certificate: &Certificate) -> Res
     let parts = vec![Value::Bytes(protected), Value::Map(Vec::new()), Value::Bytes(payload), Value::Bytes(signature)];
     let message = Value::Tag(SIGN1, Box::new(Value::Array(parts))).encode();
     let mut packer = flate2::write::ZlibEncoder::new(Vec::with_capacity(message.len()), flate2::Compression::best());
-    let packed = packer.write_all(&message).and_then(|()| packer.finish()).map_err(|e| bad(&e.to_string()))?;
-    let text = format!("{PREFIX}{}", to_base45(&packed));
-    if text.len() > limits::QR_CHARACTERS {
-        return Err(Error::TooLarge { what: "a QR code", limit: limits::QR_CHARACTERS });
-    }
-    Ok(text)
+    packer.write_all(&message).and_then(|()| packer.finish()).map_err(|e| bad(&e.to_string()))
 }
 
 /// A code that was read, not yet checked.
@@ -129,22 +175,29 @@ fn integer(map: &Value, key: i64) -> Option<i64> {
 }
 
 impl Code {
-    /// Reads a code's text.
+    /// Reads a code's text, or an address with a code behind it. Breaks of lines inside, as copying makes them, do not count.
     ///
     /// # Errors
     /// `Malformed`, `TooLarge`.
     pub fn parse(text: &str) -> Result<Self> {
+        let text = as_printed(text);
+        let text = text.trim_ascii();
         if text.len() > limits::QR_CHARACTERS {
             return Err(Error::TooLarge { what: "a QR code", limit: limits::QR_CHARACTERS });
         }
-        let packed =
-            from_base45(text.trim_ascii().strip_prefix(PREFIX).ok_or_else(|| bad("it does not begin with HC1:"))?)?;
+        let packed = match text.split_once(FRAGMENT).filter(|_| is_address(text)) {
+            Some((_, rest)) => URL_SAFE_NO_PAD.decode(rest).map_err(|_| bad("its letters are not base64url"))?,
+            None => from_base45(text.strip_prefix(PREFIX).ok_or_else(|| bad("it does not begin with HC1:"))?)?,
+        };
         let mut message = Vec::new();
         let most = limits::HC1_BYTES as u64 + 1;
-        let mut unpacker = flate2::read::ZlibDecoder::new(packed.as_slice()).take(most);
+        let mut unpacker = flate2::bufread::ZlibDecoder::new(packed.as_slice()).take(most);
         unpacker.read_to_end(&mut message).map_err(|_| bad("its content cannot be unpacked"))?;
         if message.len() > limits::HC1_BYTES {
             return Err(Error::TooLarge { what: "the content of a QR code", limit: limits::HC1_BYTES });
+        }
+        if !unpacker.into_inner().into_inner().is_empty() {
+            return Err(bad("something stands behind its content"));
         }
         let parts = match Value::decode(&message)? {
             Value::Tag(SIGN1, inner) => *inner,

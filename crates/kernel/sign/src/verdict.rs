@@ -1,7 +1,7 @@
 //! Whatever it is that somebody holds: a PDF, an XML file, the text of a QR code, a JWS. Who, when, over what, then and now.
 
 use crate::certificate::Certificate;
-use crate::hc1::{Age, Claims, Code, PREFIX};
+use crate::hc1::{self, Age, Claims, Code, PREFIX};
 use crate::key::Scheme;
 use crate::pades::{self, Coverage};
 use crate::time::Moment;
@@ -54,7 +54,7 @@ pub struct Finding {
     pub then: Standing,
     /// Where it stands now.
     pub now: Standing,
-    /// SHA-256 of exactly the bytes that it covers, for somebody's signature in a PDF file.
+    /// SHA-256 of exactly the bytes that it covers, for somebody's signature in a PDF file; of a paper's code [`hc1::mark_of`].
     pub mark: Option<[u8; 32]>,
     /// Whether it counts.
     pub good: bool,
@@ -101,7 +101,7 @@ pub fn examine(bytes: &[u8], trust: &Trust, signers: &[Certificate], now: Moment
     let unknown = || Error::Unsupported("neither a PDF file nor XML, nor the text of a signed QR code".to_owned());
     let text = std::str::from_utf8(bytes).map_err(|_| unknown())?;
     let trimmed = text.trim_start_matches('\u{feff}').trim();
-    if trimmed.starts_with(PREFIX) {
+    if trimmed.starts_with(PREFIX) || hc1::is_address(trimmed) {
         return code(trimmed, trust, signers, now);
     }
     if trimmed.starts_with('<') {
@@ -179,7 +179,8 @@ fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Resu
         Age::ToCome => Some(to_come()),
     };
     let finding = Finding {
-        mark: None,
+        // What anybody wrote is the mark of nothing.
+        mark: report.integrity.is_ok().then(|| hc1::mark_of(&report.claims)).flatten(),
         good: report.is_good(),
         said: Some(report.claims.issued),
         proved: None,

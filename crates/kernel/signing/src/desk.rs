@@ -8,6 +8,7 @@
 //! | `signing/pins/N` | what opens the token of signer N, sealed with the keys of the house |
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
 
+use crate::codes;
 use crate::token::{self, Address, Pins};
 use crate::words::{FAULT, Halt, TOKEN_KEY_ABSENT, UNTRUSTED};
 use mach_access::{Act, Actor, decide};
@@ -59,6 +60,11 @@ pub trait Keys {
     /// # Errors
     /// What the service says.
     fn time(&self, signature: &[u8]) -> mach_sign::Result<Vec<u8>>;
+
+    /// The key that signs the codes of papers; `None` where there is none, or none that can be used.
+    fn codes(&self) -> Option<codes::Signer> {
+        None
+    }
 
     /// The address of this program as others reach it, without a slash at its end.
     fn base(&self) -> &str;
@@ -198,6 +204,13 @@ impl Keys for Desk {
         let service = Authority::of(SoftKey::from_pem(&text)?, own)?;
         let query = timestamp::Query::new(signature)?;
         query.token(&timestamp::answer(&query.to_der(), &service, &chain, now())?)
+    }
+
+    fn codes(&self) -> Option<codes::Signer> {
+        codes::open(&self.data).unwrap_or_else(|e| {
+            tracing::warn!("papers get a code without a signature: {e}");
+            None
+        })
     }
 
     fn base(&self) -> &str {

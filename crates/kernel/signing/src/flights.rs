@@ -98,11 +98,11 @@ pub trait Papers: Send + Sync {
         asker_may(on, flight, self.may())
     }
 
-    /// Makes the paper of a signature that begins. `base` is the address that papers name.
+    /// Makes the paper of a signature that begins. `keys` knows the address that papers name, and signs their codes.
     ///
     /// # Errors
     /// Why not: for good, or for now.
-    fn prepare(&self, on: &mut Reader, flight: &Flight, base: &str) -> std::result::Result<Ready, Halt>;
+    fn prepare(&self, on: &mut Reader, flight: &Flight, keys: &dyn Keys) -> std::result::Result<Ready, Halt>;
 
     /// Takes the file that was signed and verified, in the transaction that ends the signature.
     ///
@@ -308,7 +308,7 @@ fn step(
     let mut under = match flight.state.is_empty() {
         false => Under::from_bytes(&flight.state).map_err(later)?,
         true => {
-            let ready = papers.prepare(&mut reader, flight, keys.base())?;
+            let ready = papers.prepare(&mut reader, flight, keys)?;
             drop(reader);
             let mut under = prepared(&ready, flight, (&signer, &chain), now)?;
             revision.clone_into(&mut under.revision);
@@ -384,7 +384,7 @@ fn given(
             false => Err(Halt::stopped(PAPER_CHANGED)),
         };
     }
-    let ready = papers.prepare(&mut reader, flight, keys.base())?;
+    let ready = papers.prepare(&mut reader, flight, keys)?;
     drop(reader);
     flight.state = Given { revision: revision.to_owned(), file: ready.file }.to_bytes();
     let kept = flight.clone();

@@ -1,9 +1,10 @@
 //! Signing papers in a house that is restarted: where keys and trust are ([`desk`]), how a signature is asked for ([`ask`]),
 //! signatures under way ([`flights`]), why one is not given ([`words`]), the seal upon messages ([`seal`]), and the list of
 //! papers that were taken back ([`papers`]). Keys in tokens: [`token`]. What patients
-//! sign: [`patient`].
+//! sign: [`patient`]. The key of QR codes: [`codes`].
 
 pub mod ask;
+pub mod codes;
 pub mod desk;
 pub mod flights;
 pub mod papers;

@@ -259,15 +259,12 @@ fn paper(data: &Path, options: &Offline) -> Outcome {
             let ended = known.map(|(at, why)| (*at, why.as_str()));
             let good = verdict.is_good() && ended.is_none();
             println!("{}", if good { "ĐÚNG / VALID" } else { "SAI / NOT VALID" });
-            if verdict.withdrawn {
-                println!("{}", mach_ui::Lang::Vi.t(mach_ui::msg::VERIFY_WITHDRAWN));
+            if !verdict.is_good() {
+                println!("{}", mach_ui::Lang::Vi.t(mach_verify::sentence(&verdict).1));
             }
             if ended.is_some() {
                 let (name, said) = mach_verify::paper(mach_ui::Lang::Vi, ended);
                 println!("{name}: {said}");
-            }
-            if verdict.findings.is_empty() {
-                println!("{}", mach_ui::Lang::Vi.t(mach_ui::msg::VERIFY_UNSIGNED));
             }
             for finding in &verdict.findings {
                 println!();

@@ -30,6 +30,7 @@ const OPEN: &[(&str, &str)] = &[
     ("/prove", "a door; a form without its fields is refused before anybody is looked up"),
     ("/verify", "reads the paper that is handed in, and no record"),
     ("/verify/papers.tsv", "hashes of papers that no longer count"),
+    ("/verify/list", "the signed list for checking without a network: certificates and hashes"),
     ("/certificates/check", "says of a paper in hand what stands on it"),
     ("/vaccines/revoked", "the signed list of passes taken back: no name, no code"),
     ("/api/certificates/openapi.json", "how programs ask; no data"),

@@ -74,7 +74,7 @@ fn two_on_one_file(home: mach_test_engines::Home) {
     assert_eq!(world.act_as_head(&code, |tx, at| work::revoke(tx, at, &by(2), "x")), Ok(()));
     assert_eq!(issued(&world, &again).map(|p| p.why), Some("revoked".to_owned()));
     let ended = signing::ended_papers(&mut world.store.read(&world.doctor).expect("a reader")).expect("read");
-    assert_eq!(ended.len(), 4, "both signatures of both papers");
+    assert_eq!(ended.len(), 6, "both signatures and the code of both papers");
     // However it is cut or goes on, it is the paper that was taken back.
     for file in [&both, &first, &longer(&both)] {
         assert_eq!(why(file).as_deref(), Some("replaced"));

@@ -1,12 +1,14 @@
-//! The key that signs passes, and who is told to trust it. Both are files of the data folder:
+//! The key that signs QR codes (passes, and the codes of papers), and who is told to trust it. Both are files of the data folder:
 //! `keys/hc1.pem` (the key, PKCS#8, and its certificate, one after the other), `trust/signers/own.pem`, `trust/roots/own.pem`.
 
 use mach_sign::authority::{Authority, Profile, Request};
+use crate::desk::Keys;
 use mach_sign::certificate::Certificate;
+use mach_sign::hc1::{self, Claims, Value};
 use mach_sign::key::SoftKey;
 use mach_sign::name::Name;
 use mach_sign::oid;
-use mach_sign::time::{DAY, now};
+use mach_sign::time::{DAY, Moment, now};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -100,4 +102,41 @@ pub fn keep(path: &Path, text: &str, secret: bool) -> Result<(), String> {
     part.persist(path).map_err(|e| at(e.error))?;
     // The name lasts where its folder does.
     File::open(folder).and_then(|f| f.sync_all()).map_err(at)
+}
+
+/// What the code of a paper says: no more than what stands on the paper.
+#[derive(Clone, Debug)]
+pub struct Said<'a> {
+    /// The facility that gives the paper out, by its code.
+    pub facility: &'a str,
+    /// Which paper it is, of all this facility gives out; another version of it has another.
+    pub id: String,
+    /// When it was made.
+    pub issued: Moment,
+    /// Until when it counts.
+    pub expires: Moment,
+    /// What stands on it, name by name.
+    pub lines: Vec<(&'a str, String)>,
+}
+
+/// The text of a paper's QR code: the address where it is checked, and behind it what the paper says, signed, for who has no
+/// network. The address alone where there is no key; without an address the code alone.
+pub fn of_paper(keys: &dyn Keys, address: &str, said: Said<'_>) -> String {
+    let Some(signer) = keys.codes() else { return address.to_owned() };
+    let id = ("id", Value::Text(said.id));
+    let lines = said.lines.into_iter().filter(|(_, v)| !v.is_empty()).map(|(name, v)| (name, Value::Text(v)));
+    let claims = Claims {
+        issuer: said.facility.to_owned(),
+        issued: said.issued,
+        expires: said.expires,
+        content: (hc1::PAPER, Value::record([id].into_iter().chain(lines).collect())),
+    };
+    let signed = match address {
+        "" => hc1::sign(&claims, &signer.key, &signer.certificate),
+        address => hc1::sign_behind(address, &claims, &signer.key, &signer.certificate),
+    };
+    signed.unwrap_or_else(|e| {
+        tracing::warn!("a paper gets a code without a signature: {e}");
+        address.to_owned()
+    })
 }

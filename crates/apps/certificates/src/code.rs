@@ -1,0 +1,51 @@
+//! What the QR code of a certificate says: the address where it is checked, and behind it the paper's own words, signed, so that
+//! who has no network reads them at `/verify` all the same.
+
+use crate::case::Case;
+use crate::pdf::check_address;
+use crate::view::result_word;
+use mach_base::{Day, Minute};
+use mach_signing::codes::{Said, of_paper};
+use mach_signing::desk::Keys;
+use mach_store::{Result, Tx};
+use mach_ui::Lang;
+
+/// Seconds from the beginning of a day in Viet Nam to that of the count of days.
+const ZONE: i64 = 7 * 3_600;
+
+/// Which paper it is: a conclusion that was corrected makes another.
+fn id(case: &Case) -> String {
+    format!("{}.{}", case.row.code, case.row.concluded.unwrap_or_default())
+}
+
+/// The code of the paper that is about to be signed.
+pub(crate) fn text(case: &Case, keys: &dyn Keys) -> String {
+    let address = check_address(keys.base(), &case.row.code);
+    let (Some(concluded), Some(until)) = (case.row.concluded, case.valid_until()) else { return address };
+    let said = Said {
+        facility: &case.facility,
+        id: id(case),
+        issued: concluded,
+        expires: i64::from(until.0 + 1) * 86_400 - ZONE - 1,
+        lines: vec![
+            ("Giấy", "Giấy khám sức khỏe lái xe".to_owned()),
+            ("Số", case.number()),
+            ("Họ và tên", case.row.name.to_uppercase()),
+            ("Ngày sinh", case.particulars().born_text()),
+            ("Hạng", case.row.class.clone()),
+            ("Kết luận", result_word(Lang::Vi, &case.row.result)),
+            ("Ngày khám", Minute::of_seconds(concluded).day().vi()),
+            ("Giá trị đến", Day::vi(until)),
+        ],
+    };
+    of_paper(keys, &address, said)
+}
+
+/// Notes the code of a paper that is given out beside the marks of its signatures: with the paper it ends.
+///
+/// # Errors
+/// Of the store.
+pub(crate) fn keep(tx: &mut Tx<'_>, case: &Case) -> Result<()> {
+    let mark = mach_sign::hex(&mach_sign::hc1::paper_mark(&case.facility, &id(case)));
+    tx.keep_paper(case.row.facility, &case.row.code, &mark, true)
+}
