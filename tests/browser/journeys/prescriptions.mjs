@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { User, journey } from "../lib/browser.mjs";
+import { visited } from "./verify.mjs";
 import { out } from "../lib/paths.mjs";
 
 /** Each run its own person and medicines: nothing of the run before is in use. */
@@ -90,8 +91,18 @@ export default (world, { script = true } = {}) => {
         execFileSync("pdftoppm", ["-r", "150", "-png", file, join(out, code)]);
         const pages = readdirSync(out).filter((name) => name.startsWith(`${code}-`)).map((name) => join(out, name));
         const read = spawnSync("zbarimg", ["--quiet", "--raw", ...pages], { encoding: "utf8" });
-        assert.equal(read.stdout.trim(), code.toUpperCase());
+        const scanned = read.stdout.trim().split("\n").sort();
+        assert.equal(scanned.length, 2, "the code at its head, and its words signed at its foot");
+        assert.equal(scanned[0], code.toUpperCase());
         const anybody = await other();
+        if (script) {
+          await visited(anybody.page);
+          await anybody.context.setOffline(true);
+          await anybody.page.goto(`/verify${scanned[1].slice(scanned[1].indexOf("#"))}`);
+          await anybody.page.locator("#answer .notice.good").waitFor();
+          assert.match(await anybody.page.locator("#answer").innerText(), new RegExp(`Đơn thuốc[\\s\\S]*${code}`, "i"));
+          await anybody.context.setOffline(false);
+        }
         await anybody.page.goto("/verify");
         await anybody.page.locator('input[name="file"]').setInputFiles(file);
         await anybody.page.locator('main form[action="/verify"] button[type="submit"]').click();

@@ -15,9 +15,9 @@ const codes = readFileSync(join(CORPUS, "codes.tsv"), "utf8").split("\n").filter
   return { name, found, text: text.join("\t").replaceAll("\\n", "\n") };
 });
 const SENTENCES = {
-  good: "Chữ ký đúng: nội dung còn nguyên vẹn",
+  good: "^ĐÚNG / VALID|Chữ ký đúng: nội dung còn nguyên vẹn",
   altered: "Nội dung mã đã bị sửa",
-  other: "Mã do nơi phát hành khác|Mã do nơi khác phát hành",
+  other: "Mã do nơi khác phát hành",
   over: "Mã đã hết giá trị: đã quá ngày cuối",
   toCome: "Mã ghi một thời điểm phát hành chưa tới",
   withdrawn: "giấy đã bị cơ quan cấp thu hồi",

@@ -140,9 +140,8 @@ fn main() {
     bomb = packed(&whole);
     bomb.push(0);
     let junk = format!("HC1:{}", hc1::to_base45(&bomb));
-    let header = |pairs: Vec<(Value, Value)>| {
-        changed(&good, move |p| p[0] = Value::Bytes(Value::Map(pairs.clone()).encode()))
-    };
+    let header =
+        |pairs: Vec<(Value, Value)>| changed(&good, move |p| p[0] = Value::Bytes(Value::Map(pairs.clone()).encode()));
     let kid = Value::Bytes(hc1::key_id(&own.certificate));
     let codes: Vec<(&str, &str, String)> = vec![
         ("a pass, ES256", "good", good.clone()),
@@ -154,21 +153,41 @@ fn main() {
         ("another name", "altered", again(&swapped(&whole, "NGUYỄN THỊ HƯỜNG", "NGUYỄN THỊ HƯỞNG"))),
         ("another last day", "altered", again(&swapped(&whole, "2026-05-30", "2026-05-31"))),
         ("another signature", "altered", changed(&good, |p| flipped(&mut p[3]))),
-        ("a shorter signature", "altered", changed(&code(&rsa, &taken), |p| {
-            if let Value::Bytes(bytes) = &mut p[3] { bytes.pop(); }
-        })),
-        ("the other scheme's name", "altered", header(vec![(Value::Int(1), Value::Int(-37)), (Value::Int(4), kid.clone())])),
-        ("another's key under this one's id", "altered",
-            hc1::sign(&claims(pass("URN:UVCI:01:VN:GOOD#A")), &stranger.key, &own.certificate).expect("a code")),
+        (
+            "a shorter signature",
+            "altered",
+            changed(&code(&rsa, &taken), |p| {
+                if let Value::Bytes(bytes) = &mut p[3] {
+                    bytes.pop();
+                }
+            }),
+        ),
+        (
+            "the other scheme's name",
+            "altered",
+            header(vec![(Value::Int(1), Value::Int(-37)), (Value::Int(4), kid.clone())]),
+        ),
+        (
+            "another's key under this one's id",
+            "altered",
+            hc1::sign(&claims(pass("URN:UVCI:01:VN:GOOD#A")), &stranger.key, &own.certificate).expect("a code"),
+        ),
         ("taken back and altered", "altered", changed(&code(&own, &taken), |p| flipped(&mut p[3]))),
-        ("a forged paper of a known id", "altered",
-            hc1::sign(&claims(paper("ABCD2345EFGH.1")), &stranger.key, &own.certificate).expect("a code")),
+        (
+            "a forged paper of a known id",
+            "altered",
+            hc1::sign(&claims(paper("ABCD2345EFGH.1")), &stranger.key, &own.certificate).expect("a code"),
+        ),
         ("of another issuer", "other", code(&stranger, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
         ("a paper of another issuer", "other", behind(&stranger, "ABCD2345EFGH.1")),
         ("its last day is over", "over", code(&own, &at(EARLY, EARLY + DAY))),
         ("issued in time to come", "toCome", code(&own, &at(UNTIL - 3 * DAY, UNTIL - DAY))),
         ("taken back", "withdrawn", code(&own, &taken)),
-        ("taken back and over", "withdrawn", code(&own, &Claims { issued: EARLY, expires: EARLY + DAY, ..taken.clone() })),
+        (
+            "taken back and over",
+            "withdrawn",
+            code(&own, &Claims { issued: EARLY, expires: EARLY + DAY, ..taken.clone() }),
+        ),
         ("a paper that was revoked", "paperRevoked", behind(&own, "REVOKED.1")),
         ("a paper that was replaced", "paperReplaced", behind(&own, "REPLACED.1")),
         ("a certificate that has ended", "bad", code(&ended, &at(FROM + DAY, UNTIL - DAY))),
@@ -209,9 +228,8 @@ fn main() {
     let chain = [own.certificate.clone(), home.certificate().clone()];
     let signed = jws::sign(list.as_bytes(), &own.key, &chain, ISSUED).expect("a list");
     put("trust/revoked/corpus.jws", signed.as_bytes());
-    let ended = [("REVOKED.1", "revoked"), ("REPLACED.1", "replaced")].map(|(id, why)| {
-        format!("{}\t{ISSUED}\t{why}\n", mach_sign::hex(&hc1::paper_mark("46001", id)))
-    });
+    let ended = [("REVOKED.1", "revoked"), ("REPLACED.1", "replaced")]
+        .map(|(id, why)| format!("{}\t{ISSUED}\t{why}\n", mach_sign::hex(&hc1::paper_mark("46001", id))));
     put("trust/papers.tsv", ended.concat().as_bytes());
     let rows: Vec<String> = codes.iter().map(|(name, found, text)| format!("{name}\t{found}\t{text}\n")).collect();
     put("codes.tsv", rows.concat().as_bytes());

@@ -45,7 +45,8 @@ pub(crate) fn text(case: &Case, person: &PersonRow, keys: &dyn Keys, now: i64) -
         of_paper(keys, &address, said)
     };
     let whole = of(items.join("; "));
-    let fits = |code: &String| code.len() <= MOST && (code.contains(mach_sign::hc1::FRAGMENT) || code.starts_with("HC1:"));
+    let fits =
+        |code: &String| code.len() <= MOST && (code.contains(mach_sign::hc1::FRAGMENT) || code.starts_with("HC1:"));
     [whole].into_iter().chain(std::iter::once_with(|| of(count.clone()))).find(fits)
 }
 

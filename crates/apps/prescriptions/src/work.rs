@@ -310,7 +310,7 @@ pub fn back(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<Done<()>> {
 }
 
 /// The end of a day, and its beginning, in seconds on Viet Nam's clock.
-fn bounds(day: i64) -> (i64, i64) {
+pub(crate) fn bounds(day: i64) -> (i64, i64) {
     let begin = day * 86_400 - 7 * 3_600;
     (begin, begin + 86_399)
 }

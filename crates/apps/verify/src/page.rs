@@ -101,7 +101,8 @@ pub async fn verify(
     let _turn = AT_ONCE.acquire().await.map_err(Problem::internal)?;
     let hash = mach_sign::hex(&mach_sign::sha256(&bytes));
     let shelf = move || data.shelf().map(|s| (s.examine(&bytes), s));
-    let (verdict, shelf) = tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let (verdict, shelf) =
+        tokio::task::spawn_blocking(shelf).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     let known: Vec<String> = verdict.iter().flat_map(Verdict::marks).chain([hash]).collect();
     let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
     let asked = known.clone();

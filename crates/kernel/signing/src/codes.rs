@@ -1,8 +1,8 @@
 //! The key that signs QR codes (passes, and the codes of papers), and who is told to trust it. Both are files of the data folder:
 //! `keys/hc1.pem` (the key, PKCS#8, and its certificate, one after the other), `trust/signers/own.pem`, `trust/roots/own.pem`.
 
-use mach_sign::authority::{Authority, Profile, Request};
 use crate::desk::Keys;
+use mach_sign::authority::{Authority, Profile, Request};
 use mach_sign::certificate::Certificate;
 use mach_sign::hc1::{self, Claims, Value};
 use mach_sign::key::SoftKey;
