@@ -16,6 +16,7 @@ import leader from "./journeys/leader.mjs";
 import noScript from "./journeys/no-script.mjs";
 import organisation from "./journeys/organisation.mjs";
 import operator from "./journeys/operator.mjs";
+import passkeys from "./journeys/passkeys.mjs";
 import policy from "./journeys/policy.mjs";
 import prescriptions from "./journeys/prescriptions.mjs";
 import restart from "./journeys/restart.mjs";
@@ -48,6 +49,7 @@ try {
     await vaccines({ ...world, screen });
     await prescriptions({ ...world, screen });
     await verify({ ...world, screen });
+    await passkeys({ ...world, screen });
   }
   await noScript({ ...world, screen: PHONE });
   await prescriptions({ ...world, screen: PHONE }, { script: false });

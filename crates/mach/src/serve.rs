@@ -110,10 +110,14 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     let proxies = options.trusted_proxy.clone();
     let (redirect, origins) = (options.redirect_listen, options.allow_origin.clone());
     let doors = Doors { data, listen: options.listen, public, tls, redirect, origins };
-    serve(House::new(store, Settings { secure, proxies, ..Settings::default() }), doors, &mut |address| {
-        println!("listening on {scheme}://{address}");
-        Ok(())
-    })
+    serve(
+        House::new(store, Settings { secure, proxies, public: options.public_url.clone(), ..Settings::default() }),
+        doors,
+        &mut |address| {
+            println!("listening on {scheme}://{address}");
+            Ok(())
+        },
+    )
 }
 
 /// Reads the whole database once beside the serving: a broken page is told when the program starts, not when somebody

@@ -70,6 +70,9 @@ const TABLE = {
 
   "GET /sign-in/code": ["/sign-in/code", "in", 303],
   "POST /sign-in/code": ["/sign-in/code", "in", 303],
+  "GET /sign-in/passkey": ["/sign-in/passkey", 200],
+  "POST /passkey": ["/passkey", 403],
+  "POST /passkey/options": ["/passkey/options", 200],
   "GET /prove": ["/prove", "in", 200],
   "POST /prove": ["/prove", "in", 401],
   "GET /recover": ["/recover", 200],
@@ -81,6 +84,10 @@ const TABLE = {
   "POST /account/second-factor": ["/account/second-factor", "in", 404],
   "POST /account/second-factor/new": ["/account/second-factor/new", "in", 303],
   "POST /account/second-factor/remove": ["/account/second-factor/remove", "in", 303],
+  "GET /account/passkeys": ["/account/passkeys", "in", 200],
+  "POST /account/passkeys": ["/account/passkeys", "in", 400],
+  "POST /account/passkeys/options": ["/account/passkeys/options", "in", 200],
+  "POST /account/passkeys/{id}/remove": ["/account/passkeys/999999999/remove", "in", 404],
   "POST /account/sessions/{mark}/end": ["/account/sessions/00/end", "in", 404],
   // An administrator without a second factor is sent to turn it on.
   "GET /admin/accounts": ["/admin/accounts", ...PAGE(403, 403, 403, 303)],

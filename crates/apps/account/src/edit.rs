@@ -177,7 +177,7 @@ async fn found(house: &House, decision: &mach_access::Decision, id: i64) -> Resu
             let scope = r.scope();
             let Some(account) = accounts::by_id(r, scope, id)? else { return Ok::<_, Failure>(None) };
             let facility = account.actor.facility.map(|f| schema::facility_code(r, f)).transpose()?.flatten();
-            let has_factor = factors::factor(r, id)?.is_some_and(|f| f.confirmed);
+            let has_factor = factors::is_guarded(r, id)?;
             let seen = mach_store::sessions::of_account(r, id)?.first().map(|s| s.seen);
             let unopened = factors::is_unopened(r, id)?;
             Ok(Some(Found { account, facility, has_factor, seen, unopened }))

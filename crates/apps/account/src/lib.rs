@@ -7,6 +7,9 @@
 //! | `POST /account/second-factor/new` | use account, proven | makes a secret |
 //! | `GET`, `POST /account/second-factor` | use account | shows it as QR and text; confirms it by a code, shows the codes for paper once |
 //! | `POST /account/second-factor/remove` | use account, proven | takes it away |
+//! | `GET`, `POST /account/passkeys` | use account, proven | my passkeys; keeps a new one |
+//! | `POST /account/passkeys/options` | use account, proven | what the browser makes a passkey by |
+//! | `POST /account/passkeys/{id}/remove` | use account, proven | takes a passkey away |
 //! | `POST /account/sessions/{mark}/end` | use account | ends another session of mine |
 //! | `GET /admin/accounts` | administer | accounts, wishes to get back in |
 //! | `GET`, `POST /admin/accounts/new` | administer, proven | makes an account; shows the code it is opened with once |
@@ -22,6 +25,7 @@ mod edit;
 mod factor;
 mod form;
 mod mine;
+mod passkey;
 mod recovery;
 
 use axum::Router;
@@ -36,6 +40,9 @@ pub fn router() -> Router<House> {
         .route("/account/second-factor", get(factor::page).post(factor::confirm))
         .route("/account/second-factor/new", post(factor::propose))
         .route("/account/second-factor/remove", post(factor::remove))
+        .route("/account/passkeys", get(passkey::page).post(passkey::add))
+        .route("/account/passkeys/options", post(passkey::options))
+        .route("/account/passkeys/{id}/remove", post(passkey::remove))
         .route("/account/sessions/{mark}/end", post(mine::end_session))
         .route("/admin/accounts", get(admin::page))
         .route("/admin/accounts/new", get(edit::new_page).post(edit::make))

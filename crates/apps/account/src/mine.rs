@@ -98,6 +98,8 @@ fn render(session: &Session, mine: &Mine, notice: Option<(Tone, Msg)>, fields: &
     parts.extend(notice.map(|(tone, text)| Html::from(Notice::new(lang, tone, lang.t(text)))));
     parts.push(Card::new(lang.t(msg::ACCOUNT_WHO), who).into());
     parts.push(factor_card(lang, mine));
+    let keys = Button::link(lang.t(msg::PASSKEYS), "/account/passkeys");
+    parts.push(Card::new(lang.t(msg::PASSKEYS), Html::concat([line(lang.t(msg::PASSKEYS_LEAD)), keys.into()])).into());
     parts.push(
         Card::new(lang.t(msg::PASSWORD_CHANGE), Html::concat([line(lang.t(msg::PASSWORD_CHANGE_LEAD)), password]))
             .into(),

@@ -77,6 +77,12 @@ pub const RECOVERIES: usize = 100;
 pub const RECOVERY_CODE_MINUTES: i64 = 30;
 /// Codes for paper that a second factor comes with.
 pub const PAPER_CODES: usize = 8;
+/// Passkeys of one account.
+pub const PASSKEYS: usize = 20;
+/// Characters of what somebody calls a passkey.
+pub const PASSKEY_NAME_CHARS: usize = 60;
+/// Challenges of passkeys that wait for an answer at a time, of all who ask.
+pub const PASSKEY_CHALLENGES: usize = 20_000;
 /// Minutes after which a session ends whatever happens.
 pub const SESSION_MINUTES: i64 = 12 * 60;
 /// Places of one place as text.

@@ -39,9 +39,7 @@ impl IntoResponse for Closed {
 pub async fn administrator(house: &House, session: &Session) -> Result<Decision, Closed> {
     let decision = house.decide(session, Act::Administer).await?;
     let id = session.actor.account;
-    let confirmed = house
-        .read(decision.clone(), move |r| Ok::<bool, Failure>(factors::factor(r, id)?.is_some_and(|f| f.confirmed)))
-        .await?;
+    let confirmed = house.read(decision.clone(), move |r| Ok::<bool, Failure>(factors::is_guarded(r, id)?)).await?;
     if confirmed { Ok(decision) } else { Err(Closed::NoFactor) }
 }
 

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod carry;
 pub mod follow;
 pub mod pace;
+pub mod passkey;
 pub mod proof;
 mod recover;
 mod session;
@@ -33,6 +34,8 @@ struct Inner {
     proxies: Vec<pace::Network>,
     secure: bool,
     demo: bool,
+    public: Option<String>,
+    challenges: passkey::Challenges,
 }
 
 /// Who is at the other end of a request's connection; the listener lays it beside each request.
@@ -53,6 +56,8 @@ pub struct Settings {
     pub demo: bool,
     /// Who is believed where they say for whom they ask.
     pub proxies: Vec<pace::Network>,
+    /// The address by which others reach this program: `https://mach.example.vn`. Passkeys answer there alone.
+    pub public: Option<String>,
 }
 
 impl House {
@@ -65,6 +70,8 @@ impl House {
                 proxies: settings.proxies,
                 secure: settings.secure,
                 demo: settings.demo,
+                public: settings.public,
+                challenges: passkey::Challenges::default(),
             }),
         }
     }
@@ -82,6 +89,16 @@ impl House {
     /// Who is believed where they say for whom they ask.
     pub fn proxies(&self) -> &[pace::Network] {
         &self.inner.proxies
+    }
+
+    /// The address by which others reach this program, where it was told.
+    pub fn public(&self) -> Option<&str> {
+        self.inner.public.as_deref()
+    }
+
+    /// Challenges of passkeys that wait for an answer.
+    pub fn challenges(&self) -> &passkey::Challenges {
+        &self.inner.challenges
     }
 
     /// Whether the data is synthetic.

@@ -12,11 +12,14 @@ use mach_access::{secret, totp};
 use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_store::accounts::{self, Account};
-use mach_store::{Tx, factors, sessions};
+use mach_store::{Tx, factors, passkeys, sessions};
 use mach_ui::components::{Field, FieldKind};
 use mach_ui::http::{Here, Problem, cookie, safe_next};
 use mach_ui::{Html, Lang, Msg, msg, pages};
 use serde::Deserialize;
+
+/// Seconds within which a form follows the proof by a passkey that opened its door.
+const JUST_NOW: i64 = 15;
 
 /// What came of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +110,12 @@ pub async fn nobody(house: &House, name: &str) -> Result<Verdict, Problem> {
 pub async fn code(house: &House, account: &Account, typed: String) -> Result<Verdict, Problem> {
     let id = account.actor.account;
     tried(house, id, "code", move |tx| {
-        let Some(factor) = factors::factor(tx, id)?.filter(|f| f.confirmed) else { return Ok(false) };
-        if let Some(step) = totp::accepted(&factor.secret, &typed, now_seconds(), factor.last_step) {
+        let factor = factors::factor(tx, id)?.filter(|f| f.confirmed);
+        let step = factor.and_then(|f| totp::accepted(&f.secret, &typed, now_seconds(), f.last_step));
+        if let Some(step) = step {
             return tx.take_step(id, step);
         }
+        // Codes for paper stand in for an app, and for a passkey.
         let paper = secret::token_hash(&plain_code(&typed));
         let taken = tx.take_paper_code(id, &paper)?;
         if taken {
@@ -154,6 +159,8 @@ pub(crate) struct Asks {
     pub lead: Msg,
     pub action: &'static str,
     pub button: Msg,
+    /// Whether a passkey does, too.
+    pub by_key: bool,
 }
 
 /// The door of somebody who is half in: one field, answered to go on to `next`.
@@ -173,15 +180,20 @@ fn door(lang: Lang, here: Here, asks: &Asks, field: Field, (next, error): (&str,
         button: lang.t(asks.button).to_owned(),
         error,
         is_signed_in: true,
+        more: if asks.by_key { pages::passkey_part(lang, "prove", safe_next(next)) } else { Html::EMPTY },
         ..pages::Door::default()
     }
 }
 
+/// Whether an account has a passkey that opens something.
+pub(crate) async fn has_passkey(house: &House, account: i64) -> Result<bool, Problem> {
+    let found = move |r: &mut mach_store::Reader| passkeys::of_account(r, account).map_err(Failure::from);
+    Ok(house.read(house_decision()?, found).await?.iter().any(|k| k.copied.is_none()))
+}
+
 /// Whether an account has a second factor.
 pub(crate) async fn has_factor(house: &House, account: i64) -> Result<bool, Problem> {
-    house
-        .read(house_decision()?, move |r| Ok::<_, Failure>(factors::factor(r, account)?.is_some_and(|f| f.confirmed)))
-        .await
+    house.read(house_decision()?, move |r| Ok::<_, Failure>(factors::is_guarded(r, account)?)).await
 }
 
 /// The field a one-time code is typed into.
@@ -208,12 +220,14 @@ pub(crate) async fn live(house: &House, headers: &HeaderMap) -> Result<(sessions
 }
 
 /// The door of the proof, with a form that it carries.
+///
+/// A passkey does, too, where the account has one; the page says so once its script has asked.
 pub(crate) fn page(lang: Lang, here: Here, carried: Option<&Carried>, (next, error): (&str, Option<String>)) -> Html {
     let mut field = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
     field.autocomplete = "current-password";
     field.autofocus = true;
     let lead = if carried.is_some() { msg::PROVE_KEPT } else { msg::PROVE_LEAD };
-    let asks = Asks { title: msg::PROVE, lead, action: "/prove", button: msg::PROVE_GO };
+    let asks = Asks { title: msg::PROVE, lead, action: "/prove", button: msg::PROVE_GO, by_key: true };
     let hidden = carried.map(Carried::hidden).unwrap_or_default();
     pages::door(&pages::Door { hidden, ..door(lang, here, &asks, field, (next, error)) })
 }
@@ -258,6 +272,11 @@ pub(crate) async fn prove(
     let typed = value("password");
     if typed.len() > limits::NAME_CHARS * 4 {
         return Err(Problem::TooLarge);
+    }
+    // A passkey has proved them just now, and the form that waited comes after it.
+    let just_now = now_seconds() - found.proven <= JUST_NOW && found.state == sessions::State::Open;
+    if let Some(carried) = carried.clone().filter(|_| value("by") == "passkey" && just_now) {
+        return Ok(carried.back(lang, here).into_response());
     }
     let verdict = password(&house, Some(&found.account), typed).await?;
     let by_script = headers.get(header::ACCEPT).is_some_and(|v| v == "application/json");

@@ -2,7 +2,7 @@
 
 use crate::proof::{self, Next, Verdict};
 use crate::session::{SESSION_COOKIE, house_decision, session_token};
-use crate::{Failure, House, Session, recover};
+use crate::{Failure, House, Session, passkey, recover};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,12 +16,15 @@ use mach_ui::http::{Here, Problem, cookie, safe_next};
 use mach_ui::{Html, Lang, format, msg, pages};
 use serde::Deserialize;
 
-/// Routes `/`, `/sign-in`, `/sign-in/code`, `/sign-out`, `/prove`, `/lock`, `/recover`.
+/// Routes `/`, `/sign-in`, `/sign-in/code`, `/sign-in/passkey`, `/passkey`, `/sign-out`, `/prove`, `/lock`, `/recover`.
 pub fn router() -> Router<House> {
     Router::new()
         .route("/", get(front))
         .route("/sign-in", get(form).post(sign_in))
         .route("/sign-in/code", get(code_form).post(sign_in_code))
+        .route("/sign-in/passkey", get(passkey::door))
+        .route("/passkey", post(passkey::answer))
+        .route("/passkey/options", post(passkey::ask))
         .route("/sign-out", post(sign_out))
         .route("/prove", get(proof::form).post(proof::prove).layer(DefaultBodyLimit::max(limits::PROOF_BYTES)))
         .route("/lock", post(proof::lock))
@@ -122,9 +125,9 @@ async fn sign_in(
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
 }
 
-fn code_page(lang: Lang, here: Here, next: &str, error: Option<String>) -> Html {
+fn code_page(lang: Lang, here: Here, next: &str, error: Option<String>, by_key: bool) -> Html {
     let (title, lead) = (msg::CODE_ASKED, msg::CODE_ASKED_LEAD);
-    let asks = proof::Asks { title, lead, action: "/sign-in/code", button: msg::SIGN_IN };
+    let asks = proof::Asks { title, lead, action: "/sign-in/code", button: msg::SIGN_IN, by_key };
     proof::ask(lang, here, &asks, proof::code_field(lang), (next, error))
 }
 
@@ -135,8 +138,12 @@ async fn code_form(
     headers: HeaderMap,
     Query(query): Query<Next>,
 ) -> Result<Html, Problem> {
-    match proof::live(&house, &headers).await?.0.state {
-        Open::Half => Ok(code_page(lang, here, &query.next, None)),
+    let found = proof::live(&house, &headers).await?.0;
+    match found.state {
+        Open::Half => {
+            let by_key = proof::has_passkey(&house, found.account.actor.account).await?;
+            Ok(code_page(lang, here, &query.next, None, by_key))
+        }
         Open::Open | Open::Locked => Err(Problem::Prove),
     }
 }
@@ -162,7 +169,8 @@ async fn sign_in_code(
     let next = safe_next(&typed.next).to_owned();
     let verdict = proof::code(&house, &found.account, typed.code).await?;
     if verdict != Verdict::Right {
-        let page = code_page(lang, here, &next, verdict.said(lang, msg::CODE_WRONG));
+        let by_key = proof::has_passkey(&house, found.account.actor.account).await?;
+        let page = code_page(lang, here, &next, verdict.said(lang, msg::CODE_WRONG), by_key);
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
     let cookie = proof::renew(&house, &found.account, token, "code").await?;

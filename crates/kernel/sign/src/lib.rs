@@ -27,6 +27,7 @@ pub mod time;
 pub mod timestamp;
 pub mod trust;
 pub mod verdict;
+pub mod webauthn;
 pub mod xml;
 
 /// What is refused past it.

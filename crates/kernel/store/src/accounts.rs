@@ -135,7 +135,7 @@ impl Tx<'_> {
         practitioner: Option<&str>,
     ) -> Result<i64> {
         let id = self.set_account(new)?;
-        self.drop_factor(id)?;
+        self.drop_factors(id)?;
         self.invite(id, by, code)?;
         if practitioner.is_some() {
             self.set_care(id, practitioner, None)?;

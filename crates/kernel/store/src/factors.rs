@@ -2,7 +2,7 @@
 
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query};
-use crate::{Result, Tx, accounts};
+use crate::{Result, Tx, accounts, passkeys};
 use mach_access::Scope;
 use mach_base::{limits, time::now_seconds};
 use mach_seal::Purpose;
@@ -70,12 +70,7 @@ impl Tx<'_> {
             "UPDATE second_factor SET confirmed = 1, last_step = ?2 WHERE account = ?1",
             &[account.into(), step.into()],
         )?;
-        self.run("DELETE FROM paper_code WHERE account = ?1", &[account.into()])?;
-        for hash in paper {
-            let args = [account.into(), hash.as_slice().into()];
-            self.run("INSERT INTO paper_code(account, hash) VALUES (?1, ?2)", &args)?;
-        }
-        Ok(())
+        self.give_paper_codes(account, paper)
     }
 
     /// Takes the code of a step; false where that or a later one was taken.
@@ -90,9 +85,33 @@ impl Tx<'_> {
         Ok(self.run("DELETE FROM paper_code WHERE account = ?1 AND hash = ?2", &args)? > 0)
     }
 
-    /// Takes the second factor away.
+    /// Gives an account codes for paper, known by their hashes, in place of those it had.
+    pub fn give_paper_codes(&mut self, account: i64, paper: &[[u8; 32]]) -> Result<()> {
+        self.run("DELETE FROM paper_code WHERE account = ?1", &[account.into()])?;
+        for hash in paper {
+            let args = [account.into(), hash.as_slice().into()];
+            self.run("INSERT INTO paper_code(account, hash) VALUES (?1, ?2)", &args)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the app's codes away; those for paper stay while a passkey does.
     pub fn drop_factor(&mut self, account: i64) -> Result<()> {
         self.run("DELETE FROM second_factor WHERE account = ?1", &[account.into()])?;
+        self.drop_idle_paper(account)
+    }
+
+    /// Takes all away that is asked for beside a password.
+    pub fn drop_factors(&mut self, account: i64) -> Result<()> {
+        self.drop_passkeys(account)?;
+        self.drop_factor(account)
+    }
+
+    /// Takes the codes for paper away where they stand in for nothing.
+    pub(crate) fn drop_idle_paper(&mut self, account: i64) -> Result<()> {
+        if is_guarded(self, account)? {
+            return Ok(());
+        }
         self.run("DELETE FROM paper_code WHERE account = ?1", &[account.into()]).map(drop)
     }
 
@@ -158,10 +177,15 @@ impl Tx<'_> {
         if self.run(sql, &[account.into(), code.as_slice().into(), now.into()])? == 0 {
             return Ok(None);
         }
-        self.drop_factor(account)?;
+        self.drop_factors(account)?;
         self.set_password(account, password)?;
         Ok(Some(account))
     }
+}
+
+/// Whether something is asked for beside the password of an account: codes from an app, or a passkey.
+pub fn is_guarded(on: &mut dyn Query, account: i64) -> Result<bool> {
+    Ok(factor(on, account)?.is_some_and(|f| f.confirmed) || passkeys::has_any(on, account)?)
 }
 
 /// The second factor of an account.

@@ -24,6 +24,7 @@ pub mod grants;
 pub mod log;
 pub mod pack;
 pub mod params;
+pub mod passkeys;
 pub mod people;
 mod postgres;
 pub mod prescriptions;

@@ -3,8 +3,8 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params, people,
-    prescriptions, resources, sealed, sessions, signing, subscriptions, vaccines, views,
+    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params,
+    passkeys, people, prescriptions, resources, sealed, sessions, signing, subscriptions, vaccines, views,
 };
 
 /// Tables every module needs.
@@ -37,6 +37,7 @@ const STEPS: &[&[&str]] = &[
     grants::ENDS,
     vaccines::ONCE,
     prescriptions::DDL,
+    passkeys::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -87,6 +88,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             vaccines::DDL,
             vaccines::ONCE,
             prescriptions::DDL,
+            passkeys::DDL,
         ]
         .concat()
         {

@@ -93,6 +93,8 @@ pub struct Door {
     pub error: Option<String>,
     /// Whether the reader is signed in, and may sign out instead.
     pub is_signed_in: bool,
+    /// Another way in, below the form.
+    pub more: Html,
 }
 
 /// The page of a door.
@@ -117,6 +119,36 @@ struct DoorBody<'a> {
     error: Option<Notice>,
     fields: Vec<Html>,
     button: Button,
+}
+
+/// The button of a passkey with its script: `what` is `sign-in` or `prove`, `next` where to go afterwards.
+pub fn passkey_part(lang: Lang, what: &'static str, next: &str) -> Html {
+    Html::template(&PasskeyPart { lang, what, next, script: crate::assets::url("passkey.js") })
+}
+
+#[derive(Template)]
+#[template(path = "passkey.html")]
+struct PasskeyPart<'a> {
+    lang: Lang,
+    what: &'static str,
+    next: &'a str,
+    script: String,
+}
+
+/// `GET /sign-in/passkey`: in by a passkey, without a name. A page of its own: the first page of all loads no script for it.
+pub fn passkey_door(lang: Lang, here: &str, next: &str) -> Html {
+    let part = passkey_part(lang, "sign-in", next);
+    let body = Html::template(&PasskeyDoor { lang, part, back: crate::format::query_value(next) });
+    let title = lang.t(msg::PASSKEY_SIGN_IN).into();
+    shell::bare(&PageMeta { lang, title, here: here.into(), ..PageMeta::default() }, body)
+}
+
+#[derive(Template)]
+#[template(path = "passkey-door.html")]
+struct PasskeyDoor {
+    lang: Lang,
+    part: Html,
+    back: String,
 }
 
 /// The page of a problem: what happened, what to do, a way home. The same shape for every problem; `id` is that of a

@@ -125,9 +125,18 @@ impl Value {
     /// # Errors
     /// `Malformed`, `TooLarge`.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let (value, rest) = Self::decode_first(bytes)?;
+        if rest.is_empty() { Ok(value) } else { Err(bad("something stands after the end")) }
+    }
+
+    /// Reads the first value; gives what stands behind it, too.
+    ///
+    /// # Errors
+    /// `Malformed`, `TooLarge`.
+    pub fn decode_first(bytes: &[u8]) -> Result<(Self, &[u8])> {
         let mut rest = bytes;
         let value = read(&mut rest, 0)?;
-        if rest.is_empty() { Ok(value) } else { Err(bad("something stands after the end")) }
+        Ok((value, rest))
     }
 }
 

@@ -356,7 +356,7 @@ mod tests {
         for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose"] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
-        for made in ["prescription_line", "prescription", "sale_line", "sale"] {
+        for made in ["prescription_line", "prescription", "sale_line", "sale", "passkey"] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
         for column in ["ending", "sealed"] {
