@@ -3,6 +3,8 @@ import { around } from "./dom";
 
 /** Left alone for so long, the screen locks itself; well before the session of somebody who treats people ends. */
 const IDLE_MS = 10 * 60_000;
+/** Between two words to the other tabs that somebody works in this one. */
+const TELLS_MS = 5_000;
 const JSON_ONLY = { accept: "application/json" };
 
 export function lock(): void {
@@ -15,11 +17,20 @@ export function lock(): void {
   const password = dialog.querySelector<HTMLInputElement>("input");
   if (!wrong || !form || !ended || !password) return;
   let used = Date.now();
+  // Tabs of one session: work in any of them is work, and one that locks or opens does so for all.
+  const tabs = new BroadcastChannel("mach-lock");
+  let told = 0;
 
-  async function close(): Promise<void> {
+  function hide(): void {
     if (dialog.open) return;
     dialog.showModal();
     password?.focus();
+  }
+
+  async function close(): Promise<void> {
+    if (dialog.open) return;
+    hide();
+    tabs.postMessage("locked");
     // Where the server cannot be told now, the page is hidden all the same; it asks for the password when it can.
     await fetch("/lock", { method: "POST", headers: JSON_ONLY, redirect: "manual" }).catch(() => undefined);
   }
@@ -34,6 +45,7 @@ export function lock(): void {
       ended.hidden = true;
       dialog.close();
       used = Date.now();
+      tabs.postMessage("open");
       return;
     }
     if (answer?.status === 403) {
@@ -47,8 +59,17 @@ export function lock(): void {
   }
 
   for (const event of ["pointerdown", "keydown", "wheel", "touchstart"]) {
-    document.addEventListener(event, () => (used = Date.now()), { passive: true });
+    document.addEventListener(event, () => {
+      used = Date.now();
+      if (used - told > TELLS_MS && !dialog.open) tabs.postMessage("used");
+      if (used - told > TELLS_MS) told = used;
+    }, { passive: true });
   }
+  tabs.addEventListener("message", ({ data }) => {
+    used = Date.now();
+    if (data === "locked") hide();
+    else if (data === "open" && dialog.open) dialog.close();
+  });
   setInterval(() => {
     if (Date.now() - used > IDLE_MS) void close();
   }, 15_000);

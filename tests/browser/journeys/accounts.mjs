@@ -179,6 +179,9 @@ export default (world) => {
       }],
       ["a locked screen hides the page, keeps what was typed, and opens with the password only", async () => {
         const thu = others[0];
+        // A tab that is open beside it hides its page with it, and opens with it.
+        const tab = await thu.context.newPage();
+        await tab.goto("/people");
         await thu.page.locator('input[name="q"]').first().fill("nguyễn đang gõ");
         await thu.page.locator("details.user > summary").click();
         await thu.page.locator('form[action="/lock"] button').click();
@@ -190,6 +193,7 @@ export default (world) => {
         await beside.goto("/people");
         assert.match(beside.url(), /\/prove\?next=/);
         await beside.close();
+        await tab.locator("dialog[data-lock]").waitFor();
         await thu.page.keyboard.press("Escape");
         assert.ok(await lock.isVisible(), "Escape does not open it");
         await lock.locator("input").fill("sai");
@@ -198,6 +202,8 @@ export default (world) => {
         await lock.locator("input").fill(doctor.password);
         await lock.locator("button").click();
         await lock.waitFor({ state: "hidden" });
+        await tab.locator("dialog[data-lock]").waitFor({ state: "hidden" });
+        await tab.close();
         assert.equal(await thu.page.locator('input[name="q"]').first().inputValue(), "nguyễn đang gõ");
         await thu.page.goto("/people");
         assert.match(thu.page.url(), /\/people/);

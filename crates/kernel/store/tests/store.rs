@@ -17,6 +17,7 @@ on_both_engines!(
     a_reader_sees_one_state,
     codes_have_one_number_each,
     sessions_end,
+    sessions_end_by_themselves_and_by_what_their_account_becomes,
     codes_that_open_and_wishes_to_get_back_in,
     a_newer_store_is_left_alone,
 );
@@ -186,6 +187,61 @@ fn sessions_end(home: &Home) {
     assert!(live());
     store.write(&console(), move |tx| tx.set_account(&again)).unwrap();
     assert!(!live(), "a new password ends the sessions");
+}
+
+fn sessions_end_by_themselves_and_by_what_their_account_becomes(home: &Home) {
+    use mach_base::limits;
+    let store = home.open();
+    for (n, role, minutes) in [
+        (1_u8, mach_access::Role::Leader, limits::SESSION_IDLE_MINUTES),
+        (2, mach_access::Role::Clinician, limits::SESSION_IDLE_CLINICAL_MINUTES),
+    ] {
+        let new = accounts::NewAccount {
+            name: format!("a{n}"),
+            display: "A".to_owned(),
+            role,
+            facility: None,
+            password: "p".to_owned(),
+        };
+        let id = store.write(&console(), move |tx| tx.set_account(&new)).unwrap();
+        let token = [n; 32];
+        let begin = || {
+            let open = mach_store::sessions::State::Open;
+            store.write(&console(), move |tx| tx.begin_session(&token, id, open, "test")).unwrap();
+        };
+        let live = || mach_store::sessions::live(&mut store.read(&console()).unwrap(), &token).unwrap().is_some();
+        let ago = |column: &'static str, seconds: i64| {
+            let at = mach_base::time::now_seconds() - seconds;
+            let sql = format!("UPDATE session SET {column} = ?2 WHERE token = ?1");
+            store.write(&console(), move |tx| tx.run(&sql, &[token.as_slice().into(), at.into()])).unwrap();
+        };
+        begin();
+        // A minute on either side: the clock goes on while the test runs.
+        ago("seen", minutes * 60 - 60);
+        assert!(live(), "{role:?}: not yet idle for too long");
+        ago("seen", minutes * 60 + 1);
+        assert!(!live(), "{role:?}: idle for too long");
+        ago("seen", 0);
+        ago("began", limits::SESSION_MINUTES * 60 - 60);
+        assert!(live(), "{role:?}: in use, and not yet too old");
+        ago("began", limits::SESSION_MINUTES * 60 + 1);
+        assert!(!live(), "{role:?}: too old, however it is used");
+        ago("began", 0);
+        let becomes = |display: &str, role, closed| {
+            let change = accounts::Change { display: display.to_owned(), role, facility: None, closed };
+            store.write(&console(), move |tx| tx.change_account(id, &change)).unwrap();
+        };
+        becomes("B", role, false);
+        assert!(live(), "{role:?}: another name is nothing");
+        becomes("B", mach_access::Role::Administrator, false);
+        assert!(!live(), "{role:?}: another role ends it");
+        begin();
+        store.write(&console(), move |tx| tx.set_password(id, "q")).unwrap();
+        assert!(!live(), "{role:?}: another password ends it");
+        begin();
+        becomes("B", mach_access::Role::Administrator, true);
+        assert!(!live(), "{role:?}: a closed account has none");
+    }
 }
 
 fn a_newer_store_is_left_alone(home: &Home) {
