@@ -45,7 +45,8 @@ impl Papers for Prescriptions {
         }
         let person = people::person(on, case.row.person).map_err(later)?;
         let person = person.ok_or_else(|| later("there is no such person"))?;
-        let mut paper = paper::paper(&case, &person, keys.base(), signed_code::text(&case, &person, keys, flight.began));
+        let mut paper =
+            paper::paper(&case, &person, keys.base(), signed_code::text(&case, &person, keys, flight.began));
         // Laid out at the same moment however often it is asked for: the same bytes, the same places.
         paper.draft(false).made(flight.began);
         let rendered = paper.render().map_err(later)?;

@@ -3,9 +3,9 @@
 use crate::bodies::{self, Deed};
 use crate::case::{self, Case, digest, load};
 use crate::check::{Content, Finding, check, undivided};
-use crate::{code, signed_code};
 use crate::rules::Rules;
 use crate::signing::Prescriptions;
+use crate::{code, signed_code};
 use mach_base::text::fold;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};

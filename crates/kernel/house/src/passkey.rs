@@ -45,7 +45,10 @@ pub enum What {
 
 /// Challenges that wait for an answer, by the hash of what their asker holds.
 #[derive(Debug, Default)]
-pub struct Challenges(Mutex<HashMap<[u8; 32], ([u8; 32], What, Instant)>>);
+pub struct Challenges(Mutex<HashMap<[u8; 32], Waiting>>);
+
+/// A challenge, what it is for, and until when.
+type Waiting = ([u8; 32], What, Instant);
 
 impl Challenges {
     /// A new challenge for who holds this, in place of one before.

@@ -1,5 +1,7 @@
 //! Passkeys in the store, on both engines.
 
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
 use mach_access::{Act, Actor, Role, decide};
 use mach_store::accounts::NewAccount;
 use mach_store::passkeys::{self, Passkey};
