@@ -57,7 +57,7 @@ export default (world) => {
         await door();
         await user.look("passkey-door");
         await use();
-        await page.waitForURL(/\/claims$/);
+        await page.waitForURL((url) => url.pathname === "/claims");
       }],
       ["an answer is good once, and for its own challenge", async () => {
         const form = Object.fromEntries(new URLSearchParams(sent));
@@ -100,7 +100,7 @@ export default (world) => {
         assert.match(user.path(), /^\/prove/);
         await user.look("passkey-prove");
         await use();
-        await page.waitForURL(/\/claims$/);
+        await page.waitForURL((url) => url.pathname === "/claims");
       }],
       ["who is not verified by their device is not let in", async () => {
         await user.signOut();
