@@ -43,6 +43,9 @@ pub struct Page {
 /// # Errors
 /// Of the search; 503 where a type it asks about is not indexed completely.
 pub fn page(state: &State, store: &Store, reader: &mut Reader, search: &Search) -> Result<Page, Refusal> {
+    if search.page.is_none() {
+        search::snapshot_ahead(reader);
+    }
     state.trust(store, reader, &search.trusted())?;
     if !search.customs.is_empty() {
         state.settle(store, reader, &search.customs)?;

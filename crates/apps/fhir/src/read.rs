@@ -23,7 +23,15 @@ use mach_store::sql::Query;
 /// # Errors
 /// 404, 410.
 pub fn current(on: &mut dyn Query, scope: Scope, kind: ResourceType, id: &str) -> Result<Resource, Refusal> {
-    let found = resources::current(on, scope, kind, id)?.ok_or_else(|| Refusal::not_found(kind.name(), id))?;
+    live(resources::current(on, scope, kind, id)?, kind, id)
+}
+
+/// What was found, where it is there and was not deleted.
+///
+/// # Errors
+/// 404, 410.
+pub fn live(found: Option<Resource>, kind: ResourceType, id: &str) -> Result<Resource, Refusal> {
+    let found = found.ok_or_else(|| Refusal::not_found(kind.name(), id))?;
     if found.deleted { Err(Refusal::gone(kind.name(), id)) } else { Ok(found) }
 }
 

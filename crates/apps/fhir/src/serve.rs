@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Decision};
 use mach_fhir::{ResourceType, definitions, xml};
 use mach_house::House;
-use mach_store::resources::Of;
+use mach_store::resources::{self, Of, Resource};
 use mach_store::{Reader, Store};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -284,13 +284,19 @@ impl Asked {
 
     async fn read(self, kind: ResourceType, id: String, version: Option<String>) -> Result<Response, Refusal> {
         let decision = self.caller.decide(&self.house, Act::ReadFhir).await?;
-        let (store, asks) = (self.store.clone(), decision.clone());
         // Where it is asked only if nothing there can make it wait or work long: a reader, the queue of looks, another shape.
-        let plain = self.query.is_empty() && self.caller.format == Format::Json;
-        let at_once = if plain && self.state.has_room() { store.try_read(&asks) } else { None };
+        let plain = self.query.is_empty() && self.caller.format == Format::Json && self.state.has_room();
+        let is_kept_whole = !matches!(kind, ResourceType::SUBSCRIPTION | ResourceType::BINARY);
+        if plain && version.is_none() && is_kept_whole {
+            let scope = decision.scope();
+            if let Some(found) = self.store.glance(&decision, |on| resources::current(on, scope, kind, &id)).await {
+                return self.shown(&decision, kind, &id, read::live(found?, kind, &id));
+            }
+        }
+        let (store, asks) = (self.store.clone(), decision.clone());
+        let at_once = if plain { store.try_read(&asks) } else { None };
         let one = version.is_none() && kind != ResourceType::SUBSCRIPTION;
         let work = move |mut reader: Reader| {
-            let shape = render::Shape::asked(&self.pairs()?)?;
             let scope = reader.scope();
             let found = match &version {
                 None => read::current(&mut reader, scope, kind, &id),
@@ -306,26 +312,38 @@ impl Asked {
                 Ok(found)
             });
             drop(reader);
-            let target = format!("{}/{id}", kind.name());
-            match found {
-                Ok(found) => {
-                    self.state.look(&decision, found.patient, short(target), "granted")?;
-                    if kind == ResourceType::BINARY && binary::is_asked_raw(&self.caller, &self.query) {
-                        return binary::answer(&self.caller, &found);
-                    }
-                    read::answer(&self.caller, &found, &shape)
-                }
-                Err(refusal) => {
-                    self.state.look(&decision, None, short(target), "failed")?;
-                    Err(refusal)
-                }
-            }
+            self.shown(&decision, kind, &id, found)
         };
         match at_once {
             Some(reader) => work(reader),
             // One statement reads it, but where another version is asked for.
             None if one => blocking(move || work(store.read_one(&asks)?)).await,
             None => blocking(move || work(store.read(&asks)?)).await,
+        }
+    }
+
+    /// The answer that shows what was found, and that it was looked at.
+    fn shown(
+        &self,
+        decision: &Decision,
+        kind: ResourceType,
+        id: &str,
+        found: Result<Resource, Refusal>,
+    ) -> Result<Response, Refusal> {
+        let shape = render::Shape::asked(&self.pairs()?)?;
+        let target = short(format!("{}/{id}", kind.name()));
+        match found {
+            Ok(found) => {
+                self.state.look(decision, found.patient, target, "granted")?;
+                if kind == ResourceType::BINARY && binary::is_asked_raw(&self.caller, &self.query) {
+                    return binary::answer(&self.caller, &found);
+                }
+                read::answer(&self.caller, &found, &shape)
+            }
+            Err(refusal) => {
+                self.state.look(decision, None, target, "failed")?;
+                Err(refusal)
+            }
         }
     }
 

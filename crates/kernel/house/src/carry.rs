@@ -5,7 +5,7 @@
 //! script, nothing kept on the server.
 
 use crate::session::{bearer, house_decision, session_token};
-use crate::{Failure, House, proof};
+use crate::{House, proof};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -97,7 +97,7 @@ pub async fn carry(State(house): State<House>, lang: Lang, here: Here, request: 
 /// Whether the request's session is there, and must prove itself before it does what is dangerous, or anything.
 async fn is_old(house: &House, token: [u8; 32]) -> bool {
     let Ok(decision) = house_decision() else { return false };
-    let live = house.glance(decision, move |r| sessions::live(r, &token).map_err(Failure::from)).await;
+    let live = house.glance(decision, move |r| sessions::live(r, &token)).await;
     // Where the store does not answer, the handler says so.
     live.ok().flatten().is_some_and(|live| match live.state {
         Stands::Locked => true,

@@ -18,6 +18,7 @@ pub use recover::is_weak;
 pub use session::{SESSION_COOKIE, Session, facility_name, role_label};
 
 use mach_access::{Act, Decision, decide};
+use mach_store::sql::Query;
 use mach_store::{Reader, Store, Tx};
 use mach_ui::http::Problem;
 use std::sync::Arc;
@@ -145,23 +146,18 @@ impl House {
         blocking(move || store.read(&decision).map_err(E::from).and_then(|mut reader| work(&mut reader))).await
     }
 
-    /// Runs `work`, which looks at a few rows by their keys that need not be of one state, where it is asked if a reader is at
-    /// hand; else off the async threads.
-    pub async fn glance<T, E>(
+    /// Runs `look`, which asks for a few rows by their keys that need not be of one state, and does nothing else: it may be run
+    /// several times ([`Store::glance`]). Only where a reader of its own must be waited for it leaves the async threads.
+    pub async fn glance<T: Send + 'static>(
         &self,
         decision: Decision,
-        work: impl FnOnce(&mut Reader) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, Problem>
-    where
-        T: Send + 'static,
-        E: Into<Failure> + From<mach_store::Error> + Send + 'static,
-    {
-        match self.inner.store.try_read(&decision) {
-            Some(mut reader) => work(&mut reader).map_err(|e| e.into().0),
+        look: impl Fn(&mut dyn Query) -> mach_store::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        match self.inner.store.glance(&decision, &look).await {
+            Some(found) => found.map_err(|e| Failure::from(e).0),
             None => {
                 let store = self.inner.store.clone();
-                blocking(move || store.read_one(&decision).map_err(E::from).and_then(|mut reader| work(&mut reader)))
-                    .await
+                blocking(move || store.read_one(&decision).and_then(|mut reader| look(&mut reader))).await
             }
         }
     }

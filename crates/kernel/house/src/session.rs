@@ -1,7 +1,7 @@
 //! Who is asking: a person's session cookie, or a program's API key.
 
+use crate::House;
 use crate::pace::{Pace, Rate, Who};
-use crate::{Failure, House};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -83,7 +83,7 @@ impl FromRequestParts<House> for Session {
                 let (actor, seen, proven, state) = match (key, token) {
                     (Some(key), _) => match accounts::by_api_key(reader, &key)? {
                         Some(actor) => (actor, now, now, State::Open),
-                        None => return Ok::<_, Failure>(None),
+                        None => return Ok(None),
                     },
                     (None, Some(token)) => match sessions::live(reader, &token)? {
                         Some(live) => (live.account.actor, live.seen, live.proven, live.state),

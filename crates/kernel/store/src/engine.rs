@@ -330,6 +330,13 @@ impl Query for Engine {
             Self::Postgres(c) => c.each(sql, args, row),
         }
     }
+
+    fn ahead(&mut self, sql: &str, args: &[Arg<'_>]) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(c) => c.ahead(sql, args),
+        }
+    }
 }
 
 impl Execute for Engine {

@@ -20,6 +20,7 @@ pub mod digest;
 pub mod distribution;
 mod engine;
 pub mod factors;
+mod glance;
 pub mod grants;
 pub mod log;
 pub mod pack;
@@ -54,7 +55,7 @@ pub use repair::Repaired;
 pub use sealed::Resealed;
 use sql::{Arg, Execute, Query, Row};
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 pub use writer::Pending;
 
 /// What can go wrong in the store.
@@ -138,6 +139,8 @@ struct Inner {
     idle: Mutex<Vec<Engine>>,
     out: Mutex<usize>,
     returned: Condvar,
+    /// Who asks the server for those who only glance; from the first of them on.
+    desk: OnceLock<postgres::Desk>,
 }
 
 impl Store {
@@ -161,8 +164,8 @@ impl Store {
         schema::bring_up_to_date(&mut connection)?;
         let hooks = Arc::new(writer::Hooks::default());
         let writer = writer::Writer::start(connection, Arc::clone(&hooks))?;
-        let inner =
-            Inner { place, writer, hooks, idle: Mutex::default(), out: Mutex::new(0), returned: Condvar::new() };
+        let (idle, out, returned, desk) = (Mutex::default(), Mutex::new(0), Condvar::new(), OnceLock::new());
+        let inner = Inner { place, writer, hooks, idle, out, returned, desk };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -198,6 +201,14 @@ impl Store {
         *out += 1;
         drop(out);
         self.begin_reading(decision, Ok(idle), false).ok()
+    }
+
+    /// Where the store lies behind a wire: who asks there for those who only glance.
+    fn desk(&self) -> Option<&postgres::Desk> {
+        match &self.inner.place {
+            Place::File(_) => None,
+            Place::Server(target) => Some(self.inner.desk.get_or_init(|| postgres::Desk::open(Arc::clone(target)))),
+        }
     }
 
     fn begin_reading(&self, decision: &Decision, opened: Result<Engine>, alone: bool) -> Result<Reader> {
@@ -303,6 +314,12 @@ impl Query for Reader {
         #[cfg(debug_assertions)]
         distribution::guard(sql);
         self.connection.as_mut().ok_or(Error::Stopped)?.each(sql, args, row)
+    }
+
+    fn ahead(&mut self, sql: &str, args: &[Arg<'_>]) -> bool {
+        #[cfg(debug_assertions)]
+        distribution::guard(sql);
+        self.connection.as_mut().is_some_and(|connection| connection.ahead(sql, args))
     }
 
     fn scope(&self) -> Scope {

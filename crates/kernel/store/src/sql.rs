@@ -104,6 +104,11 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 pub trait Query {
     /// Runs `sql` and hands each row to `row`, in order; an error of `row` ends it.
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()>;
+    /// Tells that this will be asked next, whatever the answer to what is asked before it. True where it will come along with that
+    /// answer, in one round trip; an engine in this process has nothing to gain, and does nothing.
+    fn ahead(&mut self, _sql: &str, _args: &[Arg<'_>]) -> bool {
+        false
+    }
     /// Whose rows may be given out.
     fn scope(&self) -> Scope {
         Scope::All

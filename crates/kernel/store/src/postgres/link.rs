@@ -85,6 +85,11 @@ impl Link {
         !self.waiting.is_empty()
     }
 
+    /// How many statements wait for their answers.
+    pub(super) fn waits(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Queues a statement; gives the table whose highest key it may change. Where many wait already, their answers are read.
     pub(super) fn queue(&mut self, sql: &str, args: &[Arg<'_>], keys: &Keys) -> Result<Option<&str>> {
         self.settle_owed()?;
@@ -218,6 +223,15 @@ impl Link {
     /// Reads the answers of all queued statements; rows of the last go to `row`. The first error ends it, and what was
     /// queued behind it was not run.
     pub(super) fn answer(&mut self, mut row: Option<Each<'_>>) -> Result<Done> {
+        let last = self.waiting.len().wrapping_sub(1);
+        self.answer_all(&mut |at, told| match row.as_mut().filter(|_| at == last) {
+            Some(row) => row(told),
+            None => Ok(()),
+        })
+    }
+
+    /// The same; the rows of each statement go to `row`, with its place among those queued.
+    pub(super) fn answer_all(&mut self, row: &mut dyn FnMut(usize, &PgRow<'_>) -> Result<()>) -> Result<Done> {
         self.settle_owed()?;
         self.wire.frame(Some(b'S'), |_| {});
         self.wire.send()?;
@@ -225,8 +239,7 @@ impl Link {
         self.torn = true;
         let mut outcome = Ok(Done::default());
         for (i, at) in waiting.iter().enumerate() {
-            let row = if i + 1 == waiting.len() { row.take() } else { None };
-            outcome = self.one(*at, row);
+            outcome = self.one(*at, &mut |told| row(i, told));
             if outcome.is_err() {
                 break;
             }
@@ -246,7 +259,7 @@ impl Link {
     }
 
     /// Reads what one statement answers.
-    fn one(&mut self, at: usize, mut row: Option<Each<'_>>) -> Result<Done> {
+    fn one(&mut self, at: usize, row: &mut dyn FnMut(&PgRow<'_>) -> Result<()>) -> Result<Done> {
         let mut refused = Ok(());
         loop {
             let (tag, body) = self.wire.message()?;
@@ -257,7 +270,7 @@ impl Link {
                 b'T' => statement.columns = column_types(bytes).ok_or_else(|| unexpected(tag))?,
                 b'n' => statement.columns.clear(),
                 b'D' => {
-                    if let (Some(row), true) = (row.as_mut(), refused.is_ok()) {
+                    if refused.is_ok() {
                         cells(bytes, &mut self.scratch).ok_or_else(|| unexpected(tag))?;
                         refused = row(&PgRow { bytes, cells: &self.scratch, types: &statement.columns });
                     }

@@ -5,6 +5,7 @@
 //! highest one and one more, counted here while no other process has written. Readers see one state from their first
 //! statement to their last (REPEATABLE READ).
 
+mod desk;
 mod held;
 mod link;
 mod row;
@@ -14,6 +15,7 @@ mod wire;
 
 use crate::sql::{Arg, Execute, Into, Query, Row, Width, may_have};
 use crate::{Error, Result};
+pub(crate) use desk::{Asked, Desk, Question, Rows};
 use link::Link;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -74,6 +76,8 @@ pub(crate) struct Pg {
     held: held::Held,
     /// Of a reader: every statement sees a state of its own.
     by_itself: bool,
+    /// Of a reader: what will be asked next, and the answer where it came along with another.
+    ahead: Vec<(Question, Option<Rows>)>,
     /// When the last change was made, as the last transaction here found it.
     pub(crate) latest: i64,
 }
@@ -81,6 +85,8 @@ pub(crate) struct Pg {
 /// Rows after which the planner is told how large the tables are; again after each fourfold. The server's own look comes a
 /// minute late, and what is planned meanwhile takes tables just filled for empty ones.
 const WEIGHED: usize = 5_000;
+/// Statements whose answers come along with another's at most.
+const AHEAD: usize = 16;
 
 impl Pg {
     /// The writer's connection.
@@ -95,7 +101,7 @@ impl Pg {
 
     fn connect(target: Arc<Target>, writer: bool) -> Result<Self> {
         let link = Some(Link::connect(&target, if writer { WRITER } else { READER })?);
-        let (keys, counted, highest, held) = Default::default();
+        let (keys, counted, highest, held, ahead) = Default::default();
         let (open, by_itself, written, latest) = (false, false, 0, 0);
         Ok(Self {
             target,
@@ -109,6 +115,7 @@ impl Pg {
             weighed: WEIGHED,
             held,
             by_itself,
+            ahead,
             latest,
         })
     }
@@ -330,8 +337,19 @@ impl Pg {
         self.by_itself = alone;
     }
 
+    /// Notes what will be asked next; its answer comes along with the next statement's. Only within one state: what is asked later
+    /// must see the same.
+    pub(crate) fn ahead(&mut self, sql: &str, args: &[Arg<'_>]) -> bool {
+        let takes = !self.writer && !self.by_itself && self.ahead.len() < AHEAD;
+        if takes {
+            self.ahead.push((Question::new(sql, args), None));
+        }
+        takes
+    }
+
     /// Ends a reader's transaction; false where the connection is not worth keeping.
     pub(crate) fn finish(&mut self) -> bool {
+        self.ahead.clear();
         if std::mem::take(&mut self.open) {
             return self.on(|link, _| link.leave()).is_ok();
         }
@@ -349,6 +367,43 @@ impl Pg {
         Ok(())
     }
 
+    /// A reader's statement, after the beginning of its state where it is the first, with what waits to be asked ahead.
+    fn ask_with_ahead(
+        &mut self,
+        begins: bool,
+        sql: &str,
+        args: &[Arg<'_>],
+        row: &mut dyn FnMut(&dyn Row) -> Result<()>,
+    ) -> Result<()> {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let told = self.on(|link, keys| {
+            if begins {
+                link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
+            }
+            let (mut places, mut fresh): (Vec<usize>, Vec<Rows>) = Default::default();
+            for (question, _) in ahead.iter().filter(|(_, rows)| rows.is_none()) {
+                places.push(question.queue(link, keys)?);
+                fresh.push(Rows::default());
+            }
+            link.queue(sql, args, keys)?;
+            let last = link.waits() - 1;
+            link.answer_all(&mut |at, told| match places.binary_search(&at) {
+                _ if at == last => row(told),
+                Ok(at) => {
+                    fresh[at].take(told);
+                    Ok(())
+                }
+                Err(_) => Ok(()),
+            })?;
+            for ((_, rows), came) in ahead.iter_mut().filter(|(_, rows)| rows.is_none()).zip(fresh) {
+                *rows = Some(came);
+            }
+            Ok(())
+        });
+        self.ahead = ahead;
+        told
+    }
+
     fn forget(&mut self, moved: Option<String>) {
         if let Some(table) = moved {
             self.highest.remove(&table);
@@ -359,8 +414,16 @@ impl Pg {
 impl Query for Pg {
     fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
         may_have(args)?;
-        if self.writer || self.open {
+        if self.writer {
             return self.ask(sql, args, row);
+        }
+        if let Some(at) = self.ahead.iter().position(|(question, _)| question.is(sql, args))
+            && let Some(rows) = self.ahead.swap_remove(at).1
+        {
+            return rows.each(row);
+        }
+        if self.open {
+            return self.ask_with_ahead(false, sql, args, row);
         }
         // A reader's first statement opens its state. Once a row was handed on, nothing is asked again.
         let mut handed = false;
@@ -368,18 +431,10 @@ impl Query for Pg {
             if handed {
                 return Err(Error::Lost("in the middle of an answer".to_owned()));
             }
-            let alone = pg.by_itself;
-            pg.on(|link, keys| {
-                if !alone {
-                    link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
-                }
-                link.queue(sql, args, keys)?;
-                link.answer(Some(&mut |r| {
-                    handed = true;
-                    row(r)
-                }))
+            pg.ask_with_ahead(!pg.by_itself, sql, args, &mut |r| {
+                handed = true;
+                row(r)
             })
-            .map(drop)
         });
         self.open = self.link.is_some() && !self.by_itself;
         outcome

@@ -24,7 +24,7 @@ use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
 
 pub use include::{Includes, Target, included, included_by_rows, revincluded};
-pub use run::{Hit, count, first_page, page, rids_of, snapshot};
+pub use run::{Hit, count, first_page, page, rids_of, snapshot, snapshot_ahead};
 pub use sort::{Key, Order, Sort};
 
 /// What a search asks, but for its order and page.

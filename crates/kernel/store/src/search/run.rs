@@ -30,9 +30,16 @@ pub struct Hit {
     pub keys: Vec<Key>,
 }
 
+const SNAPSHOT: &str = "SELECT coalesce(max(seq), 0) FROM commit_log";
+
 /// The number of the last change: the state that is read now.
 pub fn snapshot(on: &mut dyn Query) -> Result<i64> {
-    sql::int(on, "SELECT coalesce(max(seq), 0) FROM commit_log", &[])
+    sql::int(on, SNAPSHOT, &[])
+}
+
+/// Tells that the snapshot will be asked.
+pub fn snapshot_ahead(on: &mut dyn Query) {
+    on.ahead(SNAPSHOT, &[]);
 }
 
 /// At most `limit` hits in order, after `after` if given.

@@ -1,0 +1,202 @@
+//! The desk: small questions of many askers, answered in one round trip.
+//!
+//! One thread, one connection. It takes every question that waits, sends all of them at once and hands each its answer: eight
+//! askers at once cost the server one awakening in place of eight, and none of them a thread of ours. Each statement sees a
+//! state of its own, not before the moment it was asked.
+
+use super::link::Link;
+use super::row::{PgRow, cells};
+use super::text::Keys;
+use super::{READER, Target};
+use crate::sql::{Arg, Row};
+use crate::{Error, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+
+/// Questions that go together at most; fewer than a connection queues before it reads.
+const TOGETHER: usize = 64;
+
+/// An argument that outlives its asker's stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Given {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Given {
+    fn of(arg: &Arg<'_>) -> Self {
+        match arg {
+            Arg::Null => Self::Null,
+            Arg::Int(n) => Self::Int(*n),
+            Arg::Text(text) => Self::Text((*text).to_owned()),
+            Arg::Blob(bytes) => Self::Blob(bytes.to_vec()),
+        }
+    }
+
+    fn arg(&self) -> Arg<'_> {
+        match self {
+            Self::Null => Arg::Null,
+            Self::Int(n) => Arg::Int(*n),
+            Self::Text(text) => Arg::Text(text),
+            Self::Blob(bytes) => Arg::Blob(bytes),
+        }
+    }
+
+    fn is(&self, arg: &Arg<'_>) -> bool {
+        match (self, arg) {
+            (Self::Null, Arg::Null) => true,
+            (Self::Int(a), Arg::Int(b)) => a == b,
+            (Self::Text(a), Arg::Text(b)) => a == b,
+            (Self::Blob(a), Arg::Blob(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// A statement with its arguments.
+pub(crate) struct Question {
+    sql: String,
+    args: Vec<Given>,
+}
+
+impl Question {
+    pub(crate) fn new(sql: &str, args: &[Arg<'_>]) -> Self {
+        Self { sql: sql.to_owned(), args: args.iter().map(Given::of).collect() }
+    }
+
+    pub(crate) fn is(&self, sql: &str, args: &[Arg<'_>]) -> bool {
+        self.sql == sql && self.args.len() == args.len() && self.args.iter().zip(args).all(|(own, arg)| own.is(arg))
+    }
+
+    /// Queues it; gives its place among what waits.
+    pub(super) fn queue(&self, link: &mut Link, keys: &Keys) -> Result<usize> {
+        let args: Vec<Arg<'_>> = self.args.iter().map(Given::arg).collect();
+        link.queue(&self.sql, &args, keys)?;
+        Ok(link.waits() - 1)
+    }
+}
+
+/// The rows of an answer, as they came.
+#[derive(Default)]
+pub(crate) struct Rows {
+    types: Vec<u32>,
+    bytes: Vec<u8>,
+    /// Where each row ends among the bytes.
+    ends: Vec<usize>,
+}
+
+impl Rows {
+    pub(super) fn take(&mut self, row: &PgRow<'_>) {
+        if self.ends.is_empty() {
+            self.types = row.types.to_vec();
+        }
+        self.bytes.extend(row.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Hands each row to `row`, in order; an error of it ends it.
+    pub(crate) fn each(&self, row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+        let (mut from, mut found) = (0, Vec::new());
+        self.ends.iter().try_for_each(|end| {
+            let bytes = self.bytes.get(from..*end).unwrap_or_default();
+            from = *end;
+            cells(bytes, &mut found).ok_or(Error::Column(0))?;
+            row(&PgRow { bytes, cells: &found, types: &self.types })
+        })
+    }
+}
+
+/// A question, and who hears the answer to it.
+pub(crate) struct Asked {
+    pub(crate) question: Question,
+    pub(crate) told: oneshot::Sender<Result<(Question, Rows)>>,
+}
+
+/// Where questions are handed in. Its thread ends with it.
+pub(crate) struct Desk {
+    asked: Sender<Asked>,
+}
+
+impl Desk {
+    pub(crate) fn open(target: Arc<Target>) -> Self {
+        let (asked, comes) = channel();
+        let started = std::thread::Builder::new().name("store-desk".to_owned()).spawn(move || serve(&target, &comes));
+        if let Err(e) = started {
+            // Who asks is told that nobody answers.
+            tracing::error!("the thread that answers small questions could not begin: {e}");
+        }
+        Self { asked }
+    }
+
+    /// Hands in a question. Where nobody answers any more, whoever waits hears that its answer was dropped.
+    pub(crate) fn ask(&self, asked: Asked) {
+        drop(self.asked.send(asked));
+    }
+}
+
+fn serve(target: &Target, comes: &Receiver<Asked>) {
+    let mut link = None;
+    while let Ok(first) = comes.recv() {
+        let mut all = vec![first];
+        all.extend(comes.try_iter().take(TOGETHER - 1));
+        // A panic is told to those whose answers it takes with it, and ends the connection; the next are answered.
+        if catch_unwind(AssertUnwindSafe(|| answer(target, &mut link, all))).is_err() {
+            link = None;
+        }
+    }
+}
+
+/// Answers all of them together. Where one cannot be answered, each by itself: what is wrong with one is told to nobody else.
+fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) {
+    let questions: Vec<&Question> = all.iter().map(|asked| &asked.question).collect();
+    match together(target, link, &questions) {
+        Ok(rows) => {
+            for (Asked { question, told }, rows) in all.into_iter().zip(rows) {
+                // Who left before the answer came does not need it.
+                let _ = told.send(Ok((question, rows)));
+            }
+        }
+        Err(e) => {
+            let one = all.len() == 1;
+            for Asked { question, told } in all {
+                let alone = if one { Err(e.clone()) } else { together(target, link, &[&question]) };
+                let _ = told.send(alone.map(|mut rows| (question, rows.pop().unwrap_or_default())));
+            }
+        }
+    }
+}
+
+/// The answers; where the connection was gone, on a new one.
+fn together(target: &Target, link: &mut Option<Link>, questions: &[&Question]) -> Result<Vec<Rows>> {
+    let held = link.take().filter(|link| !link.is_torn());
+    let fresh = held.is_none();
+    let connect = || Link::connect(target, READER);
+    let mut on = held.map_or_else(connect, Ok)?;
+    let mut told = ask(&mut on, questions);
+    if matches!(told, Err(Error::Lost(_))) && !fresh {
+        on = connect()?;
+        told = ask(&mut on, questions);
+    }
+    if !matches!(told, Err(Error::Lost(_))) {
+        *link = Some(on);
+    }
+    told
+}
+
+fn ask(link: &mut Link, questions: &[&Question]) -> Result<Vec<Rows>> {
+    // A reader changes no keys.
+    let keys = Keys::new();
+    let places = questions.iter().map(|question| question.queue(link, &keys)).collect::<Result<Vec<usize>>>()?;
+    let mut all: Vec<Rows> = questions.iter().map(|_| Rows::default()).collect();
+    link.answer_all(&mut |at, row| {
+        if let Ok(at) = places.binary_search(&at) {
+            all[at].take(row);
+        }
+        Ok(())
+    })?;
+    Ok(all)
+}
