@@ -10,6 +10,7 @@ import { start } from "./lib/server.mjs";
 import accounts from "./journeys/accounts.mjs";
 import certificates from "./journeys/certificates.mjs";
 import citizen from "./journeys/citizen.mjs";
+import desk from "./journeys/desk.mjs";
 import clinician from "./journeys/clinician.mjs";
 import indicators, { afterSending } from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
@@ -45,6 +46,7 @@ try {
     await operator({ ...world, screen });
     await clinician({ ...world, screen });
     await citizen({ ...world, screen });
+    await desk({ ...world, screen });
     await certificates({ ...world, screen });
     await vaccines({ ...world, screen });
     await prescriptions({ ...world, screen });

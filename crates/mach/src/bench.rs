@@ -1,5 +1,6 @@
 //! `mach bench …`: this machine, this input, measured beside a floor in the same run.
 
+mod access;
 mod bundles;
 mod fhir;
 mod http;
@@ -66,6 +67,18 @@ enum What {
         #[arg(long, default_value = "target/bench-vaccines")]
         work: PathBuf,
     },
+    /// What access and audit cost a read and a search: by who sees everything, by one facility, and the entry of the trail
+    Access {
+        /// People of each of two facilities
+        #[arg(long, default_value_t = 500)]
+        people: usize,
+        /// Requests of each kind and asker
+        #[arg(long, default_value_t = 2_000)]
+        requests: usize,
+        /// Folder for the data; removed first
+        #[arg(long, default_value = "target/bench-access")]
+        work: PathBuf,
+    },
     /// Pages and searches over the data folder, beside the store's own point read
     Pages {
         /// Requests of each kind
@@ -82,6 +95,7 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
         What::Fhir(options) => fhir::run(options),
         What::Sign { codes, papers } => sign::run(*codes, *papers),
         What::Vaccines { people, work } => vaccines::run(*people, work),
+        What::Access { people, requests, work } => access::run(work, *people, *requests),
         What::Pages { requests } => pages(data, *requests),
     }
 }

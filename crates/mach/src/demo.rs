@@ -56,8 +56,8 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     let _signing = crate::log::signer::start(data, &store)?;
     let key = accounts.iter().find(|a| a.role == "operator").and_then(|a| a.facility.clone()).unwrap_or_default();
     let demo = House::new(store, Settings { demo: true, ..Settings::default() });
-    let doors =
-        serve::Doors { data, listen: options.listen, public: None, tls: None, redirect: None, origins: Vec::new() };
+    let (public, tls, redirect, syslog) = (None, None, None, None);
+    let doors = serve::Doors { data, listen: options.listen, public, tls, redirect, origins: Vec::new(), syslog };
     serve::serve(demo, doors, &mut |address| {
         println!("\nMạch · tỉnh mẫu, người không có thật\n");
         for a in &accounts {

@@ -4,6 +4,7 @@ mod crowd;
 mod limits;
 mod listen;
 mod patience;
+pub mod syslog;
 pub mod tls;
 
 use crate::{Outcome, console, open};
@@ -49,6 +50,8 @@ pub struct Options {
     /// of one on this machine, 127.0.0.1
     #[arg(long, env = "MACH_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
     pub trusted_proxy: Vec<Network>,
+    #[command(flatten)]
+    pub syslog: syslog::Centre,
 }
 
 /// Where and how a house is served.
@@ -65,6 +68,8 @@ pub struct Doors<'a> {
     pub redirect: Option<SocketAddr>,
     /// Origins whose pages may use the FHIR interface.
     pub origins: Vec<String>,
+    /// Where the audit trail is told.
+    pub syslog: Option<mach_access_pages::syslog::Settings>,
 }
 
 /// An open address without TLS: said where it is refused.
@@ -109,15 +114,13 @@ pub fn run(data: &Path, options: &Options) -> Outcome {
     }
     let proxies = options.trusted_proxy.clone();
     let (redirect, origins) = (options.redirect_listen, options.allow_origin.clone());
-    let doors = Doors { data, listen: options.listen, public, tls, redirect, origins };
-    serve(
-        House::new(store, Settings { secure, proxies, public: options.public_url.clone(), ..Settings::default() }),
-        doors,
-        &mut |address| {
-            println!("listening on {scheme}://{address}");
-            Ok(())
-        },
-    )
+    let syslog = options.syslog.settings();
+    let doors = Doors { data, listen: options.listen, public, tls, redirect, origins, syslog };
+    let settings = Settings { secure, proxies, public: options.public_url.clone(), ..Settings::default() };
+    serve(House::new(store, settings), doors, &mut |address| {
+        println!("listening on {scheme}://{address}");
+        Ok(())
+    })
 }
 
 /// Reads the whole database once beside the serving: a broken page is told when the program starts, not when somebody
@@ -193,13 +196,13 @@ async fn only_reading(request: Request, next: Next) -> Response {
 pub fn application(house: House, data: &Path) -> axum::Router {
     let fhir = mach_fhir_api::Interface::upon(house.store(), data);
     let desk = Arc::new(mach_certificates::desk::Desk::upon(data, "http://localhost"));
-    routes(house, &fhir, data, (desk, &mach_vaccines::batch::Worker::default()))
+    routes(house, &fhir, (data, None), (desk, &mach_vaccines::batch::Worker::default()))
 }
 
 fn routes(
     house: House,
     fhir: &mach_fhir_api::Interface,
-    data: &Path,
+    (data, public): (&Path, Option<String>),
     (desk, batches): (Arc<mach_certificates::desk::Desk>, &mach_vaccines::batch::Worker),
 ) -> axum::Router {
     // The demonstration's telephones are nobody's: what would be sent lies in a file.
@@ -207,6 +210,7 @@ fn routes(
         true => Arc::new(mach_access_pages::sms::Simulator::upon(data.join("sms-simulated.tsv"))),
         false => Arc::new(mach_access_pages::sms::Unset),
     };
+    house.list_work(work());
     let routes = axum::Router::new()
         .route("/healthz", get(healthz))
         .merge(mach_house::sign_in::router())
@@ -222,12 +226,28 @@ fn routes(
         .merge(mach_prescriptions::router(desk))
         .merge(mach_vaccines::router(data, batches.clone()))
         .merge(mach_organisation::router())
+        .merge(mach_smart::router(&house, public))
+        .merge(mach_shell::router())
         .merge(crate::log::routes::router())
         .with_state(house.clone())
         .layer(axum::middleware::from_fn_with_state(house.clone(), mach_house::carry::carry))
         .layer(axum::middleware::from_fn(only_reading))
         .layer(axum::middleware::from_fn_with_state(house, mach_house::pace::by_address));
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
+}
+
+/// What waits for people, as the apps tell it.
+fn work() -> Vec<mach_house::waiting::Queue> {
+    [
+        mach_certificates::WORK,
+        mach_prescriptions::WORK,
+        mach_intake::WORK,
+        mach_vaccines::WORK,
+        mach_record::WORK,
+        mach_access_pages::WORK,
+        mach_account::WORK,
+    ]
+    .concat()
 }
 
 /// Reads every list now, so that a broken one stops the start and not the first request.
@@ -250,12 +270,13 @@ pub fn load_content() {
 
 /// Serves `house` until Ctrl-C or SIGTERM, then finishes what was asked; `ready` is told the address.
 pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -> Result<(), String>) -> Outcome {
-    let Doors { data, listen, public, tls, redirect, origins } = doors;
+    let Doors { data, listen, public, tls, redirect, origins, syslog } = doors;
     load_content();
     mach_organisation::register::load(house.store()).map_err(|e| e.to_string())?;
     mach_signing::desk::clean(house.store()).map_err(|e| e.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     runtime.block_on(async {
+        let telling = syslog.map(|centre| mach_access_pages::syslog::start(house.store(), &centre)).transpose()?;
         let listener = bind(listen).await?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
         let limits = limits::Limits::of_this_system();
@@ -273,6 +294,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         ready(address)?;
         let fhir = mach_fhir_api::Interface::upon(house.store(), data).open_to(origins);
         let scheme = if tls.is_some() { "https" } else { "http" };
+        let issuer = public.clone();
         let base = public.unwrap_or_else(|| format!("{scheme}://{address}"));
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
         settings.loopback = house.demo();
@@ -297,7 +319,8 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
         let proxies = house.proxies().to_vec();
-        let shared = listen::Shared::behind(proxies, routes(house, &fhir, data, (desk, &batches)), limits, tls);
+        let shared =
+            listen::Shared::behind(proxies, routes(house, &fhir, (data, issuer), (desk, &batches)), limits, tls);
         let sending_over = async {
             if let Some((plain, shared)) = over {
                 listen::serve(plain, shared, stopped()).await;
@@ -310,7 +333,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         signing_rx.abort();
         issuing.abort();
         registering.abort();
-        for sending in [sending, prescribing].into_iter().flatten() {
+        for sending in [sending, prescribing, telling].into_iter().flatten() {
             sending.abort();
         }
         Ok::<(), String>(())
@@ -368,5 +391,7 @@ pub(crate) async fn stopped() {
 
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod tests;

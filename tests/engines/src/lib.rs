@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "used by tests only, which may panic on a broken expectation")]
 
+mod fill;
 mod server;
 
+pub use fill::fill;
 use mach_store::Store;
 pub use server::Server;
 use std::path::{Path, PathBuf};

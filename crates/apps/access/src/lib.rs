@@ -3,20 +3,37 @@
 //! | route | act | shows |
 //! |---|---|---|
 //! | `GET /admin/access` | administer | the policy, row by row; who may do what, tried out |
+//! | `GET /admin/care`, `GET`, `POST /admin/care/{account}` | administer | which Practitioner an account is, and which Location its ward |
 //! | `GET /access/reviews` | review access | emergencies that wait for review, and those reviewed |
 //! | `POST /access/reviews/{id}` | review access | in order, or misuse; never one's own |
+//! | `GET`, `POST /access/desk` | register access | what the access desk was asked; writes a request down |
+//! | `GET /access/desk/{id}` | register or review access | one request, who looked by it |
+//! | `POST /access/desk/{id}` | review access | approves or refuses it; never one's own |
+//! | `POST /access/desk/{id}/code`, `…/end` | register or review access | a code for who was let in; ends it |
+//! | `POST /access/desk/{id}/withdraw`, `…/reopen` | register; review access | takes one back that waits; puts one that was refused back to wait |
+//! | `GET`, `POST /access/desk/{id}/copies/{copy}` | register or review access | a certified copy; makes one of a person's record |
+//! | `GET /desk/copies/{copy}` | view desk | a certified copy, for who was let in |
+//! | `GET`, `POST /desk` | open | who was let in comes by the number of the request and a code |
+//! | `GET /desk/view`, `GET /desk/facts/{grant}` | view desk | what is open to them; coded facts without who it was |
 //! | `GET`, `POST /me/sign-in`, `POST /me/sign-in/code` | open | a citizen signs in by a number and a code sent to them |
 //! | `GET /me` | read own | the records open to a citizen, who may read theirs |
 //! | `GET /me/looks/{person}` | read own | who looked at a record, when, what for |
 //! | `POST /me/share`, `POST /me/share/{id}/end` | read own | lets a relative read, until a day; stops it |
 //! | `POST /me/refusal` | read own | keeps other facilities out, or lets them in again |
 
+mod care;
+mod case;
+mod copy;
+mod desk;
 mod enter;
+mod facts;
 mod form;
 mod me;
 mod policy;
 mod review;
 pub mod sms;
+pub mod syslog;
+mod visit;
 
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -27,8 +44,21 @@ use std::sync::Arc;
 pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {
     Router::new()
         .route("/admin/access", get(policy::page))
+        .route("/admin/care", get(care::list))
+        .route("/admin/care/{account}", get(care::edit).post(care::save))
         .route("/access/reviews", get(review::page))
         .route("/access/reviews/{id}", post(review::settle))
+        .route("/access/desk", get(desk::list).post(desk::write))
+        .route("/access/desk/{id}", get(case::detail).post(case::decide))
+        .route("/access/desk/{id}/code", post(case::code))
+        .route("/access/desk/{id}/end", post(case::end))
+        .route("/access/desk/{id}/withdraw", post(case::withdraw))
+        .route("/access/desk/{id}/reopen", post(case::reopen))
+        .route("/access/desk/{id}/copies/{copy}", get(copy::of_desk).post(copy::make))
+        .route("/desk", get(visit::form).post(visit::enter))
+        .route("/desk/view", get(visit::page))
+        .route("/desk/facts/{grant}", get(visit::facts))
+        .route("/desk/copies/{copy}", get(copy::of_visitor))
         .route("/me/sign-in", get(enter::form).post(enter::send))
         .route("/me/sign-in/code", get(enter::again).post(enter::enter))
         .route("/me", get(me::page))

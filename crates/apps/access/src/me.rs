@@ -1,5 +1,6 @@
 //! A citizen's own pages: which records are open to them, who looked, who may read theirs, whom they keep out.
 
+use crate::desk;
 use crate::form::{form, moment, stack};
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -254,6 +255,8 @@ struct Looks {
     /// Each with its number, and whether there are earlier ones.
     entries: (Vec<(i64, Entry)>, bool),
     emergencies: (Vec<Grant>, bool),
+    /// What the access desk opened, newest first.
+    desk: Vec<Grant>,
     codes: HashMap<i64, String>,
 }
 
@@ -294,8 +297,9 @@ pub(crate) async fn looks(
             }
             let entries = page_of(audit::looks_at(r, person, (before.look, LOOKS + 1))?, LOOKS);
             let emergencies = page_of(emergencies, EMERGENCIES);
+            let desk = grants::by_relation(r, person, Relation::Desk, (None, EMERGENCIES))?;
             let codes = schema::facilities(r)?.into_iter().collect();
-            Ok(Some(Looks { person, name, entries, emergencies, codes }))
+            Ok(Some(Looks { person, name, entries, emergencies, desk, codes }))
         })
         .await?;
     let outcome = if found.is_some() { "granted" } else { "denied" };
@@ -326,12 +330,25 @@ fn shown(session: &Session, found: &Looks) -> Html {
     if let Some(last) = found.emergencies.0.last().filter(|_| found.emergencies.1) {
         parts.push(Button::link(lang.t(msg::ME_EMERGENCY_OLDER), at("emergency", last.id)).into());
     }
+    for grant in &found.desk {
+        let facility = place(Some(grant.at_facility).filter(|f| *f != 0));
+        let until = moment(grant.until);
+        let (what, state) = match grant.holds() {
+            true => (desk::purpose_label(lang, grant.purpose), lang.fmt(msg::ME_UNTIL, &[("until", &until)])),
+            false => (desk::purpose_label(lang, grant.purpose), lang.t(msg::DESK_OVER).to_owned()),
+        };
+        let text = format!("{} · {what} · {facility} · {} · {state}", lang.t(msg::DESK), moment(grant.made));
+        let mut notice = Notice::new(lang, Tone::Info, text);
+        notice.more = Html::text(&grant.reason);
+        parts.push(notice.into());
+    }
     let row = |(_, entry): &(i64, Entry)| {
         let (role, act) = (Role::parse(&entry.role), Act::parse(&entry.act));
         let role = role.map_or("", |r| lang.t(role_label(r)));
         let emergency = act == Some(Act::BreakGlass);
         let why = match (Role::parse(&entry.role), act) {
             _ if emergency => chip(Tone::Bad, lang.t(msg::ME_EMERGENCY)),
+            (Some(Role::Visitor), _) => Html::text(entry.purpose.map_or("", |p| desk::purpose_label(lang, p))),
             (Some(role), Some(act)) => Html::text(lang.t(purpose(Policy::shared().purpose(role, act)))),
             _ => Html::text(lang.t(msg::ME_PURPOSE_OTHER)),
         };

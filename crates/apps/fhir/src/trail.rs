@@ -336,7 +336,14 @@ fn resource(event: &Event, beside: &Beside) -> String {
             w.list("purposeOfEvent", |w| {
                 w.item(|w| {
                     w.list("coding", |w| {
-                        w.item(|w| coding(w, REASON, Policy::shared().purpose(role, act).code(), ""));
+                        w.item(|w| {
+                            coding(
+                                w,
+                                REASON,
+                                event.purpose.unwrap_or_else(|| Policy::shared().purpose(role, act)).code(),
+                                "",
+                            )
+                        });
                     });
                 });
             });

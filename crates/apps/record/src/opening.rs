@@ -72,7 +72,7 @@ fn visible(reader: &mut Reader, person: i64) -> Result<Option<i64>> {
         Err(mach_people::Error::Unknown(_)) => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    Ok(resources::may_open(reader, root)?.then_some(root))
+    Ok((resources::may_open(reader, root)? && resources::may_know(reader, root)?).then_some(root))
 }
 
 #[cfg(test)]

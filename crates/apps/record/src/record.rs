@@ -22,7 +22,7 @@ use mach_access::policy::{Purpose, Relation};
 use mach_base::{Day, Minute};
 use mach_fhir::ResourceType;
 use mach_house::{House, Session};
-use mach_people::{MergeRow, PersonView};
+use mach_people::{MergeRow, NumberKind, PersonView};
 use mach_store::claims_list::ClaimRow;
 use mach_store::sql::Query as Rows;
 use mach_store::{audit, claims_list, people, resources, schema};
@@ -180,11 +180,19 @@ struct Page {
 pub(crate) fn up(session: &Session) -> Crumb {
     match session.actor.role {
         Role::Citizen => Crumb::link(session.lang.t(msg::ME), "/me"),
+        Role::Visitor => Crumb::link(session.lang.t(msg::DESK_VIEW), "/desk/view"),
         _ => Crumb::link(session.lang.t(msg::PEOPLE), "/people"),
     }
 }
 
-fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) -> Html {
+fn render(session: &Session, reading: Reading, mut record: Record, asked: &Asked) -> Html {
+    // Who comes by the access desk is shown what is known of the person, not how it came together and who else looked.
+    let is_visitor = session.actor.role == Role::Visitor;
+    if is_visitor {
+        record.view.numbers.retain(|number| number.kind != NumberKind::Local);
+        record.merges.clear();
+        record.looks.clear();
+    }
     let (lang, today) = (session.lang, Day::today());
     let person = &record.view.person;
     let mut meta = session.meta(person.name.clone(), "/people");
@@ -202,13 +210,19 @@ fn render(session: &Session, reading: Reading, record: Record, asked: &Asked) ->
     let page = Page {
         head,
         notices,
-        first: vec![
+        first: [
             cards::conditions(reading, &conditions, record.conditions.more),
             cards::medicines(reading, &medicines, record.newest_visit, record.orders.more),
             cards::numbers(reading, &record),
-            cards::merges(reading, &record),
-            cards::looks(reading, &record),
-        ],
+        ]
+        .into_iter()
+        .chain(
+            (!is_visitor)
+                .then(|| [cards::merges(reading, &record), cards::looks(reading, &record)])
+                .into_iter()
+                .flatten(),
+        )
+        .collect(),
         second: vec![cards::timeline(reading, &record, !asked.before.is_empty())],
         third: cards::results(reading, &results, subject, record.observations.more)
             .into_iter()
@@ -228,6 +242,10 @@ fn notices(lang: Lang, record: &Record, asked: &Asked) -> Vec<Notice> {
         let until = format::date_time(Minute::of_seconds(until * 60));
         let open = Notice::new(lang, Tone::Bad, lang.fmt(msg::EMERGENCY_OPEN, &[("until", &until)]));
         notices.push(Notice { says_kind: true, ..open });
+    }
+    if let Some((.., until)) = record.opened.iter().find(|(relation, ..)| *relation == Relation::Desk) {
+        let until = format::date_time(Minute::of_seconds(until * 60));
+        notices.push(Notice::new(lang, Tone::Warning, lang.fmt(msg::DESK_BANNER, &[("until", &until)])));
     }
     let number = |n: i64| n.to_string();
     // Numbers of an address are only believed where the merges of this record say the same.

@@ -49,6 +49,10 @@ pub const CITIZEN_CODE_TRIES: i64 = 5;
 pub const CONSENT_DAYS: i64 = 365;
 /// People whom a citizen may have let in at the same time.
 pub const SHARES: usize = 50;
+/// Days for which the access desk opens records, at most.
+pub const DESK_DAYS: i64 = 30;
+/// People whose records one request to the access desk names, at most.
+pub const DESK_PEOPLE: usize = 20;
 /// Days that a referral opens a record to where the person was referred.
 pub const REFERRAL_DAYS: i64 = 90;
 /// Minutes that a record stays open to who opened it in an emergency.

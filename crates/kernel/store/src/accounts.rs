@@ -291,6 +291,13 @@ pub fn of_practitioner(on: &mut dyn Query, facility: i64, practitioner: &str) ->
     sql::list(on, &sql, &[facility.into(), practitioner.into()], account)
 }
 
+/// Which Practitioner an account is and which Location is its ward, by their FHIR ids; empty where they are none.
+pub fn care_of(on: &mut dyn Query, account: i64) -> Result<(String, String)> {
+    let sql = "SELECT coalesce(practitioner, ''), coalesce(ward, '') FROM account WHERE id = ?1";
+    let found = sql::first(on, sql, &[account.into()], |r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned())))?;
+    Ok(found.unwrap_or_default())
+}
+
 /// The next accounts that `scope` holds, in the order of their sign-in names, after `after`; at most `limit`.
 pub fn page(on: &mut dyn Query, scope: Scope, after: &str, limit: usize) -> Result<Vec<Account>> {
     let within = scope.facility().map_or(String::new(), |f| format!(" AND a.facility = {f}"));

@@ -5,6 +5,7 @@ use crate::log::Fact;
 use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query};
 use crate::{Result, Tx};
+use mach_access::Role;
 use mach_seal::Purpose;
 use mach_tlog::fact::Kind;
 
@@ -35,6 +36,10 @@ pub struct Entry {
     pub target: String,
     /// `granted`, `denied`, `failed`.
     pub outcome: String,
+    /// The account; negative for keys and tokens, 0 for the console.
+    pub account: i64,
+    /// What for, where that is the account's alone: who was let in by the access desk.
+    pub purpose: Option<mach_access::policy::Purpose>,
 }
 
 /// A look at resources, to be written with others of its time.
@@ -182,6 +187,8 @@ pub struct Event {
     pub target: String,
     /// `granted`, `denied`, `failed`.
     pub outcome: String,
+    /// What for, where that is the account's alone: who was let in by the access desk.
+    pub purpose: Option<mach_access::policy::Purpose>,
 }
 
 /// What a search of the trail asks; everything where nothing is given.
@@ -239,6 +246,42 @@ fn is_action(action: char) -> &'static str {
     }
 }
 
+/// The name in `meta` of the last entry that a monitoring centre was told.
+const TOLD: &str = "told";
+
+impl Tx<'_> {
+    /// Begins to tell a monitoring centre the trail: from the next entry on, unless it was begun before.
+    pub fn begin_telling(&mut self) -> Result<()> {
+        let sql = format!("SELECT coalesce(max(id), 0) FROM audit{}", every!("person looks"));
+        let last = sql::int(self, &sql, &[])?;
+        self.run(
+            "INSERT INTO meta(name, value) VALUES (?1, ?2) ON CONFLICT(name) DO NOTHING",
+            &[TOLD.into(), last.into()],
+        )
+        .map(drop)
+    }
+
+    /// Notes that the centre has everything up to this entry.
+    pub fn set_told(&mut self, last: i64) -> Result<()> {
+        self.run("UPDATE meta SET value = ?2 WHERE name = ?1", &[TOLD.into(), last.into()]).map(drop)
+    }
+}
+
+/// The last entry that the monitoring centre was told; 0 where it was told nothing.
+pub fn told(on: &mut dyn Query) -> Result<i64> {
+    Ok(sql::first(on, "SELECT value FROM meta WHERE name = ?1", &[TOLD.into()], |r| r.int(0))?.unwrap_or(0))
+}
+
+/// The entries after one, in their order, at most `limit`, whoever's they are.
+pub fn after(on: &mut dyn Query, last: i64, limit: usize) -> Result<Vec<Event>> {
+    let sql = format!(
+        "SELECT id, at, account, name, role, act, facility, person, target, outcome FROM audit WHERE id > ?1
+            ORDER BY id LIMIT {limit}{}",
+        every!("person looks")
+    );
+    sql::list(on, &sql, &[last.into()], event)
+}
+
 /// Entries of the trail, newest first, at most `limit`: of the asker's facility, where they belong to one.
 pub fn events(on: &mut dyn Query, asked: &Asked, limit: usize) -> Result<Vec<Event>> {
     let mut args: Vec<Arg<'_>> = Vec::new();
@@ -289,26 +332,17 @@ pub fn events(on: &mut dyn Query, asked: &Asked, limit: usize) -> Result<Vec<Eve
             ORDER BY id DESC LIMIT {limit}{spread}",
         conditions.join(" AND ")
     );
-    sql::list(on, &sql, &args, |r| {
-        Ok(Event {
-            id: r.int(0)?,
-            at: r.int(1)?,
-            account: r.int(2)?,
-            name: r.text(3)?.to_owned(),
-            role: r.text(4)?.to_owned(),
-            act: r.text(5)?.to_owned(),
-            facility: r.int(6)?,
-            person: r.opt_int(7)?,
-            target: r.text(8)?.to_owned(),
-            outcome: r.text(9)?.to_owned(),
-        })
-    })
+    let mut found = sql::list(on, &sql, &args, event)?;
+    for event in found.iter_mut().filter(|event| event.role == Role::Visitor.code()) {
+        event.purpose = crate::desk::purpose_of(on, event.account)?;
+    }
+    Ok(found)
 }
 
 /// Who looked at a person's record, newest first.
 pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<Entry>> {
     let sql = format!(
-        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE person = ?1 ORDER BY id DESC LIMIT ?2{}",
+        "SELECT at, name, role, act, facility, target, outcome, account FROM audit WHERE person = ?1 ORDER BY id DESC LIMIT ?2{}",
         every!("person looks")
     );
     sql::list(on, &sql, &[person.into(), (limit as i64).into()], entry)
@@ -317,21 +351,50 @@ pub fn of_person(on: &mut dyn Query, person: i64, limit: usize) -> Result<Vec<En
 /// The same before entry `before`; each with its number.
 pub fn looks_at(on: &mut dyn Query, person: i64, (before, limit): (Option<i64>, usize)) -> Result<Vec<(i64, Entry)>> {
     let sql = format!(
-        "SELECT at, name, role, act, facility, target, outcome, id FROM audit WHERE person = ?1 AND id < ?2
+        "SELECT at, name, role, act, facility, target, outcome, account, id FROM audit WHERE person = ?1 AND id < ?2
             ORDER BY id DESC LIMIT ?3{}",
         every!("person looks")
     );
     let args = [person.into(), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
-    sql::list(on, &sql, &args, |r| Ok((r.int(7)?, entry(r)?)))
+    let mut found = sql::list(on, &sql, &args, |r| Ok((r.int(8)?, entry(r)?)))?;
+    for (_, entry) in found.iter_mut().filter(|(_, entry)| entry.role == Role::Visitor.code()) {
+        entry.purpose = crate::desk::purpose_of(on, entry.account)?;
+    }
+    Ok(found)
+}
+
+/// What an account did, newest first, at most `limit`; whoever asks.
+pub fn of_account(on: &mut dyn Query, account: i64, limit: usize) -> Result<Vec<Entry>> {
+    let sql = format!(
+        "SELECT at, name, role, act, facility, target, outcome, account FROM audit WHERE account = ?1 ORDER BY id DESC LIMIT ?2{}",
+        every!("person looks")
+    );
+    sql::list(on, &sql, &[account.into(), (limit as i64).into()], entry)
 }
 
 /// Entries of a target, oldest first.
 pub fn of_target(on: &mut dyn Query, target: &str) -> Result<Vec<Entry>> {
     let sql = format!(
-        "SELECT at, name, role, act, facility, target, outcome FROM audit WHERE target = ?1 ORDER BY id{}",
+        "SELECT at, name, role, act, facility, target, outcome, account FROM audit WHERE target = ?1 ORDER BY id{}",
         every!("person looks")
     );
     sql::list(on, &sql, &[target.into()], entry)
+}
+
+fn event(r: &dyn sql::Row) -> Result<Event> {
+    Ok(Event {
+        id: r.int(0)?,
+        at: r.int(1)?,
+        account: r.int(2)?,
+        name: r.text(3)?.to_owned(),
+        role: r.text(4)?.to_owned(),
+        act: r.text(5)?.to_owned(),
+        facility: r.int(6)?,
+        person: r.opt_int(7)?,
+        target: r.text(8)?.to_owned(),
+        outcome: r.text(9)?.to_owned(),
+        purpose: None,
+    })
 }
 
 fn entry(r: &dyn sql::Row) -> Result<Entry> {
@@ -343,5 +406,7 @@ fn entry(r: &dyn sql::Row) -> Result<Entry> {
         facility: Some(r.int(4)?).filter(|f| *f != 0),
         target: r.text(5)?.to_owned(),
         outcome: r.text(6)?.to_owned(),
+        account: r.int(7)?,
+        purpose: None,
     })
 }

@@ -3,6 +3,7 @@
 use crate::archive::replay::{self, Base};
 use crate::archive::{self, at};
 use crate::engine::{Engine, Place};
+use crate::sees::Sees;
 use crate::{Error, Result, Store};
 use mach_access::Decision;
 use sha2::{Digest, Sha256};
@@ -74,7 +75,7 @@ impl Store {
         self.inner.writer.between_commits(decision.clone(), move |engine| {
             let opened = || {
                 let mut reader = place.reader()?;
-                reader.begin_reading(false)?;
+                reader.begin_reading(false, Sees::Everything)?;
                 // The state is fixed by the first look.
                 reader.has_table("meta")?;
                 Ok(reader)

@@ -65,6 +65,9 @@ pub const TABLES: &[(&str, Spread)] = &[
     // Few, and looked into by rows of every shard.
     ("access_grant", Spread::Everywhere),
     ("access_refusal", Spread::Everywhere),
+    ("access_request", Spread::Everywhere),
+    ("access_request_person", Spread::Everywhere),
+    ("access_copy", Spread::Everywhere),
     ("citizen_code", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),

@@ -2,6 +2,7 @@
 
 use crate::check::Damage;
 use crate::postgres::{Pg, Target};
+use crate::sees::Sees;
 use crate::sql::{self, Arg, Execute, Query, Row};
 use crate::sqlite::Sqlite;
 use crate::{Error, Result};
@@ -126,15 +127,36 @@ impl Engine {
         }
     }
 
-    /// Opens a reader's state. PostgreSQL does so with the first statement; where it is `alone`, for that statement.
-    pub(crate) fn begin_reading(&mut self, alone: bool) -> Result<()> {
+    /// Opens a reader's state. PostgreSQL does so with the first statement; where it is `alone`, for that statement. It holds
+    /// what the reader `sees` besides.
+    pub(crate) fn begin_reading(&mut self, alone: bool, sees: Sees) -> Result<()> {
         match self {
             Self::Sqlite(c) => c.often("BEGIN"),
             Self::Postgres(c) => {
-                c.by_itself(alone);
+                c.by_itself(alone, sees);
                 Ok(())
             }
         }
+    }
+
+    /// Whether the last reader on it saw the same.
+    pub(crate) fn saw(&self, sees: Sees) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(c) => c.saw(sees),
+        }
+    }
+
+    /// Locks rows a second time, where the engine can.
+    pub(crate) fn lock_rows(&mut self) -> Result<()> {
+        if matches!(self, Self::Sqlite(_)) {
+            return Ok(());
+        }
+        let locked = crate::postgres::lock(self)?;
+        if let Self::Postgres(c) = self {
+            c.lock_readers(locked);
+        }
+        Ok(())
     }
 
     /// Closes a reader's state; false where the connection is not to be used again.

@@ -16,6 +16,7 @@ pub mod citizens;
 pub mod claims;
 pub mod claims_list;
 mod copy;
+pub mod desk;
 pub mod digest;
 pub mod distribution;
 mod engine;
@@ -34,6 +35,7 @@ pub mod resources;
 pub mod schema;
 mod sealed;
 pub mod search;
+mod sees;
 pub mod sending;
 pub mod sessions;
 pub mod signing;
@@ -53,6 +55,7 @@ use mach_tlog::fact::Describe;
 pub use postgres::Failure;
 pub use repair::Repaired;
 pub use sealed::Resealed;
+use sees::Sees;
 use sql::{Arg, Execute, Query, Row};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
@@ -186,7 +189,7 @@ impl Store {
         }
         *out += 1;
         drop(out);
-        let reused = lock(&self.inner.idle).pop();
+        let reused = idle(&self.inner, Sees::of(decision));
         self.begin_reading(decision, reused.map_or_else(|| self.inner.place.reader(), Ok), alone)
     }
 
@@ -197,7 +200,7 @@ impl Store {
         if !matches!(self.inner.place, Place::File(_)) || *out >= READERS {
             return None;
         }
-        let idle = lock(&self.inner.idle).pop()?;
+        let idle = idle(&self.inner, Sees::of(decision))?;
         *out += 1;
         drop(out);
         self.begin_reading(decision, Ok(idle), false).ok()
@@ -212,7 +215,7 @@ impl Store {
     }
 
     fn begin_reading(&self, decision: &Decision, opened: Result<Engine>, alone: bool) -> Result<Reader> {
-        match opened.and_then(|mut c| c.begin_reading(alone).map(|()| c)) {
+        match opened.and_then(|mut c| c.begin_reading(alone, Sees::of(decision)).map(|()| c)) {
             Ok(connection) => {
                 Ok(Reader { connection: Some(connection), decision: decision.clone(), inner: Arc::clone(&self.inner) })
             }
@@ -265,6 +268,13 @@ impl Store {
     pub fn checkpoint(&self, decision: &Decision) -> Result<()> {
         self.inner.writer.between_commits(decision.clone(), Engine::checkpoint)
     }
+}
+
+/// An open connection: one that saw the same before, where there is one.
+fn idle(inner: &Inner, sees: Sees) -> Option<Engine> {
+    let mut idle = lock(&inner.idle);
+    let at = idle.iter().rposition(|engine| engine.saw(sees)).or(idle.len().checked_sub(1))?;
+    Some(idle.swap_remove(at))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -28,7 +28,7 @@ pub use read::{
     version, with_prefix, with_token,
 };
 pub(crate) use sight::{claim_of, hidden_claims, in_record, visible};
-pub use sight::{is_vip, may_open, opened_by};
+pub use sight::{is_vip, may_know, may_open, opened_by};
 pub use write::{Index, Save, Saved};
 
 /// What an older store lacks: the labels of its resources, which the start that adds this gives them.

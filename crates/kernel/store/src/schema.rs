@@ -3,8 +3,9 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, factors, grants, log, params,
-    passkeys, people, prescriptions, resources, sealed, sessions, signing, subscriptions, vaccines, views,
+    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, desk, factors, grants, log, notices,
+    params, passkeys, people, prescriptions, resources, sealed, sessions, signing, smart, subscriptions, vaccines,
+    views,
 };
 
 /// Tables every module needs.
@@ -37,7 +38,10 @@ const STEPS: &[&[&str]] = &[
     grants::ENDS,
     vaccines::ONCE,
     prescriptions::DDL,
+    desk::DDL,
+    smart::DDL,
     passkeys::DDL,
+    notices::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -48,7 +52,8 @@ pub(crate) const COPYING: &str = "copying";
 /// Creates the tables of a new store, or moves an older store's forward. A newer one is left alone.
 pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
     bring_to(engine, STEPS)?;
-    sealed::scrub(engine)
+    sealed::scrub(engine)?;
+    engine.lock_rows()
 }
 
 fn bring_to(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
@@ -81,6 +86,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             views::DDL,
             grants::DDL,
             grants::ENDS,
+            desk::DDL,
             certificates::DDL,
             citizens::DDL,
             signing::DDL,
@@ -88,7 +94,9 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             vaccines::DDL,
             vaccines::ONCE,
             prescriptions::DDL,
+            smart::DDL,
             passkeys::DDL,
+            notices::DDL,
         ]
         .concat()
         {

@@ -14,6 +14,7 @@ const OPEN: &[(&str, &str)] = &[
     ("/recover", "the door of who lost their factor"),
     ("/me/sign-in", "the door of citizens: says the same whatever is typed"),
     ("/me/sign-in/code", "the same"),
+    ("/desk", "the door of who was let in by the access desk"),
     ("/assets/{file}", "style and script"),
     ("/manifest.webmanifest", "the app's name and icon"),
     ("/sw.js", "keeps style and script"),
@@ -40,7 +41,7 @@ const OPEN: &[(&str, &str)] = &[
 ];
 
 /// The paths of a router, as it tells them itself.
-fn paths(router: &axum::Router) -> BTreeSet<String> {
+pub(super) fn paths(router: &axum::Router) -> BTreeSet<String> {
     let told = format!("{router:?}");
     let marks = told.split("RouteId(").skip(1);
     marks

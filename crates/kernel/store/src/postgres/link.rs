@@ -1,9 +1,11 @@
 //! A connection with its prepared statements: statements are queued, and answered together at the next need.
 
+use super::lock::{PUT_ON, STAY, WAYS};
 use super::row::{PgRow, cells, oid};
 use super::target::Target;
 use super::text::{Keys, Translated, translate};
 use super::wire::{Failure, Wire, failure, text, unexpected};
+use crate::sees::Sees;
 use crate::sql::{Arg, KEPT_BYTES, Row};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -47,7 +49,12 @@ pub(super) struct Done {
 pub(super) struct Link {
     wire: Wire,
     statements: Vec<Statement>,
-    by_text: HashMap<String, usize>,
+    /// Statements by their text, apart for each way in which the connection sees: a plan is one role's.
+    by_text: Box<[HashMap<String, usize>; WAYS]>,
+    /// What was put on; `None` where it is not known.
+    worn: Option<Sees>,
+    /// The schema was named.
+    stays: bool,
     waiting: Vec<usize>,
     /// Those that are long.
     long: usize,
@@ -67,7 +74,9 @@ impl Link {
         Ok(Self {
             wire: Wire::connect(target, settings)?,
             statements: Vec::new(),
-            by_text: HashMap::new(),
+            by_text: Default::default(),
+            worn: Some(Sees::Everything),
+            stays: false,
             waiting: Vec::new(),
             long: 0,
             names: 0,
@@ -99,6 +108,25 @@ impl Link {
         let at = self.statement(sql, |sql| translate(sql, keys));
         self.send_bound(at, args)?;
         Ok(self.statements[at].moves_key.as_deref())
+    }
+
+    /// Puts on the role in which what follows is to see, where it is not the one that is on; `None` leaves it as it is.
+    pub(super) fn wear(&mut self, sees: Option<Sees>, keys: &Keys) -> Result<()> {
+        let Some(sees) = sees.filter(|sees| self.worn != Some(*sees)) else { return Ok(()) };
+        let (role, facility, account) = sees.worn();
+        // Until it is answered nobody knows; where it fails, what is behind it does not run.
+        self.worn = None;
+        if !std::mem::replace(&mut self.stays, true) {
+            self.queue(STAY, &[], keys)?;
+        }
+        self.queue(PUT_ON, &[role.into(), (&facility).into(), (&account).into()], keys)?;
+        self.worn = Some(sees);
+        Ok(())
+    }
+
+    /// A statement failed: what was put on in its transaction was taken off again.
+    pub(super) fn forget_worn(&mut self) {
+        (self.worn, self.stays) = (None, false);
     }
 
     /// Queues a statement in the server's own spelling, its arguments in their binary format.
@@ -147,14 +175,15 @@ impl Link {
     }
 
     fn statement(&mut self, sql: &str, spelled: impl FnOnce(&str) -> Translated) -> usize {
-        if let Some(at) = self.by_text.get(sql) {
+        let way = self.worn.unwrap_or_default().way();
+        if let Some(at) = self.by_text[way].get(sql) {
             return *at;
         }
         if (self.statements.len() >= STATEMENTS || self.long >= LONG_STATEMENTS) && self.waiting.is_empty() {
             for s in self.statements.drain(..).filter(|s| s.state == State::Ready) {
                 close(&mut self.wire, s.name);
             }
-            self.by_text.clear();
+            self.by_text.iter_mut().for_each(HashMap::clear);
             self.long = 0;
         }
         self.long += usize::from(sql.len() > KEPT_BYTES);
@@ -168,7 +197,7 @@ impl Link {
             columns: Vec::new(),
             state: State::Absent,
         });
-        self.by_text.insert(sql.to_owned(), self.statements.len() - 1);
+        self.by_text[way].insert(sql.to_owned(), self.statements.len() - 1);
         self.statements.len() - 1
     }
 

@@ -5,20 +5,24 @@
 //! highest one and one more, counted here while no other process has written. Readers see one state from their first
 //! statement to their last (REPEATABLE READ).
 
-mod desk;
 mod held;
 mod link;
+mod lock;
+mod relay;
 mod row;
 mod target;
 mod text;
 mod wire;
 
+use crate::sees::Sees;
 use crate::sql::{Arg, Execute, Into, Query, Row, Width, may_have};
 use crate::{Error, Result};
-pub(crate) use desk::{Asked, Desk, Question, Rows};
 use link::Link;
+pub(crate) use lock::lock;
+pub(crate) use relay::{Asked, Question, Relay, Rows};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 pub(crate) use target::Target;
 pub use wire::Failure;
 
@@ -78,6 +82,8 @@ pub(crate) struct Pg {
     by_itself: bool,
     /// Of a reader: what will be asked next, and the answer where it came along with another.
     ahead: Vec<(Question, Option<Rows>)>,
+    /// What a reader may see.
+    sees: Sees,
     /// When the last change was made, as the last transaction here found it.
     pub(crate) latest: i64,
 }
@@ -116,6 +122,7 @@ impl Pg {
             held,
             by_itself,
             ahead,
+            sees: Sees::Everything,
             latest,
         })
     }
@@ -141,6 +148,9 @@ impl Pg {
         let link = self.link.as_mut().filter(|l| !l.is_torn());
         let link = link.ok_or_else(|| Error::Lost("in the middle of a transaction".to_owned()))?;
         let outcome = work(link, &self.keys);
+        if outcome.is_err() {
+            link.forget_worn();
+        }
         if matches!(outcome, Err(Error::Lost(_))) || link.is_torn() {
             self.link = None;
         }
@@ -332,9 +342,25 @@ impl Pg {
         sent
     }
 
-    /// From now on every statement of a reader sees a state of its own: without a transaction around it.
-    pub(crate) fn by_itself(&mut self, alone: bool) {
-        self.by_itself = alone;
+    /// From now on a reader may see this; where it is `alone`, each of its statements has a state of its own: without a
+    /// transaction around it.
+    pub(crate) fn by_itself(&mut self, alone: bool, sees: Sees) {
+        (self.by_itself, self.sees) = (alone, sees);
+    }
+
+    /// Whether the last reader saw this.
+    pub(crate) fn saw(&self, sees: Sees) -> bool {
+        self.sees == sees
+    }
+
+    /// Readers of this database are held by the second lock, or are not.
+    pub(crate) fn lock_readers(&self, locked: bool) {
+        self.target.locked.store(locked, Ordering::Relaxed);
+    }
+
+    /// What a statement of this connection is to see; nothing is held of a writer, nor where the rows are not locked.
+    fn worn(&self, sql: &str) -> Option<Sees> {
+        (!self.writer && self.target.is_locked()).then(|| self.sees.by(sql))
     }
 
     /// Notes what will be asked next; its answer comes along with the next statement's. Only within one state: what is asked later
@@ -342,7 +368,7 @@ impl Pg {
     pub(crate) fn ahead(&mut self, sql: &str, args: &[Arg<'_>]) -> bool {
         let takes = !self.writer && !self.by_itself && self.ahead.len() < AHEAD;
         if takes {
-            self.ahead.push((Question::new(sql, args), None));
+            self.ahead.push((Question::new(sql, args, self.sees), None));
         }
         takes
     }
@@ -359,7 +385,9 @@ impl Pg {
     fn ask(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
         let mut moved = None;
         self.send_held(Some((sql, args)))?;
+        let worn = self.worn(sql);
         self.on(|link, keys| {
+            link.wear(worn, keys)?;
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             link.answer(Some(row)).map(drop)
         })?;
@@ -376,15 +404,17 @@ impl Pg {
         row: &mut dyn FnMut(&dyn Row) -> Result<()>,
     ) -> Result<()> {
         let mut ahead = std::mem::take(&mut self.ahead);
+        let (worn, locked) = (self.worn(sql), self.target.is_locked());
         let told = self.on(|link, keys| {
             if begins {
                 link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
             }
             let (mut places, mut fresh): (Vec<usize>, Vec<Rows>) = Default::default();
             for (question, _) in ahead.iter().filter(|(_, rows)| rows.is_none()) {
-                places.push(question.queue(link, keys)?);
+                places.push(question.queue(link, keys, locked)?);
                 fresh.push(Rows::default());
             }
+            link.wear(worn, keys)?;
             link.queue(sql, args, keys)?;
             let last = link.waits() - 1;
             link.answer_all(&mut |at, told| match places.binary_search(&at) {

@@ -3,9 +3,10 @@
 use crate::{Error, Result};
 use mach_tls::Check;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// Where to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Target {
     pub(super) host: Host,
     pub(super) port: u16,
@@ -14,6 +15,8 @@ pub(crate) struct Target {
     pub(super) database: String,
     /// TLS; none on this machine, unless it was asked for.
     pub(super) tls: Option<Tls>,
+    /// Whether its rows are locked a second time.
+    pub(super) locked: AtomicBool,
 }
 
 /// How a connection is encrypted.
@@ -82,7 +85,7 @@ impl Target {
         };
         let host = place_of(host);
         let tls = check(mode.as_deref(), root.is_some(), &host)?.map(|check| Tls { check, root, own });
-        Ok(Self { host, port, user, password, database, tls })
+        Ok(Self { host, port, user, password, database, tls, locked: AtomicBool::new(false) })
     }
 
     /// As messages name it: without the password.

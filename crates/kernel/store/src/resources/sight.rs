@@ -30,6 +30,9 @@ const MONEY: [ResourceType; 13] = [
     ResourceType::ENROLLMENT_REQUEST,
 ];
 
+/// Minutes of a day: what a resource's time is counted in.
+const DAY: i64 = 1_440;
+
 fn numbers(types: &[ResourceType]) -> String {
     types.iter().map(|t| t.number().to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -117,6 +120,13 @@ fn granted(alias: &str, part: Part) -> String {
             if let (Relation::Referred | Relation::Consented, Some(facility)) = (relation, part.facility) {
                 condition = format!("{condition} AND {}", not_refused(alias, facility));
             }
+            if *relation == Relation::Desk {
+                // A facility's desk opens what the facility wrote; the department's everything.
+                condition = format!(
+                    "{condition} AND (g.at_facility = 0 OR {alias}.facility = g.at_facility) AND {}",
+                    asked_for(alias)
+                );
+            }
             open.push(format!(
                 "(g.relation = {} AND g.purpose = {} AND {condition})",
                 relation.number(),
@@ -131,6 +141,18 @@ fn granted(alias: &str, part: Part) -> String {
         "EXISTS (SELECT 1 FROM access_grant g WHERE g.person = {alias}.patient AND {} AND ({}))",
         live(part),
         open.join(" OR ")
+    )
+}
+
+/// That a row is of the parts and of the period to which grant `g` is narrowed; who the person is belongs to each.
+fn asked_for(alias: &str) -> String {
+    let bit = |(bit, types): &(i64, &[ResourceType])| format!("WHEN {alias}.type IN ({}) THEN {bit} ", numbers(types));
+    let bits: String = crate::desk::PARTS.iter().map(bit).collect();
+    format!(
+        "({alias}.type IN ({}, {}) OR ((g.parts = 0 OR (g.parts & CASE {bits}ELSE 0 END) <> 0)
+            AND (g.first IS NULL OR {alias}.date >= g.first * {DAY}) AND (g.last IS NULL OR {alias}.date < (g.last + 1) * {DAY})))",
+        shared(),
+        numbers(&IDENTITY)
     )
 }
 
@@ -217,6 +239,29 @@ pub fn may_open(on: &mut dyn Query, person: i64) -> Result<bool> {
         Hidden::Labelled(labels) => labels.has(Label::Vip),
     };
     Ok(known && !(hides_vip && is_vip(on, person)?))
+}
+
+/// Whether the record of a person may be opened as a whole, with who they are: a permission to learn from care does not tell, and
+/// one for parts of a record is not one for its pages.
+pub fn may_know(on: &mut dyn Query, person: i64) -> Result<bool> {
+    let part = match on.scope() {
+        Scope::Part(part) if part.standing.is_none() => part,
+        _ => return Ok(true),
+    };
+    let policy = Policy::shared();
+    let sql = format!(
+        "SELECT DISTINCT g.relation, g.purpose FROM access_grant g WHERE g.person = ?1 AND g.parts = 0 AND g.first IS NULL
+            AND g.last IS NULL AND {}",
+        live(part)
+    );
+    let mut knows = false;
+    on.each(&sql, &[person.into()], &mut |r| {
+        if let (Some(relation), Some(purpose)) = (Relation::of_number(r.int(0)?), Purpose::of_number(r.int(1)?)) {
+            knows |= policy.hidden_for((part.role, part.act), relation, Class::Identity, purpose) != Hidden::All;
+        }
+        Ok(())
+    })?;
+    Ok(knows)
 }
 
 /// Whether a person's record is marked as of public interest.

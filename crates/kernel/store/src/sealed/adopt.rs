@@ -359,6 +359,12 @@ mod tests {
         for made in ["prescription_line", "prescription", "sale_line", "sale", "passkey"] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
+        for made in ["access_copy", "access_request_person", "access_request"] {
+            engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
+        }
+        for column in ["parts", "first", "last"] {
+            engine.run(&format!("ALTER TABLE access_grant DROP COLUMN {column}"), &[]).unwrap();
+        }
         for column in ["ending", "sealed"] {
             engine.run(&format!("ALTER TABLE person_number DROP COLUMN {column}"), &[]).unwrap();
         }

@@ -121,7 +121,7 @@ fn what_lay_in_clear_is_written_over_also_by_a_later_start() {
     let asked = |engine: &mut Engine| meta(engine, SCRUB).unwrap().is_some();
     // Somebody reads: the store opens, and the next start has it to do still.
     let mut reader = Place::File(folder.path().join("mach.db")).reader().unwrap();
-    reader.begin_reading(false).unwrap();
+    reader.begin_reading(false, crate::sees::Sees::Everything).unwrap();
     assert!(asked(&mut reader));
     drop(Store::open(folder.path()).unwrap());
     assert!(reader.end_reading());

@@ -1,0 +1,170 @@
+//! Certified copies: what a request opens of one record, on paper as PDF/A, numbered, with a digest of what it was made from, kept
+//! as it was given out. The hash of the file stands in the audit trail, and so in the transparency log.
+
+use crate::case::{Whole, look_up};
+use crate::desk::{extent_label, purpose_label};
+use crate::facts::{self, Fact, Facts};
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::policy::Purpose;
+use mach_access::{Act, Actor, Reach, Role, decide, secret};
+use mach_base::time::now_seconds;
+use mach_documents::{Block, Cell, Paper, Style, Text};
+use mach_house::{Failure, House, Session};
+use mach_store::desk::{self, Made, Request};
+use mach_store::grants;
+use mach_ui::http::Problem;
+use mach_ui::{Lang, msg};
+use sha2::{Digest, Sha256};
+
+/// Whether copies are given out for what is asked: to who may know whose record it is.
+pub(crate) fn may_be_given(request: &Request) -> bool {
+    matches!(request.purpose, Purpose::Legal | Purpose::Payment)
+}
+
+fn sha256(parts: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    secret::hex(&hash.finalize())
+}
+
+/// `POST /access/desk/{id}/copies/{person}`: makes a copy of the record of one of its people.
+pub(crate) async fn make(
+    State(house): State<House>,
+    session: Session,
+    Path((id, person)): Path<(String, String)>,
+) -> Result<Redirect, Problem> {
+    let (decision, found) = look_up(&house, &session, &id).await?;
+    let person: i64 = person.parse().map_err(|_| Problem::NotFound)?;
+    let request = &found.request;
+    let is_asked = found.people.iter().any(|(asked, _)| *asked == person);
+    if !is_asked || !request.is_open() || !may_be_given(request) {
+        return Err(Problem::NotFound);
+    }
+    // What the visitor may see, and nothing that only the desk may.
+    let visitor = Actor {
+        account: request.account,
+        name: request.words.name.clone(),
+        role: Role::Visitor,
+        facility: None,
+        reach: Reach { opened: true, ..Reach::default() },
+    };
+    let theirs = decide(&visitor, Act::ViewDesk).map_err(Problem::internal)?;
+    let account = request.account;
+    let read = house
+        .read(theirs, move |r| -> Result<Option<(Facts, i64)>, Failure> {
+            let grant = grants::of_account(r, account)?.into_iter().find(|grant| grant.person == person);
+            let Some(grant) = grant else { return Ok(None) };
+            let next = desk::next_copy(r)?;
+            Ok(facts::gather(r, &grant)?.map(|facts| (facts, next)))
+        })
+        .await?;
+    let (facts, number) = read.ok_or(Problem::NotFound)?;
+    let by = session.actor.name.clone();
+    let back = format!("/access/desk/{}", request.id);
+    let of = (request.id, person);
+    // Laying out and packing takes tens of milliseconds: not on the async threads.
+    let paper = paper(number, &found, &facts, (&by, now_seconds()));
+    let rendered = tokio::task::spawn_blocking(move || paper.render()).await;
+    let file = rendered.map_err(Problem::internal)?.map_err(Problem::internal)?.pdf;
+    let hash = secret::hex(&Sha256::digest(&file));
+    house.write(decision, move |tx| tx.add_copy(number, of, &hash, &file)).await?;
+    Ok(Redirect::to(&back))
+}
+
+/// The paper. In Vietnamese, whoever made it: it goes to courts and offices.
+fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64)) -> Paper {
+    let (lang, request) = (Lang::Vi, &found.request);
+    let source = sha256(&facts.sources);
+    let name = format!("{number}/BS-{}", request.id);
+    let mut paper = Paper::a4(&format!("Bản sao hồ sơ bệnh án {name}"));
+    paper.identifier(&format!("urn:sha-256:{source}")).foot(&format!("Bản sao số {name}")).made(now);
+    paper.add(Block::official_head("SỞ Y TẾ", &found.facility.to_uppercase(), &name)).add(Block::Space(8.0));
+    paper.add(Block::title("BẢN SAO HỒ SƠ BỆNH ÁN"));
+    let extent = extent_label(lang, request.extent);
+    paper.add(Block::fields(vec![
+        ("Cấp cho", &format!("{}, {}", request.words.name, request.words.body)),
+        ("Theo văn bản", &request.words.paper),
+        ("Căn cứ", &request.words.ground),
+        ("Mục đích", purpose_label(lang, request.purpose)),
+        ("Nội dung sao", &extent),
+    ]));
+    if let Some(row) = &facts.who {
+        paper.add(Block::Space(4.0));
+        paper.add(Block::fields(vec![
+            ("Họ và tên", &row.name.to_uppercase()),
+            ("Ngày sinh", &facts::born(row)),
+            ("Giới tính", facts::sex_label(lang, row.sex)),
+            ("Số CCCD", row.national.as_deref().unwrap_or_default()),
+            ("Số BHYT", row.insurance.as_deref().unwrap_or_default()),
+        ]));
+    }
+    paper.add(Block::Space(6.0));
+    if facts.facts.is_empty() {
+        paper.add(Block::paragraph("Không có dữ liệu nào trong phạm vi đã duyệt."));
+    } else {
+        let row =
+            |fact: &Fact| [lang.t(fact.kind), &fact.when, &fact.code, &fact.said, &fact.value].map(Cell::from).to_vec();
+        paper.add(Block::Table {
+            widths: vec![0.16, 0.14, 0.14, 0.36, 0.20],
+            head: ["Loại", "Ngày", "Mã", "Tên", "Giá trị"].map(Cell::from).to_vec(),
+            rows: facts.facts.iter().map(row).collect(),
+            size: 10.0,
+        });
+    }
+    if facts.more {
+        let most = facts::FACTS.to_string();
+        paper.add(Block::paragraph(&lang.fmt(msg::DESK_FACTS_MORE, &[("most", &most)])));
+    }
+    paper.add(Block::Space(8.0));
+    let day = facts::day_of(now).vi();
+    paper.add(Block::paragraph(&format!(
+        "Sao y từ hồ sơ điện tử ngày {day}: {} dữ kiện. Người sao: {by}. Người duyệt: {}.",
+        facts.facts.len(),
+        request.decided.as_ref().map_or("", |(_, name)| name.as_str())
+    )));
+    let small = Style { size: 9.0, ..Style::default() };
+    paper.add(Block::Paragraph(Text::plain(&format!("SHA-256 của dữ liệu gốc: {source}")), small));
+    paper
+}
+
+/// A copy as it was given out; the look is written down.
+async fn give(house: &House, decision: mach_access::Decision, id: i64, request: i64) -> Result<Response, Problem> {
+    let found = house.read(decision.clone(), move |r| -> Result<_, Failure> { Ok(desk::copy(r, id)?) }).await?;
+    let (made, file): (Made, Vec<u8>) = found.filter(|(made, _)| made.request == request).ok_or(Problem::NotFound)?;
+    house.write(decision, move |tx| tx.audit(Some(made.person), &format!("desk copy {id}"), "granted")).await?;
+    let name = format!("attachment; filename=\"ban-sao-{id}.pdf\"");
+    let headers = [(header::CONTENT_TYPE, "application/pdf".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, file).into_response())
+}
+
+/// `GET /access/desk/{id}/copies/{copy}`: for the desk.
+pub(crate) async fn of_desk(
+    State(house): State<House>,
+    session: Session,
+    Path((id, copy)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (decision, found) = look_up(&house, &session, &id).await?;
+    let copy: i64 = copy.parse().map_err(|_| Problem::NotFound)?;
+    give(&house, decision, copy, found.request.id).await
+}
+
+/// `GET /desk/copies/{copy}`: for who was let in, while they are.
+pub(crate) async fn of_visitor(
+    State(house): State<House>,
+    session: Session,
+    Path(copy): Path<String>,
+) -> Result<Response, Problem> {
+    let decision = house.decide(&session, Act::ViewDesk).await?;
+    let (copy, account): (i64, i64) = (copy.parse().map_err(|_| Problem::NotFound)?, session.actor.account);
+    let request = house
+        .read(decision.clone(), move |r| -> Result<_, Failure> { Ok(desk::of_account(r, account)?) })
+        .await?
+        .filter(Request::is_open)
+        .ok_or(Problem::NotFound)?;
+    give(&house, decision, copy, request.id).await
+}

@@ -1,0 +1,122 @@
+//! A house with two people, two facilities, and who works there.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use mach_access::{Act, Actor, Role, decide, secret};
+use mach_access_pages::sms::Simulator;
+use mach_house::{House, SESSION_COOKIE, Settings};
+use mach_store::accounts::NewAccount;
+use mach_store::people::{self, NumberRow, PersonRow};
+use mach_store::sessions::State;
+use mach_store::{Store, Tx, schema};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+pub const CCCD: &str = "046172000002";
+pub const PHONE: &str = "0905123456";
+pub const RELATIVE: &str = "046172000009";
+
+pub struct Place {
+    pub app: Router,
+    pub store: Store,
+    pub sms: Simulator,
+    _folder: tempfile::TempDir,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub to: String,
+    pub cookie: String,
+    pub body: String,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let sms = Simulator::default();
+        let house = House::new(store.clone(), Settings::default());
+        let router = mach_access_pages::router(Arc::new(sms.clone()));
+        let app = mach_ui::http::serve(router.with_state(house));
+        let place = Self { app, store, sms, _folder: folder };
+        place.write(|tx| {
+            for (id, name, national, phone) in [(1, "Lê Thị Hoa", CCCD, PHONE), (2, "Trần Văn Bình", RELATIVE, "")]
+            {
+                let row = PersonRow {
+                    id,
+                    name: name.to_owned(),
+                    national: Some(national.to_owned()),
+                    ..PersonRow::default()
+                };
+                people::insert_person(tx, &row)?;
+                let key = |value: &str| value.chars().rev().collect::<String>();
+                people::insert_number(tx, &NumberRow { kind: 1, scope: 0, key: key(national), person: id })?;
+                if !phone.is_empty() {
+                    people::insert_number(tx, &NumberRow { kind: 4, scope: id, key: key(phone), person: id })?;
+                }
+            }
+            for (name, role, code) in [
+                ("head-a", Role::Head, "46001"),
+                ("head-b", Role::Head, "46002"),
+                ("doctor-a", Role::Clinician, "46001"),
+                ("clerk-a", Role::Operator, "46001"),
+            ] {
+                let facility = Some(schema::facility_id(tx, code)?);
+                let new =
+                    NewAccount { name: name.into(), display: name.into(), role, facility, password: String::new() };
+                let id = tx.set_account(&new)?;
+                tx.begin_session(&secret::token_hash(name), id, State::Open, "")?;
+            }
+            Ok(())
+        });
+        place
+    }
+
+    pub fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> mach_store::Result<T> + Send + 'static,
+    ) -> T {
+        self.store.write(&decide(&Actor::console(), Act::Administer).unwrap(), work).unwrap()
+    }
+
+    pub async fn ask(&self, who: &str, method: &str, path: &str, form: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !who.is_empty() {
+            request = request.header(header::COOKIE, format!("{SESSION_COOKIE}={who}"));
+        }
+        if method == "POST" {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let answer = self.app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
+        let header = |name| answer.headers().get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+        let (status, to, cookie) = (answer.status(), header(header::LOCATION), header(header::SET_COOKIE));
+        let cookie = cookie.split(';').next().unwrap().trim_start_matches(&format!("{SESSION_COOKIE}=")).to_owned();
+        let bytes = to_bytes(answer.into_body(), 8 << 20).await.unwrap();
+        Answer { status, to, cookie, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// The status alone, of what is no text.
+    pub async fn status(&self, who: &str, path: &str) -> StatusCode {
+        let request = Request::builder().uri(path).header(header::COOKIE, format!("{SESSION_COOKIE}={who}"));
+        self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
+    }
+
+    /// The code of the message with this number from 1: the message leaves after the answer.
+    pub async fn code(&self, nth: usize) -> String {
+        while self.sms.sent().len() < nth {
+            tokio::task::yield_now().await;
+        }
+        let (to, text) = self.sms.sent()[nth - 1].clone();
+        assert_eq!(to, PHONE);
+        text.split(|c: char| !c.is_ascii_digit()).find(|w| w.len() == 6).unwrap().to_owned()
+    }
+
+    pub async fn signed_in(&self) -> String {
+        self.ask("", "POST", "/me/sign-in", &format!("number={CCCD}")).await;
+        let code = self.code(1).await;
+        let entered = self.ask("", "POST", "/me/sign-in/code", &format!("number={CCCD}&code={code}")).await;
+        assert_eq!((entered.status, entered.to.as_str()), (StatusCode::SEE_OTHER, "/me"));
+        entered.cookie
+    }
+}
