@@ -247,6 +247,8 @@ KINDS = {
     "check-in": 8,
     "number": 9,
     "event": 10,
+    "app": 11,
+    "app-grant": 12,
 }
 
 

@@ -24,6 +24,14 @@ const TABLE = {
   "GET /ui/problem": ["/ui/problem", 404, 404, 404, 404],
   "GET /ui/sign-in": ["/ui/sign-in", 200, 200, 200, 200],
 
+  "GET /work": ["/work", "in", 200],
+  "GET /notices": ["/notices", "in", 200],
+  "POST /notices/read": ["/notices/read", "in", 303],
+  "GET /notices/{id}": ["/notices/999999999", "in", 404],
+  "GET /look": ["/look", 200],
+  "POST /look": ["/look", 303],
+  "GET /search": ["/search?q=nguyen", "in", 200],
+
   "GET /claims": ["/claims", ...PAGE(200, 200, 403)],
   "GET /claims/files": ["/claims/files", ...PAGE(200, 200, 403)],
   "GET /claims/send": ["/claims/send", ...PAGE(403, 200, 403)],
@@ -54,6 +62,23 @@ const TABLE = {
   "POST /verify": ["/verify", 400],
   "GET /verify/list": ["/verify/list", 200],
   "GET /verify/papers.tsv": ["/verify/papers.tsv", 200],
+
+  // Apps: what they ask about themselves is open; what they fetch wants their proof.
+  "GET /fhir/.well-known/smart-configuration": ["/fhir/.well-known/smart-configuration", 200],
+  "GET /.well-known/openid-configuration": ["/.well-known/openid-configuration", 200],
+  "GET /.well-known/oauth-authorization-server": ["/.well-known/oauth-authorization-server", 200],
+  "GET /oauth/jwks": ["/oauth/jwks", 200],
+  "POST /oauth/token": ["/oauth/token", 401],
+  "POST /oauth/introspect": ["/oauth/introspect", 400],
+  "POST /oauth/revoke": ["/oauth/revoke", 400],
+  "GET /oauth/userinfo": ["/oauth/userinfo", 401],
+  "POST /oauth/userinfo": ["/oauth/userinfo", 401],
+  "GET /oauth/authorize": ["/oauth/authorize", 400],
+  "POST /oauth/authorize": ["/oauth/authorize", 400],
+  "GET /apps/launch/{person}": ["/apps/launch/999999999", ...PAGE(404, 403, 404)],
+  "POST /apps/launch/{person}": ["/apps/launch/999999999", ...PAGE(404, 403, 404)],
+  "GET /account/apps": ["/account/apps", ...PAGE(200, 200, 200, 200)],
+  "POST /account/apps/{grant}/end": ["/account/apps/999999999/end", ...PAGE(404, 404, 404, 404)],
 
   // Open: it holds commitments, and nothing of anybody.
   "GET /log/checkpoint": ["/log/checkpoint", 200],
@@ -90,6 +115,14 @@ const TABLE = {
   "POST /account/passkeys/{id}/remove": ["/account/passkeys/999999999/remove", "in", 404],
   "POST /account/sessions/{mark}/end": ["/account/sessions/00/end", "in", 404],
   // An administrator without a second factor is sent to turn it on.
+  "GET /admin/apps": ["/admin/apps", ...PAGE(403, 403, 403, 303)],
+  "GET /admin/apps/new": ["/admin/apps/new", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/apps/new": ["/admin/apps/new", ...PAGE(403, 403, 403, 303)],
+  "GET /admin/apps/{id}": ["/admin/apps/1", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/apps/{id}": ["/admin/apps/1", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/apps/{id}/secret": ["/admin/apps/1/secret", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/apps/{id}/end": ["/admin/apps/1/end", ...PAGE(403, 403, 403, 303)],
+  "POST /admin/apps/{id}/grants/{grant}/end": ["/admin/apps/1/grants/1/end", ...PAGE(403, 403, 403, 303)],
   "GET /admin/accounts": ["/admin/accounts", ...PAGE(403, 403, 403, 303)],
   "GET /admin/accounts/new": ["/admin/accounts/new", ...PAGE(403, 403, 403, 303)],
   "POST /admin/accounts/new": ["/admin/accounts/new", ...PAGE(403, 403, 403, 303)],
@@ -240,6 +273,8 @@ export default async function policy({ server, report }) {
 
 /** Bodies that are well formed, so that the answer is the policy's. */
 const BODIES = {
+  "POST /look": ["application/x-www-form-urlencoded", "theme=system&size=normal"],
+  "POST /notices/read": ["application/x-www-form-urlencoded", "until=1"],
   "POST /people/review/999999999": ["application/x-www-form-urlencoded", "verdict=apart&why=x"],
   "POST /people/emergency": ["application/x-www-form-urlencoded", "number=000000000000&reason=mot+ly+do+du+dai"],
   "POST /access/reviews/999999999": ["application/x-www-form-urlencoded", "verdict=order"],
@@ -257,6 +292,13 @@ const BODIES = {
   "POST /account/password": ["application/x-www-form-urlencoded", "current=sai&password=ngan&again=ngan"],
   "POST /account/second-factor": ["application/x-www-form-urlencoded", "code=1"],
   "POST /admin/care/1": ["application/x-www-form-urlencoded", "practitioner=&ward="],
+  "POST /apps/launch/999999999": ["application/x-www-form-urlencoded", "app=1"],
+  "POST /admin/apps/new": ["application/x-www-form-urlencoded", "name=x"],
+  "POST /admin/apps/1": ["application/x-www-form-urlencoded", "name=x"],
+  "POST /admin/apps/1/end": ["application/x-www-form-urlencoded", "what=end"],
+  "POST /oauth/token": ["application/x-www-form-urlencoded", "grant_type=x"],
+  "POST /oauth/introspect": ["application/x-www-form-urlencoded", "x=1"],
+  "POST /oauth/revoke": ["application/x-www-form-urlencoded", "x=1"],
   "POST /admin/accounts/new": ["application/x-www-form-urlencoded", "name=a1&display=A&role=leader"],
   "POST /admin/accounts/1": ["application/x-www-form-urlencoded", "display=A&role=leader"],
   "POST /admin/forms": ["multipart/form-data; boundary=x", '--x\r\ncontent-disposition: form-data; name="other"\r\n\r\n\r\n--x--\r\n'],

@@ -1,8 +1,9 @@
 //! Transactions, and what batches share with them. R4 §3.1.0.11.
 
+use crate::app;
 use crate::batch::Told;
 use crate::binary;
-use crate::caller::Return;
+use crate::caller::{Caller, Return};
 use crate::clauses::Reading;
 use crate::custom;
 use crate::entry::{Entry, Verb, at, known_id, parse};
@@ -86,8 +87,7 @@ pub async fn answer(asked: Asked) -> Result<Response, Refusal> {
 /// # Errors
 /// 500 where a stored body is damaged.
 pub fn respond(asked: &Asked, kind: &str, answers: &[Answer]) -> Result<Response, Refusal> {
-    let wanted = asked.caller.returned.unwrap_or(Return::Minimal);
-    let body = response(&asked.caller.base, kind, answers, wanted)?;
+    let body = response(&asked.caller, kind, answers)?;
     asked.caller.answer(StatusCode::OK, body, false)
 }
 
@@ -331,7 +331,8 @@ fn get(on: &mut dyn Query, scope: Scope, caller: &crate::caller::Caller, entry: 
     Ok(Answer::One(found))
 }
 
-fn response(base: &str, kind: &str, answers: &[Answer], wanted: Return) -> Result<String, Refusal> {
+fn response(caller: &Caller, kind: &str, answers: &[Answer]) -> Result<String, Refusal> {
+    let (base, wanted) = (caller.base.as_str(), caller.returned.unwrap_or(Return::Minimal));
     let mut out = found::open_bundle(&format!("{kind}-response"), None, &[("self", base.to_owned())]);
     let mut entries = found::Entries::default();
     for answer in answers {
@@ -339,7 +340,7 @@ fn response(base: &str, kind: &str, answers: &[Answer], wanted: Return) -> Resul
         match answer {
             Answer::Written(done) => {
                 let live = done.resource.as_ref().filter(|r| !r.deleted);
-                let shown = wanted == Return::Representation;
+                let shown = wanted == Return::Representation && app::is_shown(&caller.session, done.kind);
                 written(&mut out, base, (done.kind, &done.id), live, done.status, shown)?;
             }
             Answer::One(found) => {

@@ -276,6 +276,9 @@ pub fn facility_of(scope: Scope) -> i64 {
 /// # Errors
 /// 403, 404.
 pub fn may_change(scope: Scope, now: Option<&Resource>) -> Result<(), Refusal> {
+    if let Some(now) = now {
+        crate::app::may_change(scope, now)?;
+    }
     match (scope.facility(), now) {
         (Some(own), Some(Resource { facility: Some(of), kind, id, .. })) if own != *of => {
             Err(Refusal::not_found(kind.name(), id))

@@ -22,6 +22,10 @@ use std::sync::LazyLock;
 const DATE: &str = "2026-11-26";
 /// Stands for the server's URL in the prepared text.
 const BASE: &str = "\u{1}base";
+/// Stands for the same without `/fhir`.
+const ROOT: &str = "\u{1}root";
+/// Where SMART says how tokens are got (`mach_smart`).
+const OAUTH: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
 
 /// `GET /fhir/metadata`; open to everyone, it says nothing of what is stored. Who is known is told the search parameters of
 /// their own too.
@@ -62,7 +66,9 @@ async fn text(house: &House, caller: Option<&Caller>, pairs: &[Pair], base: &str
             return Err(Refusal::invalid(text).at("mode"));
         }
     };
-    Ok(text.replace(&BASE.replace('\u{1}', "\\u0001"), base))
+    let root = base.strip_suffix("/fhir").unwrap_or(base);
+    let written = |name: &str| name.replace('\u{1}', "\\u0001");
+    Ok(text.replace(&written(BASE), base).replace(&written(ROOT), root))
 }
 
 /// The statement for who may search by parameters of their own; `None` where they have none.
@@ -132,12 +138,7 @@ fn rest(w: &mut Writer<'_>, customs: &Customs) {
         });
     });
     w.text("mode", "server");
-    w.nested("security", |w| {
-        w.text(
-            "description",
-            "Authorization: Bearer, a token of `mach token new`, or the session of a signed-in person",
-        );
-    });
+    w.nested("security", security);
     w.list("resource", |l| {
         for kind in ResourceType::all().filter(|k| stored(*k)) {
             l.item(|w| resource(w, kind, customs));
@@ -165,6 +166,36 @@ fn rest(w: &mut Writer<'_>, customs: &Customs) {
             l.item_text(&format!("http://hl7.org/fhir/CompartmentDefinition/{}", name.to_lowercase()));
         }
     });
+}
+
+fn security(w: &mut Writer<'_>) {
+    w.list("extension", |l| {
+        l.item(|w| {
+            w.text("url", OAUTH);
+            w.list("extension", |l| {
+                for name in ["authorize", "token", "introspect", "revoke"] {
+                    l.item(|w| {
+                        w.text("url", name).text("valueUri", &format!("{ROOT}/oauth/{name}"));
+                    });
+                }
+            });
+        });
+    });
+    w.raw("cors", true);
+    w.list("service", |l| {
+        l.item(|w| {
+            w.list("coding", |l| {
+                l.item(|w| {
+                    w.text("system", "http://terminology.hl7.org/CodeSystem/restful-security-service");
+                    w.text("code", "SMART-on-FHIR").text("display", "SMART-on-FHIR");
+                });
+            });
+        });
+    });
+    w.text(
+        "description",
+        "Authorization: Bearer, a token of SMART App Launch or of `mach token new`; or the session of a signed-in person",
+    );
 }
 
 /// Whether resources of a type are stored.

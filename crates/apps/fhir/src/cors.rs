@@ -1,4 +1,5 @@
-//! Pages of other origins: which browsers may let them use this interface. None, unless the administrator names them.
+//! Pages of other origins: which browsers may let them use this interface. Those of registered apps, and those that the
+//! administrator names.
 //!
 //! They come with a token in `Authorization`; cookies are not let through, so that nobody's session is used by a page of others.
 
@@ -6,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use mach_store::Store;
 use std::sync::Arc;
 
 /// Methods of the interface.
@@ -23,6 +25,15 @@ const SECONDS: HeaderValue = HeaderValue::from_static("600");
 
 /// The origins that are let in: `https://app.example.vn`.
 pub type Origins = Arc<[String]>;
+
+/// What decides it.
+#[derive(Clone)]
+pub struct Doors {
+    /// Those that the administrator names.
+    pub origins: Origins,
+    /// Where apps are registered.
+    pub store: Store,
+}
 
 /// Reads an origin as an administrator writes it.
 ///
@@ -42,8 +53,9 @@ pub fn origin(text: &str) -> Result<String, String> {
 }
 
 /// Answers `OPTIONS`, and tells browsers whether a page of another origin may read an answer.
-pub async fn answer(State(origins): State<Origins>, request: Request, next: Next) -> Response {
-    let origin = allowed(&origins, request.headers());
+pub async fn answer(State(doors): State<Doors>, request: Request, next: Next) -> Response {
+    let origin = allowed(&doors, request.headers()).await;
+    let asks = request.headers().contains_key(header::ORIGIN);
     let mut response = if request.method() == Method::OPTIONS {
         let mut response = StatusCode::NO_CONTENT.into_response();
         response.headers_mut().insert(header::ALLOW, METHODS);
@@ -60,7 +72,7 @@ pub async fn answer(State(origins): State<Origins>, request: Request, next: Next
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().entry(header::ALLOW).or_insert(METHODS);
     }
-    if !origins.is_empty() {
+    if asks || !doors.origins.is_empty() {
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
     }
     if let Some(origin) = origin {
@@ -72,10 +84,18 @@ pub async fn answer(State(origins): State<Origins>, request: Request, next: Next
 }
 
 /// The asker's origin, where it is one of those that are let in.
-fn allowed(origins: &Origins, headers: &HeaderMap) -> Option<HeaderValue> {
+async fn allowed(doors: &Doors, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
-    let text = origin.to_str().ok()?;
-    origins.iter().any(|o| o.eq_ignore_ascii_case(text)).then(|| origin.clone())
+    let text = origin.to_str().ok()?.to_owned();
+    if doors.origins.iter().any(|o| o.eq_ignore_ascii_case(&text)) {
+        return Some(origin.clone());
+    }
+    let store = doors.store.clone();
+    let registered = crate::serve::blocking(move || {
+        let mut reader = store.read_one(&crate::state::own_decision()?)?;
+        Ok(mach_store::smart::is_origin(&mut reader, &text)?)
+    });
+    registered.await.unwrap_or(false).then(|| origin.clone())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! audited, looks in batches. Sketch of a read by id: session and key 20 µs, a row by its key 10 µs, a pack of one bundle
 //! unpacked 30 µs, version and time set into the bytes 5 µs.
 
+mod app;
 mod batch;
 mod binary;
 mod body;
@@ -104,7 +105,8 @@ impl Interface {
 
     /// The routes of this crate; see the table above.
     pub fn router(&self) -> Router<House> {
-        routes(self.state.clone()).layer(from_fn_with_state(Arc::clone(&self.origins), cors::answer))
+        let doors = cors::Doors { origins: Arc::clone(&self.origins), store: self.store.clone() };
+        routes(self.state.clone()).layer(from_fn_with_state(doors, cors::answer))
     }
 
     /// Starts to carry out subscriptions, until what it gives is dropped. Call it on the runtime it is to run on.

@@ -10,7 +10,7 @@ use crate::state::{State, without_numbers};
 use crate::subscription;
 use crate::terms::search::Terms;
 use crate::write::{self, Action, Deciding, Done, Op, Target};
-use crate::{binary, bulk, bundle, capability, found, moment, operations, patch, read, render, trail, views};
+use crate::{app, binary, bulk, bundle, capability, found, moment, operations, patch, read, render, trail, views};
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -160,7 +160,8 @@ impl Asked {
         Box::pin(self.answer())
     }
 
-    async fn answer(self) -> Result<Response, Refusal> {
+    async fn answer(mut self) -> Result<Response, Refusal> {
+        app::prepare(&mut self)?;
         let segments = self.segments.clone();
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         let method = self.method.clone();
@@ -462,7 +463,11 @@ impl Asked {
             }
             return Ok(response);
         };
-        let body = match self.caller.returned.unwrap_or_default() {
+        let wanted = match app::is_shown(&self.caller.session, done.kind) {
+            true => self.caller.returned.unwrap_or_default(),
+            false => Return::Minimal,
+        };
+        let body = match wanted {
             Return::Representation => render::with_meta(&resource.body, resource.version, resource.at)?,
             Return::Outcome => note("information", "informational", &format!("`{address}` was stored")),
             Return::Minimal => String::new(),

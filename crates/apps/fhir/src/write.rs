@@ -4,6 +4,7 @@
 //! savepoint. Conditions (`If-Match`, `If-None-Exist`, `Type?criteria`) are asked inside the transaction: the writer is one,
 //! so twenty identical conditional creates are one create and nineteen matches.
 
+use crate::app;
 use crate::binary;
 pub use crate::body::{Body, Ready, body, is_id, kept, ready};
 use crate::caller::{ANY_VERSION, NO_VERSION, facility_of, may_change};
@@ -17,6 +18,7 @@ use crate::search::{Handling, Place, Search};
 use crate::subscription;
 use axum::http::StatusCode;
 use mach_access::Scope;
+use mach_access::app::{Need, Right};
 use mach_base::limits;
 use mach_fhir::ResourceType;
 use mach_store::Tx;
@@ -153,6 +155,20 @@ impl<'t, 'x> Deciding<'t, 'x> {
     /// # Errors
     /// 403, 404, 409, 412 and those of the search and of the resource.
     pub fn plan(&mut self, op: Op) -> Result<Planned, Refusal> {
+        let right = match op.action {
+            Action::Create { .. } => Right::Create,
+            Action::Update { .. } | Action::Patch { .. } => Right::Update,
+            Action::Delete { .. } => Right::Delete,
+        };
+        // An app is let do this one thing for as long as it is decided.
+        let narrower = app::of_write(self.scope, op.kind, right)?;
+        let scope = std::mem::replace(&mut self.scope, narrower);
+        let planned = self.planned(op);
+        self.scope = scope;
+        planned
+    }
+
+    fn planned(&mut self, op: Op) -> Result<Planned, Refusal> {
         match op.action {
             Action::Create { ready, if_none_exist } => self.create(op.kind, ready, if_none_exist.as_deref()),
             Action::Update { target, body, ready, if_match, if_none_match } => {
@@ -207,12 +223,13 @@ impl<'t, 'x> Deciding<'t, 'x> {
                 "`{criteria}` names no resource: a condition needs a parameter"
             )));
         }
-        // What is not understood must never widen a condition.
-        let reading = Reading::within(self.base, self.tx, self.scope, &pairs)?;
+        // What is not understood must never widen a condition; an app needs the right to search for one.
+        let scope = self.scope.needing(Need::One(Right::Search));
+        let reading = Reading::within(self.base, self.tx, scope, &pairs)?;
         let search = Search::read_on(reading, self.tx, &Place::Type(kind), &pairs, Handling::Strict)?;
         indexed(self.tx, &search.trusted())?;
         custom::settle(self.tx, &search.customs)?;
-        let ask = Ask { asked: search.asked, scope: self.scope, seq: self.tx.seq() };
+        let ask = Ask { asked: search.asked, scope, seq: self.tx.seq() };
         let hits = search::page(self.tx, &ask, &[], None, limit)?;
         let rids: Vec<i64> = hits.iter().map(|h| h.rid).collect();
         Ok(resources::of_rids(self.tx, &rids)?)
@@ -383,6 +400,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
             None if kind == ResourceType::BINARY => self.person_of_context(&ready.text)?,
             None => None,
         };
+        app::may_keep(self.scope, kind, patient)?;
         if kind == ResourceType::SUBSCRIPTION {
             subscription::keep(self.tx, facility, &ready.id, &ready.headers)?;
         }
@@ -409,7 +427,10 @@ impl<'t, 'x> Deciding<'t, 'x> {
         match binary::context_of(text, self.base) {
             None => Ok(None),
             Some((ResourceType::PATIENT, id)) => self.person(&id),
-            Some((kind, id)) => Ok(resources::current(self.tx, self.scope, kind, &id)?.and_then(|r| r.patient)),
+            Some((kind, id)) => {
+                let found = resources::current(self.tx, self.scope.of_person(), kind, &id)?;
+                Ok(found.and_then(|r| r.patient))
+            }
         }
     }
 
@@ -418,7 +439,7 @@ impl<'t, 'x> Deciding<'t, 'x> {
         if let Some(known) = self.people.get(id) {
             return Ok(*known);
         }
-        let person = resources::person_of(self.tx, self.scope, id)?;
+        let person = resources::person_of(self.tx, self.scope.of_person(), id)?;
         self.people.insert(id.to_owned(), person);
         Ok(person)
     }

@@ -17,8 +17,8 @@ use crate::{conditions, costs, medicines, results};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use mach_access::Role;
 use mach_access::policy::{Purpose, Relation};
+use mach_access::{Act, Role, decide};
 use mach_base::{Day, Minute};
 use mach_fhir::ResourceType;
 use mach_house::{House, Session};
@@ -26,7 +26,7 @@ use mach_people::{MergeRow, NumberKind, PersonView};
 use mach_store::claims_list::ClaimRow;
 use mach_store::sql::Query as Rows;
 use mach_store::{audit, claims_list, people, resources, schema};
-use mach_ui::components::{Notice, PageHead, Tone, print_button};
+use mach_ui::components::{Button, Notice, PageHead, Tone, print_button};
 use mach_ui::http::Problem;
 use mach_ui::shell::{self, Crumb};
 use mach_ui::{Html, Lang, format, msg};
@@ -201,7 +201,12 @@ fn render(session: &Session, reading: Reading, mut record: Record, asked: &Asked
     let subject = Subject { sex: person.sex, adult_from: people_view::adult_from(person) };
     let head = PageHead::new(lang.t(msg::RECORD))
         .lead(lang.fmt(msg::RECORD_VISITS, &[("count", &record.visit_count.to_string())]))
-        .actions(emergency::button(session, Some(reading.person)).into_iter().chain([print_button(lang)]));
+        .actions(
+            emergency::button(session, Some(reading.person))
+                .into_iter()
+                .chain(apps(session, reading.person))
+                .chain([print_button(lang)]),
+        );
     let notices = notices(lang, &record, asked);
     let newest = record.newest_visit.unwrap_or_default();
     let conditions = conditions::group(record.conditions.read.clone());
@@ -234,6 +239,12 @@ fn render(session: &Session, reading: Reading, mut record: Record, asked: &Asked
             .collect(),
     };
     shell::page(&meta, Html::template(&page))
+}
+
+/// The way to apps that are opened with this patient (`mach-smart`), for whoever may ask for records by them.
+fn apps(session: &Session, person: i64) -> Option<Html> {
+    decide(&session.actor, Act::ReadFhir).ok()?;
+    Some(Button::link(session.lang.t(msg::SMART_OPEN), format!("/apps/launch/{person}")).into())
 }
 
 fn notices(lang: Lang, record: &Record, asked: &Asked) -> Vec<Notice> {

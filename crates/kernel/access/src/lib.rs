@@ -4,6 +4,7 @@
 //! data: [`policy`] reads it from `content/access/policy.csv`, [`sensitive`] what makes a fact sensitive. Sketch: a decision
 //! is two look-ups in tables of a few KB.
 
+pub mod app;
 pub mod policy;
 mod scope;
 pub mod secret;
@@ -116,12 +117,21 @@ pub struct Actor {
     pub facility: Option<i64>,
     /// What reaches beyond that.
     pub reach: Reach,
+    /// The app that asks in their name, where it is one: what its token leaves.
+    pub app: Option<app::App>,
 }
 
 impl Actor {
     /// The console: whoever can run the program on the data folder.
     pub fn console() -> Self {
-        Self { account: 0, name: "console".to_owned(), role: Role::Console, facility: None, reach: Reach::default() }
+        Self {
+            account: 0,
+            name: "console".to_owned(),
+            role: Role::Console,
+            facility: None,
+            reach: Reach::default(),
+            app: None,
+        }
     }
 }
 
@@ -290,7 +300,7 @@ pub struct Denied;
 /// Decides whether `actor` may do `act`, and on whose rows: what the policy permits, and nothing else.
 pub fn decide(actor: &Actor, act: Act) -> Result<Decision, Denied> {
     let policy = Policy::shared();
-    if !policy.grants(actor.role, act) {
+    if !policy.grants(actor.role, act) || actor.app.as_ref().is_some_and(|app| !is_for_app(app, act)) {
         return Err(Denied);
     }
     let facility = match (actor.role.has_facility(), actor.facility) {
@@ -303,12 +313,23 @@ pub fn decide(actor: &Actor, act: Act) -> Result<Decision, Denied> {
     let about_records =
         policy.rules().iter().any(|r| r.acts.contains(&act) && r.concerns_records() && r.roles.contains(&actor.role));
     let whole = standing.is_some_and(|relation| !about_records || policy.opens_all(actor.role, act, relation));
+    let whole = whole && actor.app.is_none();
     let scope = match (whole && !(about_records && actor.reach.opened), facility) {
         (true, None) => Scope::All,
         (true, Some(facility)) => Scope::Facility(facility),
         (false, facility) => Scope::Part(Part::new(actor, act, standing, facility)),
     };
     Ok(Decision { actor: actor.clone(), act, scope })
+}
+
+/// Whether the token of an app is good for an act at all: resources by the FHIR interface, and nothing else.
+fn is_for_app(app: &app::App, act: Act) -> bool {
+    let opens = |right| app.narrow.opens(None, app::Need::One(right));
+    match act {
+        Act::ReadFhir => [app::Right::Read, app::Right::Search].into_iter().any(opens),
+        Act::WriteFhir => app::Right::ALL.into_iter().filter(|r| r.writes()).any(opens),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -327,7 +348,7 @@ mod tests {
             system-writer  - - - - - - - - + + - - - - - - - - - - - - - - - - -
             console        + + + + + + + + + + + + + + + + + + + + + + + + + + +
             head           + + - + + - - + + - + - + + - - + + + - + + + - + - -
-            citizen        - - - - - - - + - - - - - - + - - - - - - - - - - - -
+            citizen        - - - - - - - + + - - - - - + - - - - - - - - - - - -
             visitor        - - - - - - - - - - - - - - - + - - - - - - - - - - -
             system-auditor - - - - - - - - - - + - - - - - - - - - - - - - - - -";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {

@@ -1,5 +1,6 @@
 //! Whose rows a decision opens: a value that goes down to the query.
 
+use crate::app::{Narrowed, Need};
 use crate::policy::{Policy, Relation};
 use crate::{Act, Actor, Role};
 
@@ -42,17 +43,29 @@ pub struct Part {
     pub reach: Reach,
     /// Minutes since 1970 UTC, rounded up: what ends within this minute has ended.
     pub minute: i64,
+    /// What the token of an app leaves of it, where an app asks.
+    pub app: Option<Narrowed>,
 }
 
 impl Part {
     pub(crate) fn new(actor: &Actor, act: Act, standing: Option<Relation>, facility: Option<i64>) -> Self {
         let minute = mach_base::time::now_seconds().div_euclid(60) + 1;
-        Self { role: actor.role, act, account: actor.account, standing, facility, reach: actor.reach, minute }
+        Self {
+            role: actor.role,
+            act,
+            account: actor.account,
+            standing,
+            facility,
+            reach: actor.reach,
+            minute,
+            app: actor.app.as_ref().map(Narrowed::from),
+        }
     }
 
     /// Whether something of what it reaches by its standing stays hidden.
     pub fn hides(self) -> bool {
-        !self.standing.is_some_and(|relation| Policy::shared().opens_all(self.role, self.act, relation))
+        self.app.is_some()
+            || !self.standing.is_some_and(|relation| Policy::shared().opens_all(self.role, self.act, relation))
     }
 }
 
@@ -63,6 +76,32 @@ impl Scope {
             Self::All => None,
             Self::Facility(id) => Some(id),
             Self::Part(part) => part.facility,
+        }
+    }
+
+    /// The same where an app needs something else of it.
+    #[must_use]
+    pub fn needing(self, need: Need) -> Self {
+        match self {
+            Self::Part(part) => Self::Part(Part { app: part.app.map(|a| a.needing(need)), ..part }),
+            scope => scope,
+        }
+    }
+
+    /// The same without what an app's token takes away: for what is looked up and not shown.
+    #[must_use]
+    pub fn of_person(self) -> Self {
+        match self {
+            Self::Part(part) => Self::Part(Part { app: None, ..part }),
+            scope => scope,
+        }
+    }
+
+    /// What the token of an app leaves, where an app asks.
+    pub fn app(self) -> Option<Narrowed> {
+        match self {
+            Self::Part(part) => part.app,
+            Self::All | Self::Facility(_) => None,
         }
     }
 

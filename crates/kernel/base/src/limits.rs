@@ -219,3 +219,49 @@ pub const BULK_JOBS: i64 = 5;
 pub const EXPORT_FILE_RESOURCES: i64 = 100_000;
 /// Bytes of one body of `$import`, which goes to the disk as it comes; larger files are laid into the folder of imports.
 pub const IMPORT_BODY_BYTES: u64 = 128 << 20;
+/// Seconds for which the code of an app is good.
+pub const SMART_CODE_SECONDS: i64 = 60;
+/// Seconds for which an app may ask in somebody's name with one token.
+pub const SMART_ACCESS_SECONDS: i64 = 900;
+/// Seconds for which an app may ask for itself with one token.
+pub const SMART_SYSTEM_SECONDS: i64 = 300;
+/// Seconds after which an app that was not heard of needs somebody's consent again.
+pub const SMART_REFRESH_SECONDS: i64 = 30 * 86_400;
+/// Seconds after which it does in any case.
+pub const SMART_GRANT_SECONDS: i64 = 180 * 86_400;
+/// Seconds for which what an app may do while its person is there holds at most: as long as a session.
+pub const SMART_ONLINE_SECONDS: i64 = SESSION_MINUTES * 60;
+/// Seconds in which an app that was opened from a page must ask for its code.
+pub const SMART_LAUNCH_SECONDS: i64 = 300;
+/// Seconds by which the clocks of others may differ.
+pub const SMART_SKEW_SECONDS: i64 = 60;
+/// Seconds for which an app's signed proof of itself may be good at most.
+pub const SMART_ASSERTION_SECONDS: i64 = 300;
+/// Bytes of such a proof.
+pub const SMART_ASSERTION_BYTES: usize = 8 << 10;
+/// Scopes of one request.
+pub const SMART_SCOPES: usize = 100;
+/// Bytes of the scopes of one request.
+pub const SMART_SCOPE_BYTES: usize = 8 << 10;
+/// Tests of one scope, and alternatives of one test.
+pub const SMART_SCOPE_TESTS: usize = 8;
+/// Bytes of an app's published keys.
+pub const SMART_KEYS_BYTES: usize = 64 << 10;
+/// Keys of an app that are looked at.
+pub const SMART_KEYS: usize = 32;
+/// Seconds for which fetched keys are believed, and seconds between two fetches where a key is not among them.
+pub const SMART_KEYS_SECONDS: i64 = 300;
+/// Seconds that an app's or a provider's server has to answer.
+pub const SMART_FETCH_SECONDS: u64 = 10;
+/// Addresses at which one app may be answered.
+pub const SMART_REDIRECTS: usize = 20;
+/// Bytes of one such address.
+pub const SMART_REDIRECT_BYTES: usize = 512;
+/// Bytes of an app's `state` and `nonce`.
+pub const SMART_STATE_BYTES: usize = 1_024;
+/// Days after which another key signs ID tokens.
+pub const SMART_KEY_DAYS: i64 = 90;
+/// Seconds between two fetches of an app's keys where the one it names is not among those known.
+pub const SMART_KEYS_AGAIN_SECONDS: i64 = 10;
+/// Apps registered at a time, shut out or not.
+pub const SMART_APPS: usize = 500;

@@ -4,6 +4,7 @@
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
 pub mod admin;
+pub mod call;
 pub mod carry;
 pub mod follow;
 pub mod pace;
@@ -15,7 +16,7 @@ pub mod sign_in;
 pub mod trust;
 
 pub use recover::is_weak;
-pub use session::{SESSION_COOKIE, Session, facility_name, role_label};
+pub use session::{SESSION_COOKIE, Session, bearer, facility_name, house_decision, role_label};
 
 use mach_access::{Act, Decision, decide};
 use mach_store::sql::Query;

@@ -1,18 +1,21 @@
 //! Who is asking: a person's session cookie, or a program's API key.
 
-use crate::House;
 use crate::pace::{Pace, Rate, Who};
+use crate::recent::{Opened, Recent};
+use crate::waiting::Counts;
+use crate::{House, pages};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use mach_access::{Act, Actor, Decision, Role, decide, secret};
 use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_store::sessions::State;
-use mach_store::{accounts, schema, sessions};
+use mach_store::{accounts, notices, schema, sessions};
 use mach_terms::Facilities;
 use mach_ui::components::Icon;
 use mach_ui::http::{Here, Problem, cookie};
+use mach_ui::look::Look;
 use mach_ui::shell::{NavGroup, NavItem, PageMeta, UserView, initials};
 use mach_ui::{Lang, Msg, msg};
 use std::sync::Arc;
@@ -41,10 +44,20 @@ pub struct Session {
     /// When they last proved who they are, seconds; a program does so with every request.
     proven: i64,
     pace: Arc<Pace>,
+    recent: Arc<Recent>,
+    /// What waits for them, where a page is opened.
+    counts: Arc<Counts>,
+    /// Whether there is work for their role.
+    has_work: bool,
+    /// When it began, seconds, where it opens a page.
+    opens: Option<i64>,
 }
 
 /// The decision by which the house itself reads sessions, keys and second factors.
-pub(crate) fn house_decision() -> Result<Decision, Problem> {
+///
+/// # Errors
+/// Where the policy does not let the console: a broken policy.
+pub fn house_decision() -> Result<Decision, Problem> {
     decide(&Actor::console(), Act::UseAccount).map_err(Problem::internal)
 }
 
@@ -52,14 +65,17 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Option<[u8; 32]> {
     cookie::get(headers, SESSION_COOKIE).map(secret::token_hash)
 }
 
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token of `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     // The scheme in any case: RFC 9110 §11.1.
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
 struct Found {
+    look: Option<String>,
     actor: Actor,
+    began: i64,
     facility_code: Option<String>,
     seen: i64,
     proven: i64,
@@ -80,13 +96,13 @@ impl FromRequestParts<House> for Session {
         let found = house
             .glance(house_decision()?, move |reader| {
                 let now = now_seconds();
-                let (actor, seen, proven, state) = match (key, token) {
+                let (actor, began, seen, proven, state) = match (key, token) {
                     (Some(key), _) => match accounts::by_api_key(reader, &key)? {
-                        Some(actor) => (actor, now, now, State::Open),
+                        Some(actor) => (actor, now, now, now, State::Open),
                         None => return Ok(None),
                     },
                     (None, Some(token)) => match sessions::live(reader, &token)? {
-                        Some(live) => (live.account.actor, live.seen, live.proven, live.state),
+                        Some(live) => (live.account.actor, live.began, live.seen, live.proven, live.state),
                         None => return Ok(None),
                     },
                     (None, None) => return Ok(None),
@@ -95,25 +111,65 @@ impl FromRequestParts<House> for Session {
                     Some(id) => schema::facility_code(reader, id)?,
                     None => None,
                 };
-                Ok(Some(Found { actor, facility_code, seen, proven, state }))
+                let look = match token {
+                    Some(_) => notices::look(reader, actor.account)?,
+                    None => None,
+                };
+                Ok(Some(Found { look, actor, began, facility_code, seen, proven, state }))
             })
             .await?
             .ok_or(Problem::Unauthenticated)?;
+        // What somebody let an app do is asked at the records' interface, and nowhere else.
+        if found.actor.app.is_some() && parts.uri.path() != "/fhir" && !parts.uri.path().starts_with("/fhir/") {
+            return Err(Problem::Unauthenticated);
+        }
         match found.state {
             State::Open => {}
             State::Half => return Err(Problem::Unauthenticated),
             State::Locked => return Err(Problem::Prove),
         }
         let token = if key.is_some() { None } else { token };
-        if token.is_some() {
+        if token.is_some() || is_for_person(&found.actor) {
             crate::pace::of_account(house, found.actor.account)?;
         }
         if let Some(token) = token.filter(|_| now_seconds() - found.seen > TOUCH_SECONDS) {
             house.write(house_decision()?, move |tx| tx.touch_session(&token)).await?;
         }
+        let is_page = !["/api/", "/fhir", "/search"].iter().any(|start| here.starts_with(start));
+        let opens = (token.is_some() && parts.method == Method::GET).then_some(found.began);
+        let counts = match opens.filter(|_| is_page) {
+            Some(_) => house.counts_lately(&found.actor).await,
+            None => Arc::default(),
+        };
+        if token.is_some() && opens.is_none() {
+            house.counted().forget(found.actor.account);
+        }
+        if let Some(chosen) = &found.look {
+            Look::parse(chosen).choose();
+        }
+        let has_work = house.has_work(&found.actor);
         let Found { actor, facility_code, proven, .. } = found;
-        Ok(Self { actor, facility_code, lang, here, demo: house.demo(), token, proven, pace: Arc::clone(house.pace()) })
+        let (pace, recent) = (Arc::clone(house.pace()), Arc::clone(house.recent()));
+        Ok(Self {
+            actor,
+            facility_code,
+            lang,
+            here,
+            demo: house.demo(),
+            token,
+            proven,
+            pace,
+            recent,
+            counts,
+            has_work,
+            opens,
+        })
     }
+}
+
+/// Whether an app asks in a person's name: it is counted as they are.
+fn is_for_person(actor: &Actor) -> bool {
+    actor.app.as_ref().is_some_and(|app| app.narrow.for_person)
 }
 
 fn extract<T>(result: Result<T, std::convert::Infallible>) -> T {
@@ -132,20 +188,56 @@ impl Session {
         if now_seconds() - self.proven <= limits::PROVEN_MINUTES * 60 { Ok(()) } else { Err(Problem::Prove) }
     }
 
+    /// When they last proved who they are, seconds since 1970 UTC.
+    pub fn proven_at(&self) -> i64 {
+        self.proven
+    }
+
     /// Counts that somebody is looked for, whatever the way: where the search runs. Programs are not counted.
     ///
     /// # Errors
     /// `TooMany` where a person looks for people faster than anybody reads.
     pub fn looks_for_people(&self) -> Result<(), Problem> {
-        if self.token.is_none() {
+        if self.token.is_none() && !is_for_person(&self.actor) {
             return Ok(());
         }
         let who = Who::Search(self.actor.account);
         self.pace.take(who, Rate::SEARCH, Instant::now()).map_err(|_| Problem::TooMany)
     }
 
+    /// The rail, with how much waits behind its links.
+    fn rail(&self) -> Vec<NavGroup> {
+        let mut rail = pages::rail_of(&self.actor);
+        let badge = |count: i64| u32::try_from(count).ok().filter(|n| *n > 0);
+        for item in rail.iter_mut().flat_map(|group| &mut group.items) {
+            let of_page = self.counts.work.iter().filter(|(queue, _)| queue.page == item.href);
+            item.badge = badge(of_page.map(|(_, waiting)| waiting.count).sum());
+        }
+        if self.has_work {
+            let all = badge(self.counts.work.iter().map(|(_, waiting)| waiting.count).sum());
+            let work = NavItem { label: msg::WORK, href: "/work", icon: Icon::Work, badge: all };
+            rail.insert(0, NavGroup { label: None, items: vec![work] });
+        }
+        rail
+    }
+
+    /// The same session, told what waits now.
+    pub fn with_counts(self, counts: Arc<Counts>) -> Self {
+        Self { counts, ..self }
+    }
+
+    /// The pages that this session opened last, the last first.
+    pub fn recent(&self) -> Vec<Opened> {
+        self.opens.map(|began| self.recent.of((self.actor.account, began), Instant::now())).unwrap_or_default()
+    }
+
     /// The shell's data of a page of this session: who, the rail of the role, `active` marked.
     pub fn meta(&self, title: impl Into<String>, active: &'static str) -> PageMeta {
+        let title = title.into();
+        if let Some(began) = self.opens.filter(|_| !active.is_empty()) {
+            let page = Opened { title: title.clone(), href: self.here.clone() };
+            self.recent.note((self.actor.account, began), page, Instant::now());
+        }
         let facility_name = match &self.facility_code {
             Some(code) => facility_name(code),
             None if self.actor.role == Role::Citizen => String::new(),
@@ -159,12 +251,12 @@ impl Session {
         };
         PageMeta {
             lang: self.lang,
-            title: title.into(),
+            title,
             here: self.here.clone(),
             user: Some(user),
-            nav: nav(self.actor.role),
+            nav: self.rail(),
+            unread: Some(self.counts.unread),
             active: active.to_owned(),
-            no_search: decide(&self.actor, Act::SearchPeople).is_err(),
             ..PageMeta::default()
         }
     }
@@ -189,58 +281,4 @@ pub fn role_label(role: Role) -> Msg {
         Role::Clinician => msg::ROLE_CLINICIAN,
         Role::Administrator => msg::ROLE_ADMINISTRATOR,
     }
-}
-
-/// The rail of a role: what it may open, and nothing else.
-fn nav(role: Role) -> Vec<NavGroup> {
-    let may = |act| {
-        let facility = role.has_facility().then_some(0);
-        decide(&Actor { role, facility, ..Actor::console() }, act).is_ok()
-    };
-    let item = |label, href, icon| NavItem { label, href, icon, badge: None };
-    let groups = [
-        (
-            msg::NAV_OPERATIONS,
-            vec![
-                (Act::ReadFigures, item(msg::NAV_OVERVIEW, "/hoc", Icon::Overview)),
-                (Act::ReadFigures, item(msg::NAV_INDICATORS, "/hoc/indicators", Icon::Indicators)),
-                (Act::ReadClaims, item(msg::NAV_CLAIMS, "/claims", Icon::Claims)),
-                (Act::SendClaims, item(msg::NAV_UPLOAD, "/claims/send", Icon::Upload)),
-            ],
-        ),
-        (
-            msg::NAV_CARE,
-            vec![
-                (Act::SearchPeople, item(msg::NAV_PEOPLE, "/people", Icon::People)),
-                (Act::ReviewPeople, item(msg::NAV_REVIEW, "/people/review", Icon::Review)),
-                (Act::ReadCertificates, item(msg::GKSK, "/certificates", Icon::Check)),
-                (Act::ReadVaccines, item(msg::VAC, "/vaccines", Icon::Shield)),
-                (Act::ReadPrescriptions, item(msg::RX, "/prescriptions", Icon::Medicine)),
-                (Act::ReviewAccess, item(msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review)),
-                (Act::RegisterAccess, item(msg::DESK, "/access/desk", Icon::Review)),
-                (Act::ViewDesk, item(msg::DESK_VIEW, "/desk/view", Icon::Review)),
-                (Act::ReadOwn, item(msg::ME, "/me", Icon::People)),
-            ],
-        ),
-        (
-            msg::NAV_ADMINISTRATION,
-            vec![
-                (Act::RunBatches, item(msg::VAC_BATCHES, "/vaccines/batches", Icon::Check)),
-                (Act::Administer, item(msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People)),
-                (Act::Administer, item(msg::ORG, "/admin/facilities", Icon::Facility)),
-                (Act::Administer, item(msg::FORMS, "/admin/forms", Icon::Review)),
-                (Act::Administer, item(msg::SIGNATURES, "/admin/signatures", Icon::Check)),
-                (Act::Administer, item(msg::CARE, "/admin/care", Icon::People)),
-                (Act::Administer, item(msg::NAV_POLICY, "/admin/access", Icon::Review)),
-            ],
-        ),
-    ];
-    groups
-        .into_iter()
-        .map(|(label, items)| NavGroup {
-            label: Some(label),
-            items: items.into_iter().filter(|(act, _)| may(*act)).map(|(_, item)| item).collect(),
-        })
-        .filter(|group| !group.items.is_empty())
-        .collect()
 }

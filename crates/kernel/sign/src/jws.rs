@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-const ALGORITHMS: [(Scheme, &str); 8] = [
+pub(crate) const ALGORITHMS: [(Scheme, &str); 8] = [
     (Scheme::EcdsaP256Sha256, "ES256"),
     (Scheme::EcdsaP384Sha384, "ES384"),
     (Scheme::RsaPss(Hash::Sha256), "PS256"),

@@ -3,7 +3,7 @@
 //! - [`key`], [`certificate`], [`trust`], [`revocation`]: who signed, and could they then and now.
 //! - [`cms`] and [`timestamp`]: the container that PDF signatures are made of (RFC 5652), and proof of time (RFC 3161).
 //! - [`pades`] over [`pdf`]: signatures of PDF files, several to a file, each in its own revision.
-//! - [`xml`]: XML signatures. [`jws`]: those of FHIR. [`hc1`]: certificates that fit into a QR code.
+//! - [`xml`]: XML signatures. [`jws`]: those of FHIR. [`jwt`]: tokens of sign-on. [`hc1`]: certificates that fit into a QR code.
 //! - [`remote`]: keys with a provider, confirmed on a phone.
 //! - [`authority`]: issues certificates, revocation lists and timestamps: the demonstration's keys and the tests'.
 //!
@@ -16,6 +16,7 @@ pub mod cms;
 pub mod der;
 pub mod hc1;
 pub mod jws;
+pub mod jwt;
 pub mod key;
 pub mod name;
 pub mod oid;

@@ -90,7 +90,7 @@ pub(crate) fn account(r: &dyn Row) -> Result<Account> {
     let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
     let key = |id: Option<&str>| id.filter(|i| !i.is_empty()).map_or(0, id_key);
     let reach = Reach { opened: r.int(10)? != 0, practitioner: key(r.opt_text(8)?), ward: key(r.opt_text(9)?) };
-    let actor = Actor { account: r.int(0)?, name: display.clone(), role, facility: r.opt_int(3)?, reach };
+    let actor = Actor { account: r.int(0)?, name: display.clone(), role, facility: r.opt_int(3)?, reach, app: None };
     let (password, name) = (r.text(4)?.to_owned(), r.text(6)?.to_owned());
     Ok(Account { actor, name, display, password, rests_until: r.int(5)?, closed: r.int(7)? != 0 })
 }
@@ -311,7 +311,13 @@ pub fn all(on: &mut dyn Query) -> Result<Vec<(String, Account)>> {
     sql::list(on, &sql, &[], |r| account(r).map(|a| (a.name.clone(), a)))
 }
 
-/// The program that holds an API key, or the system that holds a token.
+/// Whether a record of anybody is opened to a facility.
+pub(crate) fn is_opened_to(on: &mut dyn Query, facility: i64) -> Result<bool> {
+    let sql = "SELECT count(*) FROM access_grant WHERE facility = ?1 AND facility <> 0 AND ended = 0";
+    Ok(sql::int(on, sql, &[facility.into()])? > 0)
+}
+
+/// The program that holds an API key, the system that holds a token, or who let the app in that holds one.
 pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> {
     let token = format!(
         "SELECT id, facility, name, role, {} FROM system_token t WHERE hash = ?1 AND revoked IS NULL",
@@ -321,16 +327,19 @@ pub fn by_api_key(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Actor>> 
         let role = Role::parse(r.text(3)?).ok_or(crate::Error::Column(3))?;
         let reach = Reach { opened: r.int(4)? != 0, ..Reach::default() };
         let (account, name) = (TOKEN_ACCOUNTS - r.int(0)?, r.text(2)?.to_owned());
-        Ok(Actor { account, name, role, facility: r.opt_int(1)?, reach })
+        Ok(Actor { account, name, role, facility: r.opt_int(1)?, reach, app: None })
     })?;
     if system.is_some() {
         return Ok(system);
+    }
+    if let Some(app) = crate::smart::holder(on, hash)? {
+        return Ok(Some(app));
     }
     let sql = "SELECT id, facility, name FROM api_key WHERE hash = ?1 AND revoked IS NULL";
     sql::first(on, sql, &[hash.as_slice().into()], |r| {
         // Keys count downwards from -1 among accounts, so that an audit entry names one thing.
         let (account, facility) = (-r.int(0)?, Some(r.int(1)?));
-        Ok(Actor { account, name: r.text(2)?.to_owned(), role: Role::Sender, facility, reach: Reach::default() })
+        Ok(Actor { account, name: r.text(2)?.to_owned(), role: Role::Sender, facility, ..Actor::console() })
     })
 }
 
@@ -349,12 +358,19 @@ pub fn by_number(on: &mut dyn Query, account: i64) -> Result<Option<Actor>> {
         return sql::first(on, &sql, &[(TOKEN_ACCOUNTS - account).into()], |r| {
             let role = Role::parse(r.text(2)?).ok_or(crate::Error::Column(2))?;
             let reach = Reach { opened: r.int(3)? != 0, ..Reach::default() };
-            Ok(Actor { account, name: r.text(1)?.to_owned(), role, facility: r.opt_int(0)?, reach })
+            Ok(Actor { account, name: r.text(1)?.to_owned(), role, facility: r.opt_int(0)?, reach, app: None })
         });
     }
     let sql = "SELECT facility, name FROM api_key WHERE id = ?1 AND revoked IS NULL";
     sql::first(on, sql, &[(-account).into()], |r| {
         let facility = Some(r.int(0)?);
-        Ok(Actor { account, name: r.text(1)?.to_owned(), role: Role::Sender, facility, reach: Reach::default() })
+        Ok(Actor { account, name: r.text(1)?.to_owned(), role: Role::Sender, facility, ..Actor::console() })
     })
+}
+
+/// The FHIR id of the Practitioner an account is.
+pub fn practitioner_of(on: &mut dyn Query, account: i64) -> Result<Option<String>> {
+    let sql = "SELECT coalesce(practitioner, '') FROM account WHERE id = ?1";
+    let found = sql::first(on, sql, &[account.into()], |r| Ok(r.text(0)?.to_owned()))?;
+    Ok(found.filter(|id| !id.is_empty()))
 }

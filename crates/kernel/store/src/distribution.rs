@@ -71,6 +71,14 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("citizen_code", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),
+    // Small; every request by a token looks into them.
+    ("smart_app", Spread::Everywhere),
+    ("smart_grant", Spread::Everywhere),
+    ("smart_code", Spread::Everywhere),
+    ("smart_token", Spread::Everywhere),
+    ("smart_launch", Spread::Everywhere),
+    ("smart_once", Spread::Everywhere),
+    ("smart_key", Spread::Everywhere),
     // One order of all facts.
     ("log_batch", Spread::Everywhere),
     ("log_node", Spread::Everywhere),

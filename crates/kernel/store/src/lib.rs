@@ -39,6 +39,7 @@ mod sees;
 pub mod sending;
 pub mod sessions;
 pub mod signing;
+pub mod smart;
 pub mod sql;
 mod sqlite;
 pub mod subscriptions;

@@ -9,6 +9,7 @@
 
 mod bodies;
 pub(crate) mod label;
+mod narrow;
 mod read;
 mod sight;
 mod write;

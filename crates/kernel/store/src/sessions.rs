@@ -123,8 +123,9 @@ impl Tx<'_> {
         }
     }
 
-    /// Ends every session of an account.
+    /// Ends every session of an account, and what it let apps do.
     pub fn end_sessions(&mut self, account: i64) -> Result<()> {
+        self.end_grants_of_account(account)?;
         self.run("DELETE FROM session WHERE account = ?1", &[account.into()]).map(drop)
     }
 }

@@ -46,11 +46,15 @@ pub enum Kind {
     Number = 9,
     /// What was done to the node itself: content replaced, backup, restore, erasure.
     Event = 10,
+    /// A registered app: what it may be granted at most.
+    App = 11,
+    /// What somebody let an app do.
+    AppGrant = 12,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Resource,
         Self::Audit,
         Self::Account,
@@ -61,6 +65,8 @@ impl Kind {
         Self::CheckIn,
         Self::Number,
         Self::Event,
+        Self::App,
+        Self::AppGrant,
     ];
 
     /// As descriptions and reports name it.
@@ -76,6 +82,8 @@ impl Kind {
             Self::CheckIn => "check-in",
             Self::Number => "number",
             Self::Event => "event",
+            Self::App => "app",
+            Self::AppGrant => "app-grant",
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Export {
     pub customs: Customs,
     /// Those of them that the filters asked by when it was taken on.
     pub used: Vec<u16>,
+    /// The scopes of the token of an app that asked; empty where no app did.
+    pub scopes: String,
 }
 
 /// What must hold of resources of a type.
@@ -76,7 +78,8 @@ impl Export {
         }
         let scope = reader.scope();
         let customs = Customs::all(reader, scope)?;
-        let mut export = Self { base, customs, ..Self::empty() };
+        let scopes = crate::app::scopes_of(&asked.caller.session);
+        let mut export = Self { base, customs, scopes, ..Self::empty() };
         let mut named = HashSet::new();
         let mut has_types = false;
         for Pair { name, value } in &pairs {
@@ -162,6 +165,7 @@ impl Export {
             base: String::new(),
             customs: Customs::default(),
             used: Vec::new(),
+            scopes: String::new(),
         }
     }
 
@@ -183,6 +187,9 @@ impl Export {
         if !self.used.is_empty() {
             push("used", self.used.iter().map(u16::to_string).collect::<Vec<_>>().join(","));
         }
+        if !self.scopes.is_empty() {
+            push("scopes", self.scopes.clone());
+        }
         for (kind, filter) in &self.filters {
             push(kind.name(), filter.clone());
         }
@@ -199,6 +206,7 @@ impl Export {
         for Pair { name, value } in query::pairs(text)? {
             match name.as_str() {
                 "base" => export.base = value,
+                "scopes" => export.scopes = value,
                 "types" => export.types = list(&value).iter().filter_map(|t| ResourceType::parse(t)).collect(),
                 "elements" => export.elements = list(&value),
                 "since" => export.since = value.parse().ok(),

@@ -10,13 +10,14 @@ use crate::render;
 use crate::serve::{Asked, blocking, short};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
+use mach_access::app::{App, Need};
 use mach_access::{Act, Decision, decide, secret};
 use mach_base::{limits, time::now_seconds};
 use mach_fhir::ResourceType;
 use mach_fhir::json::quote;
 use mach_store::bulk::{self, File, Job};
 use mach_store::search::{self, Ask, Clause, Compare, Hit, Range};
-use mach_store::{Reader, resources};
+use mach_store::{Reader, resources, smart};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -97,7 +98,12 @@ impl Place {
 /// Why it cannot be done.
 pub fn work(shared: &Shared, job: &Job) -> Result<bool, Refusal> {
     let mut export = Export::stored(&job.asked)?;
-    let decision = decide(&job.actor, Act::ReadFhir)
+    let mut actor = job.actor.clone();
+    if !export.scopes.is_empty() {
+        let narrow = smart::scope::narrow(&export.scopes, None, smart::app_of(actor.account), false);
+        actor.app = Some(App { narrow, need: Need::default() });
+    }
+    let decision = decide(&actor, Act::ReadFhir)
         .map_err(|_| Refusal::new(StatusCode::FORBIDDEN, "forbidden", "the asker may not read any more"))?;
     let folder = shared.folder_of(&job.token);
     std::fs::create_dir_all(&folder).map_err(Refusal::internal)?;

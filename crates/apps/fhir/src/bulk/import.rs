@@ -48,6 +48,7 @@ pub async fn kick_off(
     caller: Caller,
     body: Body,
 ) -> Result<Response, Refusal> {
+    crate::app::not_for_apps(&caller.session, "`$import`")?;
     let decision = caller.decide(&house, Act::WriteFhir).await?;
     let content =
         caller.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();

@@ -55,6 +55,11 @@ fn unknown() -> Refusal {
 /// The asker's job that is not yet expired.
 fn own(asked: &Asked, decision: &Decision, token: &str) -> Result<Job, Refusal> {
     let job = bulk::of_token(&mut asked.store.read(decision)?, decision, token)?.ok_or_else(unknown)?;
+    let scopes = crate::app::scopes_of(&asked.caller.session);
+    // What was made under one token is not for another that opens something else.
+    if !scopes.is_empty() && (job.kind != "export" || asked::Export::stored(&job.asked)?.scopes != scopes) {
+        return Err(unknown());
+    }
     if job.ended != 0 && job.ended + limits::BULK_KEEP_SECONDS < now_seconds() {
         return Err(unknown());
     }

@@ -1,6 +1,5 @@
 //! A Subscription resource, read: what it watches, whom it tells and how. Also what of it must not be shown.
 
-use super::endpoint::{self, Endpoint};
 use super::topic::{self, Trigger};
 use crate::clauses::Reading;
 use crate::moment;
@@ -11,6 +10,7 @@ use mach_base::limits;
 use mach_fhir::json::quote;
 use mach_fhir::tree::Value;
 use mach_fhir::{ResourceType, Tree};
+use mach_house::call::endpoint::{self, Endpoint};
 use mach_store::Tx;
 use mach_store::resources::Resource;
 use mach_store::search::Clause;

@@ -14,9 +14,7 @@
 //! A receiver may get an event twice (killed between its answer and our note of it), never in another order, never not at all;
 //! the number tells it. R4 §2.46; "Subscriptions R5 Backport" 1.1 for R4.
 
-mod client;
 mod definition;
-mod endpoint;
 mod matcher;
 mod notify;
 pub mod operations;
@@ -27,7 +25,7 @@ pub mod topic;
 mod worker;
 
 pub use definition::{admit, keep, shown_to};
-pub use endpoint::{Endpoint, check_prefix};
+pub use mach_house::call::endpoint::{Endpoint, check_prefix};
 pub use socket::connect;
 pub use status::retry;
 pub use worker::Delivery;

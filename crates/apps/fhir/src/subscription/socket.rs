@@ -45,7 +45,11 @@ pub async fn connect(
     if !from_here(&parts.headers) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", "a page of another site may not connect"));
     }
-    let actor = Session::from_request_parts(&mut parts, &house).await.ok().map(|s| s.actor);
+    let session = Session::from_request_parts(&mut parts, &house).await.ok();
+    if let Some(session) = &session {
+        crate::app::not_for_apps(session, "`$ws`")?;
+    }
+    let actor = session.map(|s| s.actor);
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &house)
         .await
         .map_err(|e| Refusal::invalid(format!("this address takes websockets only: {e}")))?;

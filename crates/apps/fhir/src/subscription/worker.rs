@@ -3,9 +3,7 @@
 //! A receiver that hangs holds its own task and one of `SUBSCRIPTIONS_AT_ONCE` places, for at most its timeout; the writer
 //! and the matcher never wait for one. What is owed is in the store, so a task keeps one notification in memory and no more.
 
-use super::client::{self, Call};
 use super::definition::{Channel, Definition, Mime, lines_of};
-use super::endpoint::{Allowed, Endpoint, allowed};
 use super::matcher::{self, Matcher, Round};
 use super::notify::{Kind, Note, Told, fitting};
 use super::{Settings, now_millis, status};
@@ -17,6 +15,8 @@ use crate::state::{State as Kept, own_decision};
 use axum::http::Method;
 use mach_access::{Act, Decision, secret};
 use mach_base::{limits, time::now_seconds};
+use mach_house::call::endpoint::{Allowed, Endpoint, allowed};
+use mach_house::call::{self, Call};
 use mach_store::audit::Look;
 use mach_store::resources::{self, Resource};
 use mach_store::sql::Query;
@@ -204,7 +204,7 @@ async fn serve(shared: Arc<Shared>, id: i64, wake: Arc<Notify>, mut stop: watch:
             Step::Wait(wait) => wait,
             Step::Call(attempt) => {
                 let Attempt { of, call, upto, kind } = *attempt;
-                let outcome = client::send(call).await;
+                let outcome = call::send(call).await;
                 spoke = Instant::now();
                 let own = Arc::clone(&shared);
                 if let Err(e) = blocking(move || ended(&own, &of, kind, upto, outcome)).await {

@@ -213,7 +213,24 @@ fn event_row(r: &dyn Row) -> Result<Read> {
     Ok(done((Fact::numbered(Kind::Event, r.int(0)?), described)))
 }
 
-const SOURCES: [Source; 10] = [
+/// What an app may be granted at most.
+fn app_row(r: &dyn Row) -> Result<Read> {
+    let described = Describe::new(Kind::App).int("id", r.int(0)?).text("client", r.text(1)?).text("name", r.text(2)?);
+    let described = described.text("proof", r.text(3)?).digest_of("secret-sha256", r.opt_blob(4)?.unwrap_or_default());
+    let described = described.text("keys", r.text(5)?).text("keys-url", r.text(6)?).text("redirects", r.text(7)?);
+    let described = described.text("launch", r.text(8)?).text("scopes", r.text(9)?);
+    let described = described.opt_int("facility", r.opt_int(10)?).int("ended", r.int(11)?);
+    Ok(done((Fact::numbered(Kind::App, r.int(0)?), described)))
+}
+
+fn app_grant_row(r: &dyn Row) -> Result<Read> {
+    let described = Describe::new(Kind::AppGrant).int("id", r.int(0)?).int("app", r.int(1)?).int("account", r.int(2)?);
+    let described = described.text("scopes", r.text(3)?).text("patient", r.text(4)?).int("made", r.int(5)?);
+    let described = described.int("until", r.int(6)?).int("ended", r.int(7)?).text("why", r.text(8)?);
+    Ok(done((Fact::numbered(Kind::AppGrant, r.int(0)?), described)))
+}
+
+const SOURCES: [Source; 12] = [
     Source {
         kind: Kind::Resource,
         select: "SELECT r.rid, r.type, r.id, r.facility, r.version, r.eid, r.seq, r.at, r.patient, r.date, r.deleted, r.pack,
@@ -288,6 +305,20 @@ const SOURCES: [Source; 10] = [
         key: "id",
         names: "SELECT id, 0, 0, 0, '' FROM log_event ORDER BY id",
         row: event_row,
+    },
+    Source {
+        kind: Kind::App,
+        select: "SELECT id, client, name, kind, secret, keys, keys_url, redirects, launch, scopes, facility, ended FROM smart_app",
+        key: "id",
+        names: "SELECT id, 0, 0, 0, '' FROM smart_app ORDER BY id",
+        row: app_row,
+    },
+    Source {
+        kind: Kind::AppGrant,
+        select: "SELECT id, app, account, scopes, patient, made, until, ended, why FROM smart_grant",
+        key: "id",
+        names: "SELECT id, 0, 0, 0, '' FROM smart_grant ORDER BY id",
+        row: app_grant_row,
     },
 ];
 

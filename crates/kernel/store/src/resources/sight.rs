@@ -84,6 +84,14 @@ fn not_refused(alias: &str, facility: i64) -> String {
 }
 
 fn part_of(alias: &str, part: Part, bound: Option<String>) -> String {
+    let person = of_person(alias, part, bound);
+    match part.app {
+        Some(app) => format!("({person} AND {})", super::narrow::narrowed(alias, app)),
+        None => person,
+    }
+}
+
+fn of_person(alias: &str, part: Part, bound: Option<String>) -> String {
     let policy = Policy::shared();
     let of = |relation| opened(alias, &|class| policy.hidden(part.role, part.act, relation, class));
     let mut ways = Vec::new();

@@ -356,7 +356,23 @@ mod tests {
         for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose"] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
-        for made in ["prescription_line", "prescription", "sale_line", "sale", "passkey"] {
+        for made in ["TABLE notice", "TABLE look", "INDEX certificate_refused"] {
+            engine.run(&format!("DROP {made}"), &[]).unwrap();
+        }
+        for made in [
+            "prescription_line",
+            "prescription",
+            "sale_line",
+            "sale",
+            "smart_app",
+            "smart_grant",
+            "smart_code",
+            "smart_token",
+            "smart_launch",
+            "smart_once",
+            "smart_key",
+            "passkey",
+        ] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
         for made in ["access_copy", "access_request_person", "access_request"] {

@@ -282,5 +282,5 @@ fn factors(tx: &mut Tx<'_>, of: &mut Resealed) -> Result<()> {
             tx.run(update, &[account.into(), new.as_slice().into()])?;
         }
     }
-    Ok(())
+    crate::smart::reseal(tx, &mut |row, sealed| of.count(bytes_again(Purpose::Secret, row, sealed)))
 }

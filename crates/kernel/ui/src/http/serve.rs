@@ -26,6 +26,9 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
 ];
 
+/// Where apps fetch tokens and ask about them (RFC 6749, 7009, 7662).
+const APP_ADDRESSES: [&str; 3] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"];
+
 /// A year, in seconds: how long the choice of a language is kept.
 const LANG_SECONDS: i64 = 365 * 24 * 3600;
 
@@ -56,7 +59,9 @@ async fn answer(mut request: Request, next: Next) -> Response {
         // A browser adds cookies by itself, never a token: what carries one was sent by who holds it.
         let bearer = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
         let has_token = bearer.is_some_and(|v| v.starts_with("Bearer "));
-        if !has_token && !is_same_origin(request.method(), request.headers()) {
+        // Nor does anything look at cookies where apps fetch tokens: they prove themselves, from whatever page.
+        let for_apps = APP_ADDRESSES.contains(&request.uri().path());
+        if !has_token && !for_apps && !is_same_origin(request.method(), request.headers()) {
             return Problem::OtherOrigin.into_response();
         }
         let answered = Caught::new(next.run(request)).await;

@@ -1,10 +1,13 @@
-//! Calling a receiver: one request on a connection of its own, to an address that was looked at before, with an end in time.
-//! Redirects are not followed: they would lead past what was allowed. Of the answer only the head is read.
+//! Calling other machines, at addresses that somebody chose: receivers of subscriptions, the keys of apps, providers of sign-on.
+//!
+//! One request on a connection of its own, to an address that was looked at before, with an end in time.
+//! Redirects are not followed: they would lead past what was allowed. Of an answer no more is read than was asked for.
 
-use super::endpoint::{Allowed, Endpoint, reachable};
+pub mod endpoint;
 use axum::body::Bytes;
 use axum::http::{Method, Request, header};
-use http_body_util::Full;
+use endpoint::{Allowed, Endpoint, reachable};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use mach_base::limits;
@@ -21,7 +24,7 @@ pub struct Call {
     pub endpoint: Endpoint,
     /// Where it may lead.
     pub allowed: Allowed,
-    /// POST or PUT.
+    /// GET, POST or PUT.
     pub method: Method,
     /// Headers that its author gave, read.
     pub headers: Vec<(String, String)>,
@@ -36,14 +39,26 @@ pub struct Call {
 /// # Errors
 /// Why it did not take the request, without anything its author keeps secret.
 pub async fn send(call: Call) -> Result<(), String> {
+    timed(call, 0).await.map(drop)
+}
+
+/// Calls an address; gives what it answered with success, at most `limit` bytes.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn fetch(call: Call, limit: usize) -> Result<Bytes, String> {
+    timed(call, limit).await
+}
+
+async fn timed(call: Call, limit: usize) -> Result<Bytes, String> {
     let seconds = call.within.as_secs();
-    match tokio::time::timeout(call.within, sent(call)).await {
+    match tokio::time::timeout(call.within, sent(call, limit)).await {
         Ok(done) => done,
         Err(_) => Err(format!("the receiver did not answer within {seconds} s")),
     }
 }
 
-async fn sent(call: Call) -> Result<(), String> {
+async fn sent(call: Call, limit: usize) -> Result<Bytes, String> {
     let endpoint = &call.endpoint;
     let found = lookup_host((endpoint.host.as_str(), endpoint.port))
         .await
@@ -63,16 +78,20 @@ async fn sent(call: Call) -> Result<(), String> {
     // A body and its head go out at once; nothing waits for more to be written.
     stream.set_nodelay(true).map_err(|e| e.to_string())?;
     if !endpoint.tls {
-        return exchange(stream, &call).await;
+        return exchange(stream, &call, limit).await;
     }
     let name =
         ServerName::try_from(endpoint.host.clone()).map_err(|_| "the receiver's name is none for TLS".to_owned())?;
     let connector = TlsConnector::from(mach_tls::machine()?);
     let stream = connector.connect(name, stream).await.map_err(|e| format!("TLS with the receiver failed: {e}"))?;
-    exchange(stream, &call).await
+    exchange(stream, &call, limit).await
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, call: &Call) -> Result<(), String> {
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    call: &Call,
+    limit: usize,
+) -> Result<Bytes, String> {
     let failed = |e: hyper::Error| format!("the receiver ended the connection: {e}");
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(limits::SUBSCRIPTION_ANSWER_BYTES)
@@ -100,9 +119,14 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, 
         body.clone_from(text);
     }
     let request = request.body(Full::new(Bytes::from(body))).map_err(|_| "the request cannot be written".to_owned())?;
-    let status = sender.send_request(request).await.map_err(failed)?.status();
+    let answer = sender.send_request(request).await.map_err(failed)?;
+    let status = answer.status();
     match status.as_u16() {
-        200..=299 => Ok(()),
+        200..=299 if limit == 0 => Ok(Bytes::new()),
+        200..=299 => {
+            let body = Limited::new(answer.into_body(), limit).collect().await;
+            body.map(|b| b.to_bytes()).map_err(|e| format!("the answer cannot be read: {e}"))
+        }
         300..=399 => Err(format!("the receiver answered {status}: redirects are not followed")),
         _ => Err(format!("the receiver answered {status}")),
     }

@@ -1,0 +1,9 @@
+//! Apps as they are, and as enemies would have them: the real routers upon a real store.
+#![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
+mod backend;
+mod codes;
+mod ends;
+mod launches;
+mod scopes;
+mod world;
