@@ -55,7 +55,6 @@ mkdirSync(dist, { recursive: true });
 
 emit("icons.svg", sprite());
 emit("brand.svg", readFileSync(join(root, "brand.svg")));
-emit("htmx.js", readFileSync(join(root, "node_modules/htmx.org/dist/htmx.min.js")));
 
 const fonts = {
   name: "fonts",
@@ -66,8 +65,22 @@ const fonts = {
     }));
   },
 };
+/** What the system says also holds where it is chosen: the colours stand once in tokens.css, and twice in what is sent. Paper is white. */
+function themes(text) {
+  const chosen = {
+    "prefers-color-scheme:dark": [":root:not([data-theme])", ":root[data-theme=dark]{color-scheme:dark;"],
+    "prefers-contrast:more": [":root", ":root[data-theme=contrast]{color-scheme:light;"],
+  };
+  for (const [query, [system, own]] of Object.entries(chosen)) {
+    const found = new RegExp(`@media ?\\(${query.replace(":", ": ?")}\\)\\{:root\\{([^}]*)\\}\\}`).exec(text);
+    if (!found) throw new Error(`tokens.css says nothing of ${query}`);
+    text = text.replace(found[0], `@media screen and (${query}){${system}{${found[1]}}}@media screen{${own}${found[1]}}}`);
+  }
+  return text.replace("@media screen{:root[data-theme=dark]", "@media screen{:root[data-theme=light]{color-scheme:light}:root[data-theme=dark]");
+}
+
 const css = await build({ ...common, entryPoints: [join(root, "css/app.css")], plugins: [fonts], target: "chrome100" });
-emit("app.css", css.outputFiles[0].contents);
+emit("app.css", themes(css.outputFiles[0].text));
 
 // What every page loads, and what only pages with a form of questions load besides.
 // `decode` finds QR codes in pictures: a library that one page fetches when it is first needed.

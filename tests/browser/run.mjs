@@ -16,12 +16,14 @@ import indicators, { afterSending } from "./journeys/indicators.mjs";
 import leader from "./journeys/leader.mjs";
 import noScript from "./journeys/no-script.mjs";
 import organisation from "./journeys/organisation.mjs";
+import onboarding from "./journeys/onboarding.mjs";
 import operator from "./journeys/operator.mjs";
 import passkeys from "./journeys/passkeys.mjs";
 import policy from "./journeys/policy.mjs";
 import prescriptions from "./journeys/prescriptions.mjs";
 import restart from "./journeys/restart.mjs";
 import verify from "./journeys/verify.mjs";
+import shell from "./journeys/shell.mjs";
 import vaccines from "./journeys/vaccines.mjs";
 import signIn from "./journeys/sign-in.mjs";
 
@@ -45,6 +47,7 @@ try {
     await leader({ ...world, screen });
     await operator({ ...world, screen });
     await clinician({ ...world, screen });
+    await shell({ ...world, screen });
     await citizen({ ...world, screen });
     await desk({ ...world, screen });
     await certificates({ ...world, screen });
@@ -61,6 +64,7 @@ try {
   const left = { ...world, screen: DESKTOP };
   await accounts(left);
   for (const screen of [DESKTOP, PHONE]) await organisation({ ...left, screen });
+  await onboarding(left);
   await restart(world);
 } catch (error) {
   // Not a step that failed but the harness itself: it must not look like a pass.

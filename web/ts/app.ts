@@ -1,4 +1,5 @@
 // What the browser does beyond links and forms. Every page works without it.
+import { find } from "./find";
 import { keys } from "./keys";
 import { lock } from "./lock";
 import { submits } from "./submits";
@@ -6,6 +7,7 @@ import { tables } from "./tables";
 import { uploads } from "./uploads";
 
 document.documentElement.classList.add("scripted");
+find();
 keys();
 lock();
 submits();

@@ -43,9 +43,11 @@ function press(event: KeyboardEvent): void {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (event.key === "/") {
-    const search = document.querySelector<HTMLInputElement>("main [data-live]") ?? document.querySelector<HTMLInputElement>("[data-search]");
+    const search = document.querySelector<HTMLInputElement>("[data-search]");
     if (!search) return;
     event.preventDefault();
+    // On a phone the box is a page of its own.
+    if (!search.offsetParent) return location.assign("/search");
     search.focus();
     search.select();
   } else if (event.key === "?") {

@@ -40,16 +40,51 @@ function shortAddresses(): void {
 }
 
 function progress(): void {
-  let done: (() => void) | undefined;
-  document.addEventListener("htmx:before:request", () => {
-    done?.();
-    done = busy();
-  });
-  document.addEventListener("htmx:finally:request", () => done?.());
   window.addEventListener("beforeunload", () => busy());
   // Back from the cache of the browser: nothing is under way.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) document.querySelector(".busy")?.remove();
+  });
+}
+
+/** The page that a form of filters asks for, put in the place of this one: where one was typing, one goes on typing. */
+async function swap(form: HTMLFormElement, sent: AbortController): Promise<void> {
+  const url = new URL(form.action);
+  url.search = new URLSearchParams([...new FormData(form)].filter(([, v]) => v !== "") as [string, string][]).toString();
+  const done = busy();
+  try {
+    const answer = await fetch(url, { signal: sent.signal, redirect: "manual", headers: { accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const [from, to] = [document.querySelector("main"), page.querySelector("main")];
+    // Another page's answer, a sign-in or a refusal is shown as the page it is.
+    if (!answer.ok || !from || !to) return location.assign(url);
+    const old = document.activeElement instanceof HTMLInputElement && from.contains(document.activeElement) ? document.activeElement : null;
+    from.replaceWith(document.importNode(to, true));
+    document.title = page.title;
+    history.replaceState(null, "", url);
+    const now = old?.id ? document.getElementById(old.id) : null;
+    if (old && now instanceof HTMLInputElement) {
+      const at = old.type === "search" ? old.selectionStart : null;
+      if (now.type === "search") now.value = old.value;
+      now.focus();
+      if (at !== null) now.setSelectionRange(at, at);
+    }
+    document.dispatchEvent(new Event("swapped"));
+  } catch {
+    if (!sent.signal.aborted) location.assign(url);
+  } finally {
+    done();
+  }
+}
+
+function swaps(): void {
+  let last: AbortController | undefined;
+  document.addEventListener("submit", (event) => {
+    const form = around<HTMLFormElement>(event, "form[data-swap]");
+    if (!form || event.defaultPrevented) return;
+    event.preventDefault();
+    last?.abort();
+    void swap(form, (last = new AbortController()));
   });
 }
 
@@ -77,4 +112,5 @@ export function submits(): void {
   once();
   shortAddresses();
   progress();
+  swaps();
 }

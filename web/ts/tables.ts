@@ -26,6 +26,6 @@ function walk(event: KeyboardEvent): void {
 
 export function tables(): void {
   prepare();
-  document.addEventListener("htmx:after:swap", prepare);
+  document.addEventListener("swapped", prepare);
   document.addEventListener("keydown", walk);
 }

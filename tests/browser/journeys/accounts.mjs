@@ -182,7 +182,7 @@ export default (world) => {
         // A tab that is open beside it hides its page with it, and opens with it.
         const tab = await thu.context.newPage();
         await tab.goto("/people");
-        await thu.page.locator('input[name="q"]').first().fill("nguyễn đang gõ");
+        await thu.page.locator('main input[name="q"]').first().fill("nguyễn đang gõ");
         await thu.page.locator("details.user > summary").click();
         await thu.page.locator('form[action="/lock"] button').click();
         const lock = thu.page.locator("dialog[data-lock]");
@@ -204,7 +204,7 @@ export default (world) => {
         await lock.waitFor({ state: "hidden" });
         await tab.locator("dialog[data-lock]").waitFor({ state: "hidden" });
         await tab.close();
-        assert.equal(await thu.page.locator('input[name="q"]').first().inputValue(), "nguyễn đang gõ");
+        assert.equal(await thu.page.locator('main input[name="q"]').first().inputValue(), "nguyễn đang gõ");
         await thu.page.goto("/people");
         assert.match(thu.page.url(), /\/people/);
         // The wrong password was answered 403, on purpose.

@@ -13,7 +13,7 @@ export default (world) =>
         await user.signIn(user.server.account("clinician"));
         await page.waitForURL((url) => url.pathname === "/people");
         await user.look("people-empty");
-        await page.locator('input[name="q"]').first().fill("nguyen");
+        await page.locator('main input[name="q"]').fill("nguyen");
         await page.keyboard.press("Enter");
         await page.waitForURL(/q=nguyen/);
         const names = await people().allInnerTexts();

@@ -37,8 +37,23 @@ mod visit;
 
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use mach_access::Act;
 use mach_house::House;
+use mach_house::waiting::Queue;
+use mach_store::waiting;
+use mach_ui::components::Icon;
+use mach_ui::msg;
 use std::sync::Arc;
+
+/// What waits of access.
+pub const WORK: &[Queue] = &[Queue {
+    act: Act::ReviewAccess,
+    label: msg::WORK_EMERGENCIES,
+    icon: Icon::Shield,
+    href: "/access/reviews",
+    page: "/access/reviews",
+    ask: |r, _| waiting::emergencies(r),
+}];
 
 /// The routes of this crate; see the table above. Codes are sent by `gateway`.
 pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {

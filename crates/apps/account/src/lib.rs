@@ -30,7 +30,31 @@ mod recovery;
 
 use axum::Router;
 use axum::routing::{get, post};
+use mach_access::Act;
 use mach_house::House;
+use mach_house::waiting::Queue;
+use mach_store::factors;
+use mach_store::waiting;
+use mach_ui::components::Icon;
+use mach_ui::msg;
+
+/// What waits of accounts: who wants to get back in, where another administrator asked for them.
+pub const WORK: &[Queue] = &[Queue {
+    act: Act::Administer,
+    label: msg::WORK_RECOVERIES,
+    icon: Icon::Person,
+    href: "/admin/accounts",
+    page: "/admin/accounts",
+    ask: |r, who| {
+        let scope = r.scope();
+        let wait = |w: &factors::Recovery| {
+            !w.is_allowed && w.asked_by != who.account && w.account.actor.account != who.account
+        };
+        let asked: Vec<i64> = factors::recoveries(r, scope)?.iter().filter(|w| wait(w)).map(|w| w.asked).collect();
+        let count = i64::try_from(asked.len()).unwrap_or(i64::MAX);
+        Ok(waiting::Waiting { count, oldest: asked.into_iter().min(), due: None })
+    },
+}];
 
 /// The routes of this crate; see the table above.
 pub fn router() -> Router<House> {

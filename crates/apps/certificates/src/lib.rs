@@ -58,8 +58,52 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use desk::Desk;
+use mach_access::{Act, Role};
+use mach_base::time::now_seconds;
 use mach_house::House;
+use mach_house::waiting::Queue;
+use mach_store::certificates::State;
+use mach_store::signing as signers;
+use mach_store::waiting;
+use mach_ui::components::Icon;
+use mach_ui::msg;
 use std::sync::Arc;
+
+/// What waits of certificates.
+pub const WORK: &[Queue] = &[
+    Queue {
+        act: Act::Certify,
+        label: msg::WORK_CERTIFICATES_EXAMINE,
+        icon: Icon::Person,
+        href: "/certificates?state=examining",
+        page: "/certificates",
+        ask: |r, _| waiting::certificates(r, State::Examining),
+    },
+    Queue {
+        act: Act::Certify,
+        label: msg::WORK_CERTIFICATES_SIGN,
+        icon: Icon::Check,
+        href: "/certificates/sign",
+        page: "/certificates",
+        // The head signs, and who signs in their place.
+        ask: |r, who| match who.facility {
+            Some(facility)
+                if who.role == Role::Head || signers::is_deputy(r, facility, who.account, now_seconds())? =>
+            {
+                waiting::certificates(r, State::Concluded)
+            }
+            _ => Ok(waiting::Waiting::default()),
+        },
+    },
+    Queue {
+        act: Act::Certify,
+        label: msg::WORK_CERTIFICATES_REFUSED,
+        icon: Icon::Warning,
+        href: "/certificates?state=unsent",
+        page: "/certificates",
+        ask: |r, _| waiting::certificates_refused(r),
+    },
+];
 
 /// The routes of this crate; see the table above. `desk` has the keys that are at hand.
 pub fn router(desk: Arc<Desk>) -> Router<House> {

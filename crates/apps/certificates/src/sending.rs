@@ -3,8 +3,10 @@
 use crate::bodies::Sent;
 use crate::case;
 use crate::work::{No, task};
+use mach_access::Act;
 use mach_base::time::now_seconds;
 use mach_store::certificates::{self, Certificate, Sending};
+use mach_store::notices::Kind;
 use mach_store::{Result, Tx};
 
 /// Puts a certificate to the head of the queue again.
@@ -73,5 +75,9 @@ pub fn sent(tx: &mut Tx<'_>, c: &Certificate, said: Sent, sending: Sending, next
     (case.row.sending, case.row.next, case.row.tried) = (sending, next, case.row.tried + 1);
     tx.put(&[task(&case.row, &said)])?;
     tx.keep_certificate(&case.row)?;
+    if sending == Sending::Refused {
+        let href = format!("/certificates/case/{}", c.code);
+        tx.notify_those(c.facility, Act::Certify, Kind::CertificateRefused, &href)?;
+    }
     tx.audit(Some(case.row.person), &format!("driver certificate {} sending {}", c.code, sending.code()), "granted")
 }

@@ -7,6 +7,7 @@ use crate::over::same_system;
 use crate::read::{self, Facility};
 use crate::sheet::FACILITY;
 use mach_base::Day;
+use mach_base::text::is_facility_code;
 use mach_fhir::ResourceType;
 use mach_store::accounts::{self, Change};
 use mach_store::resources;
@@ -69,6 +70,28 @@ pub fn close(tx: &mut Tx<'_>, code: &str, last: Day, successor: &str, by: &By) -
     body["active"] = json!(last >= Day::today());
     write(tx, code, &[(ResourceType::ORGANIZATION, root_id(code), Some(body))], "ended", by)?;
     Ok(Ok(()))
+}
+
+/// Facilities whose last day has passed by `today` are active no more: the day counts, not when it was said. Gives how many there
+/// were.
+///
+/// # Errors
+/// Of the store.
+pub fn let_end(tx: &mut Tx<'_>, today: Day, by: &By) -> Result<usize> {
+    let (mut ended, scope) = (0, tx.scope());
+    for found in resources::of_prefix(tx, (scope, 0), ResourceType::ORGANIZATION, "f")? {
+        let Some(code) = found.id.strip_prefix('f').filter(|c| is_facility_code(c)) else { continue };
+        let Some(mut body) = serde_json::from_str::<Value>(&found.body).ok().filter(|b| b["active"] == true) else {
+            continue;
+        };
+        let last = read::extension(&body, PERIOD).and_then(|e| Day::parse_iso(e["valuePeriod"]["end"].as_str()?));
+        if last.is_some_and(|last| last < today) {
+            body["active"] = json!(false);
+            write(tx, code, &[(ResourceType::ORGANIZATION, root_id(code), Some(body))], "last day passed", by)?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 /// Gives a facility another code from a day on: the one of the same system ends the day before.

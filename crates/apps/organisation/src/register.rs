@@ -2,6 +2,7 @@
 //! claims, whose figures are looked at.
 
 use crate::bodies::{prefix, root_id, system};
+use crate::keep::By;
 use crate::kinds::Kinds;
 use crate::over::own;
 use crate::read::{self, codes_of, extension_code, kind_of};
@@ -15,6 +16,7 @@ use mach_store::resources;
 use mach_store::sql::Query;
 use mach_store::{Result, Store};
 use mach_terms::{Facilities, Facility};
+use mach_ui::Lang;
 use mach_ui::http::Problem;
 use serde_json::Value;
 use std::time::Duration;
@@ -84,6 +86,14 @@ pub fn load(store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// Ends what has passed its last day.
+fn let_end(store: &Store) -> Result<()> {
+    let decision = decide(&Actor::console(), Act::Administer);
+    let decision = decision.map_err(|_| mach_store::Error::Missing("a decision to end facilities"))?;
+    let by = By { account: 0, name: "Mạch".to_owned(), lang: Lang::Vi, facility: None };
+    store.write(&decision, move |tx| crate::acts::let_end(tx, Day::today(), &by)).map(drop)
+}
+
 /// The same from a handler that changed something.
 pub(crate) async fn refresh(house: &House) -> std::result::Result<(), Problem> {
     let store = house.store().clone();
@@ -95,6 +105,7 @@ pub(crate) async fn refresh(house: &House) -> std::result::Result<(), Problem> {
 pub fn watch(store: &Store) -> JoinHandle<()> {
     let its = store.clone();
     follow(store, "the register of facilities", LATE, move || {
+        let_end(&its).map_err(|e| e.to_string())?;
         load(&its).map_err(|e| e.to_string())?;
         Ok(Again::After(LATE))
     })

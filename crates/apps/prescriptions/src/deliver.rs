@@ -10,6 +10,7 @@ use mach_house::follow::{Again, follow, until};
 use mach_sign::jws;
 use mach_signing::desk::Keys;
 use mach_signing::seal::seal_of;
+use mach_store::notices::Kind;
 use mach_store::prescriptions::{self, Prescription, Sale, Sending, State};
 use mach_store::signing::Act as Signs;
 use mach_store::{Error, Result, Store, Tx, people, schema};
@@ -145,6 +146,9 @@ fn sent(tx: &mut Tx<'_>, code: &str, answer: Answer, now: i64) -> Result<()> {
         row.look = Some(now + LOOK_EVERY);
     }
     tx.keep_prescription(&row)?;
+    if sending == Sending::Refused {
+        tx.notify(row.account, Kind::PrescriptionRefused, now, &format!("/prescriptions/case/{code}"))?;
+    }
     tx.audit(Some(row.person), &format!("prescription {code} sending {}", sending.code()), "granted")
 }
 

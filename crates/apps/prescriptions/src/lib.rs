@@ -36,9 +36,34 @@ mod write;
 
 use axum::Router;
 use axum::routing::{get, post};
+use mach_access::Act;
 use mach_house::House;
+use mach_house::waiting::Queue;
 use mach_signing::desk::Desk;
+use mach_store::waiting;
+use mach_ui::components::Icon;
+use mach_ui::msg;
 use std::sync::Arc;
+
+/// What waits of prescriptions, for who wrote them.
+pub const WORK: &[Queue] = &[
+    Queue {
+        act: Act::Prescribe,
+        label: msg::WORK_PRESCRIPTIONS_SIGN,
+        icon: Icon::Medicine,
+        href: "/prescriptions?state=draft",
+        page: "/prescriptions",
+        ask: |r, who| waiting::drafts_of(r, who.account),
+    },
+    Queue {
+        act: Act::Prescribe,
+        label: msg::WORK_PRESCRIPTIONS_REFUSED,
+        icon: Icon::Warning,
+        href: "/prescriptions?state=signed",
+        page: "/prescriptions",
+        ask: |r, who| waiting::prescriptions_refused(r, who.account),
+    },
+];
 
 /// The routes of this crate; see the table above. `desk` has the keys that are at hand.
 pub fn router(desk: Arc<Desk>) -> Router<House> {

@@ -37,7 +37,22 @@ mod visits;
 
 use axum::Router;
 use axum::routing::{get, post};
+use mach_access::Act;
 use mach_house::House;
+use mach_house::waiting::Queue;
+use mach_store::waiting;
+use mach_ui::components::Icon;
+use mach_ui::msg;
+
+/// What waits of people.
+pub const WORK: &[Queue] = &[Queue {
+    act: Act::ReviewPeople,
+    label: msg::WORK_PEOPLE_DOUBT,
+    icon: Icon::Merge,
+    href: "/people/review",
+    page: "/people/review",
+    ask: |r, _| waiting::people_in_doubt(r),
+}];
 
 /// The routes of this crate; see the table above.
 pub fn router() -> Router<House> {

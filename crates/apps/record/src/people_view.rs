@@ -3,8 +3,9 @@
 use crate::catalogue::ADULT_YEARS;
 use crate::fact::{Concept, Facts, Period, day_of};
 use mach_base::{Day, decimal::Decimal};
+pub(crate) use mach_house::person::{birth_and_age, birth_day, birth_year, masked_ids, sex};
 use mach_people::{Number, NumberKind, PersonRow};
-use mach_ui::components::{Allergies, Insurance, PatientBanner, Sex};
+use mach_ui::components::{Allergies, Insurance, PatientBanner};
 use mach_ui::{Lang, format, msg};
 use serde::Deserialize;
 
@@ -43,35 +44,6 @@ impl EncounterBody {
     }
 }
 
-/// Administrative sex by its stored number.
-pub(crate) fn sex(person: &PersonRow) -> Sex {
-    match person.sex {
-        1 => Sex::Male,
-        2 => Sex::Female,
-        3 => Sex::Other,
-        _ => Sex::Unknown,
-    }
-}
-
-/// The day of birth, where it is known.
-pub(crate) fn birth_day(person: &PersonRow) -> Option<Day> {
-    person.birth_day.and_then(|d| i32::try_from(d).ok()).map(Day)
-}
-
-/// The year of birth, where it is known.
-pub(crate) fn birth_year(person: &PersonRow) -> Option<i32> {
-    i32::try_from(person.birth_year).ok().filter(|y| *y != 0)
-}
-
-/// Day or year of birth, and age: `12/03/1985 · 41 tuổi`.
-pub(crate) fn birth_and_age(lang: Lang, person: &PersonRow, today: Day) -> String {
-    match (birth_day(person), birth_year(person)) {
-        (Some(day), _) => format!("{} · {}", format::date(day), format::age(lang, day, today)),
-        (None, Some(year)) => format!("{year} · {}", format::age_of_year(lang, year, today)),
-        (None, None) => lang.t(msg::BIRTH_UNKNOWN).to_owned(),
-    }
-}
-
 /// The day from which reference ranges of adults hold for the person; the year's last day where only that is known.
 pub(crate) fn adult_from(person: &PersonRow) -> Option<Day> {
     let of_year = |year: i32| Day::from_ymd(year + ADULT_YEARS, 12, 31);
@@ -83,13 +55,6 @@ pub(crate) fn adult_from(person: &PersonRow) -> Option<Day> {
         }
         None => birth_year(person).and_then(of_year),
     }
-}
-
-/// National and insurance number, masked: `046162•••217 · 462•••001`.
-pub(crate) fn masked_ids(person: &PersonRow) -> String {
-    let ids: Vec<String> =
-        [&person.national, &person.insurance].into_iter().flatten().map(|id| format::masked(id)).collect();
-    ids.join(" · ")
 }
 
 /// The banner, with insurance and death as the newest cards and visit say.

@@ -10,6 +10,7 @@ use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_fhir::ResourceType;
 use mach_people::{Agreement, Evidence, compare_names, patient_index, patient_json};
+use mach_store::notices::Kind;
 use mach_store::resources::Put;
 use mach_store::vaccines::{self, Dose, Fault, File, Reason};
 use mach_store::{Error, Pending, Store, Tx, people, schema};
@@ -226,6 +227,10 @@ fn write(tx: &mut Tx<'_>, id: i64, from: i64, chunk: Vec<Checked>, last: bool) -
     file.ended = last.then(now_seconds);
     if !tx.keep_file(&file, from, &faults)? {
         return Err(Error::Refused(BUSY.to_owned()));
+    }
+    // The console reads its own screen.
+    if file.ended.is_some() && file.account > 0 {
+        tx.notify(file.account, Kind::ImportFinished, now_seconds(), &format!("/vaccines/import/{}", file.id))?;
     }
     Ok(file)
 }

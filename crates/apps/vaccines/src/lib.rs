@@ -36,7 +36,14 @@ mod view;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use mach_access::Act;
+use mach_base::limits::BROKEN_FILE_DAYS;
+use mach_base::time::now_seconds;
 use mach_house::House;
+use mach_house::waiting::Queue;
+use mach_store::waiting;
+use mach_ui::components::Icon;
+use mach_ui::msg;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -57,6 +64,26 @@ const READING: usize = 2;
 fn upload_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(upload::UPLOAD_BYTES + 4_096)
 }
+
+/// What waits of vaccination.
+pub const WORK: &[Queue] = &[
+    Queue {
+        act: Act::Vaccinate,
+        label: msg::WORK_VACCINES_DOUBT,
+        icon: Icon::Review,
+        href: "/vaccines/queue",
+        page: "/vaccines",
+        ask: |r, _| waiting::vaccine_doubts(r),
+    },
+    Queue {
+        act: Act::Vaccinate,
+        label: msg::WORK_VACCINES_FILES,
+        icon: Icon::Upload,
+        href: "/vaccines/import",
+        page: "/vaccines",
+        ask: |r, who| waiting::broken_sheets(r, who.account, now_seconds() - BROKEN_FILE_DAYS * 86_400),
+    },
+];
 
 /// The routes of this crate; see the table above. `data` is the folder of all data.
 pub fn router(data: &Path, worker: batch::Worker) -> Router<House> {

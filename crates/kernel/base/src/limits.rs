@@ -31,6 +31,18 @@ pub const PAGE_ROWS: usize = 100;
 pub const EXPORT_ROWS: usize = 100_000;
 /// Cells of one answer of the indicator API.
 pub const INDICATOR_ROWS: usize = 200_000;
+/// Rows counted of one kind of work: more are "that many or more".
+pub const WAITING_ROWS: i64 = 1_000;
+/// Days for which a file that could not be read waits for whoever sent it.
+pub const BROKEN_FILE_DAYS: i64 = 14;
+/// Notices kept of an account: the oldest beyond them go.
+pub const NOTICES_KEPT: i64 = 500;
+/// Pages that a session finds again in its search, and sessions whose pages are kept.
+pub const RECENT_PAGES: usize = 8;
+/// See `RECENT_PAGES`.
+pub const RECENT_SESSIONS: usize = 2_000;
+/// Lines of one kind that the search of the house shows; more are behind the link of the kind.
+pub const FOUND_ROWS: usize = 8;
 /// Characters of one search text.
 pub const SEARCH_CHARS: usize = 100;
 /// Work items waiting for the writer; past it a caller waits.

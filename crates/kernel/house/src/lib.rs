@@ -8,13 +8,18 @@ pub mod call;
 pub mod carry;
 pub mod follow;
 pub mod pace;
+pub mod pages;
 pub mod passkey;
+pub mod person;
 pub mod proof;
+mod recent;
 mod recover;
 mod session;
 pub mod sign_in;
 pub mod trust;
+pub mod waiting;
 
+pub use recent::Opened;
 pub use recover::is_weak;
 pub use session::{SESSION_COOKIE, Session, bearer, facility_name, house_decision, role_label};
 
@@ -33,6 +38,9 @@ pub struct House {
 struct Inner {
     store: Store,
     pace: Arc<pace::Pace>,
+    recent: Arc<recent::Recent>,
+    work: std::sync::OnceLock<Vec<waiting::Queue>>,
+    counted: waiting::Counted,
     proxies: Vec<pace::Network>,
     secure: bool,
     demo: bool,
@@ -69,6 +77,9 @@ impl House {
             inner: Arc::new(Inner {
                 store,
                 pace: Arc::new(pace::Pace::new(mach_base::limits::PACE_BUCKETS)),
+                recent: Arc::default(),
+                work: std::sync::OnceLock::new(),
+                counted: waiting::Counted::default(),
                 proxies: settings.proxies,
                 secure: settings.secure,
                 demo: settings.demo,
@@ -101,6 +112,11 @@ impl House {
     /// Challenges of passkeys that wait for an answer.
     pub fn challenges(&self) -> &passkey::Challenges {
         &self.inner.challenges
+    }
+
+    /// The pages that sessions opened last.
+    pub(crate) fn recent(&self) -> &Arc<recent::Recent> {
+        &self.inner.recent
     }
 
     /// Whether the data is synthetic.

@@ -189,6 +189,15 @@ pub fn by_code(on: &mut dyn Query, code: &str) -> Result<Option<Certificate>> {
     sql::first(on, &sql, &[code.into()], row)
 }
 
+/// The certificate with number `serial` of a facility in a year, as the reader may see it.
+pub fn by_number(on: &mut dyn Query, facility: i64, year: i64, serial: i64) -> Result<Option<Certificate>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM certificate WHERE facility = ?1 AND year = ?2 AND serial = ?3 AND {}",
+        within(on.scope())
+    );
+    sql::first(on, &sql, &[facility.into(), year.into(), serial.into()], row)
+}
+
 /// What a list shows.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

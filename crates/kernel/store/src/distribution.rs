@@ -79,6 +79,9 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("smart_launch", Spread::Everywhere),
     ("smart_once", Spread::Everywhere),
     ("smart_key", Spread::Everywhere),
+    // A few rows of each account.
+    ("notice", Spread::Everywhere),
+    ("look", Spread::Everywhere),
     // One order of all facts.
     ("log_batch", Spread::Everywhere),
     ("log_node", Spread::Everywhere),

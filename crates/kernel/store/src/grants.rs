@@ -7,6 +7,7 @@
 mod follow;
 
 use crate::distribution::every;
+use crate::notices::Kind;
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
@@ -199,6 +200,9 @@ impl Tx<'_> {
             return Err(Error::Missing("the grant's own number"));
         }
         self.audit(Some(new.person), &format!("grant {id} {}", new.relation.code()), "granted")?;
+        if new.relation == Relation::BreakGlass {
+            self.notify_person(new.person, Kind::RecordOpened, "/me")?;
+        }
         Ok(id)
     }
 

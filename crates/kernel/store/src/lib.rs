@@ -24,6 +24,7 @@ pub mod factors;
 mod glance;
 pub mod grants;
 pub mod log;
+pub mod notices;
 pub mod pack;
 pub mod params;
 pub mod passkeys;
@@ -45,6 +46,7 @@ mod sqlite;
 pub mod subscriptions;
 pub mod vaccines;
 pub mod views;
+pub mod waiting;
 mod writer;
 
 pub use backup::{Archived, Backup, Restored, restore, restore_to};

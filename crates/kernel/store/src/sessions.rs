@@ -45,6 +45,8 @@ impl State {
 pub struct Live {
     /// Whose it is.
     pub account: Account,
+    /// When it began, seconds; stays the same when its token is renewed.
+    pub began: i64,
     /// When it was last used, seconds.
     pub seen: i64,
     /// When its owner last proved who they are, seconds.
@@ -134,7 +136,7 @@ impl Tx<'_> {
 pub fn live(on: &mut dyn Query, token: &[u8; 32]) -> Result<Option<Live>> {
     let now = now_seconds();
     let sql = format!(
-        "SELECT {}, s.seen, s.proven, s.state FROM session s JOIN account a ON a.id = s.account
+        "SELECT {}, s.seen, s.proven, s.state, s.began FROM session s JOIN account a ON a.id = s.account
             WHERE s.token = ?1 AND s.began >= ?2 AND a.closed = 0",
         accounts::COLUMNS
     );
@@ -143,6 +145,7 @@ pub fn live(on: &mut dyn Query, token: &[u8; 32]) -> Result<Option<Live>> {
         let at = accounts::WIDTH;
         Ok(Live {
             account: accounts::account(r)?,
+            began: r.int(at + 3)?,
             seen: r.int(at)?,
             proven: r.int(at + 1)?,
             state: State::read(r, at + 2)?,

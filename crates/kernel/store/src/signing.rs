@@ -9,6 +9,7 @@ pub use flights::{Brief, Due, Flight, flight_of, flights_due, in_brief, next_fli
 
 use crate::accounts;
 use crate::distribution::{every, unless_one, within};
+use crate::notices::Kind;
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Result, Tx};
@@ -426,6 +427,7 @@ impl Tx<'_> {
         )?;
         let said = format!("{id}: account {} for {} from {} to {}: {}", d.deputy, d.head, d.from, d.to, d.document);
         self.log_event("delegation", &said)?;
+        self.notify(d.deputy, Kind::DelegationBegins, d.from.max(now_seconds()), "/certificates/sign")?;
         Ok(id)
     }
 

@@ -36,6 +36,7 @@ pub mod gallery;
 mod html;
 pub mod http;
 mod lang;
+pub mod look;
 pub mod pages;
 mod pwa;
 pub mod shell;

@@ -12,7 +12,7 @@ use crate::shell::{self, PageMeta};
 use crate::{Html, Lang, assets, msg};
 
 /// What the worker keeps, by the names of the bundle.
-const KEPT: [&str; 5] = ["app.css", "app.js", "htmx.js", "icons.svg", "brand.svg"];
+const KEPT: [&str; 4] = ["app.css", "app.js", "icons.svg", "brand.svg"];
 
 /// `/manifest.webmanifest`, `/sw.js`, `/offline`.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {

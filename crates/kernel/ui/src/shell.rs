@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::components::Icon;
+use crate::look::{Look, Size, Theme};
 use crate::{Html, Lang, Msg, assets, format, msg};
 
 /// Who is signed in, as the top bar shows it.
@@ -84,6 +85,8 @@ pub struct PageMeta {
     pub query: String,
     /// Whether the search box is left away: the reader may not search people.
     pub no_search: bool,
+    /// How many notices were not read; none: no bell.
+    pub unread: Option<i64>,
     /// A chip beside the account: data freshness.
     pub status: Html,
     /// Whether the footer says that no real person is shown.
@@ -115,10 +118,11 @@ fn document(meta: &PageMeta, body: Html, bare: bool) -> Html {
         lang,
         meta,
         bare,
+        look: Look::now(),
+        look_href: format!("/look?next={}", format::query_value(&meta.here)),
         title: lang.fmt(msg::PAGE_TITLE, &[("title", &meta.title)]),
         css: assets::url("app.css"),
         js: assets::url("app.js"),
-        htmx: assets::url("htmx.js"),
         brand: assets::url("brand.svg"),
         languages,
         short: meta.nav.iter().flat_map(|g| &g.items).take(SHORT_ITEMS).collect(),
@@ -142,10 +146,11 @@ struct Document<'a> {
     lang: Lang,
     meta: &'a PageMeta,
     bare: bool,
+    look: Look,
+    look_href: String,
     title: String,
     css: String,
     js: String,
-    htmx: String,
     brand: String,
     languages: [Language; 2],
     short: Vec<&'a NavItem>,
@@ -196,7 +201,7 @@ mod tests {
             "href=\"#main\"",
             "<main id=\"main\"",
             "aria-current=\"page\"",
-            "action=\"/people\"",
+            "action=\"/search\"",
             "action=\"/sign-out\"",
             "href=\"/claims?status=refused&#38;lang=en\"",
             "thân",

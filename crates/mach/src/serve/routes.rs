@@ -31,6 +31,7 @@ const OPEN: &[(&str, &str)] = &[
     ("/passkey/options", "a challenge: random bytes, and of nobody"),
     ("/sign-out", "ends what there is"),
     ("/sign-in/code", "the second half of the door"),
+    ("/look", "colours and size of the pages: no data"),
     ("/prove", "a door; a form without its fields is refused before anybody is looked up"),
     ("/verify", "reads the paper that is handed in, and no record"),
     ("/verify/papers.tsv", "hashes of papers that no longer count"),

@@ -1,6 +1,6 @@
 //! A facility from its making to its end.
 
-use crate::common::{World, draft, draft_of, expected, row, without_ids};
+use crate::common::{World, by, draft, draft_of, expected, row, without_ids};
 use mach_base::Day;
 use mach_fhir::validate::{Validator, is_valid};
 use mach_fhir::{ResourceType, Tree};
@@ -211,8 +211,25 @@ fn limits_of_rows_and_cells() {
     assert_eq!((accounts(limits::ACCOUNTS), accounts(limits::ACCOUNTS + 1)), (0, 1));
 }
 
+fn ends_on_their_day(home: &mach_test_engines::Home) {
+    let world = World::new(home);
+    world.install(&draft()).expect("made");
+    let active = |world: &World| world.body(ResourceType::ORGANIZATION, "f46X01")["active"].clone();
+    let let_end = |day: Day| {
+        world.store.write(&world.admin, move |tx| mach_organisation::acts::let_end(tx, day, &by())).expect("stored")
+    };
+    let last = Day(Day::today().0 + 30);
+    assert_eq!((world.close(last, ""), active(&world)), (Ok(()), true.into()), "it works until then");
+    assert_eq!((let_end(last), active(&world)), (0, true.into()), "its last day is one of work");
+    assert_eq!((let_end(Day(last.0 + 1)), active(&world)), (1, false.into()));
+    assert_eq!(let_end(Day(last.0 + 2)), 0, "once");
+    // A later last day opens it again.
+    assert_eq!((world.close(Day(last.0 + 60), ""), active(&world)), (Ok(()), true.into()));
+}
+
 mach_test_engines::on_both_engines!(
     a_facility_lives,
+    ends_on_their_day,
     codes_and_ends,
     nothing_is_stored_of_a_wrong_one,
     drafts_keep_what_was_typed

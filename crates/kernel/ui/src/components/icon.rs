@@ -26,6 +26,7 @@ macro_rules! icons {
 }
 
 icons! {
+    Bell "bell", Look "look", Work "work",
     Calendar "calendar", Check "check", Claims "claims", Down "down", Download "download", Error "error",
     Facility "facility", Freshness "freshness", Home "home", Indicators "indicators", Info "info", Keyboard "keyboard",
     Lab "lab", Language "language", Map "map", Medicine "medicine", Menu "menu", Merge "merge", Money "money",

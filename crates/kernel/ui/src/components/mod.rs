@@ -8,6 +8,7 @@ mod chip;
 mod form;
 mod icon;
 mod layout;
+mod links;
 mod navigate;
 mod patient;
 mod table;
@@ -21,6 +22,7 @@ pub use chip::{ClaimState, Flag, Severity, Tone, chip, claim_chip, flag_chip, se
 pub use form::{ErrorSummary, Field, FieldKind, Filters, field_form};
 pub use icon::Icon;
 pub use layout::{Layout, laid_out, stack};
+pub use links::{LinkItem, Links};
 pub use navigate::{Crumbs, Pager, Segment, SegmentItem};
 pub use patient::{Allergies, Insurance, PatientBanner, Sex};
 pub use table::{Cell, Column, Row, Sort, Table};

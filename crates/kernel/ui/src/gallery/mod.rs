@@ -3,6 +3,7 @@
 //! The people and numbers are invented. Sample texts stand here, not in the catalogues: they are data, not our words.
 
 mod charts;
+mod more;
 mod parts;
 
 use axum::Router;
@@ -34,7 +35,7 @@ async fn gallery(lang: Lang, Here(here): Here) -> Html {
         Button::link(lang.t(msg::EXPORT_CSV), "?format=csv").icon(Icon::Download).into(),
         Button::link(lang.t(msg::EXPORT_XLSX), "?format=xlsx").icon(Icon::Download).as_primary().into(),
     ]);
-    let body = Html::concat([head.into(), parts::tiles(lang), charts::all(lang), parts::all(lang)]);
+    let body = Html::concat([head.into(), parts::tiles(lang), charts::all(lang), parts::all(lang), more::all(lang)]);
     let meta = PageMeta {
         lang,
         title: title.into(),
@@ -77,7 +78,7 @@ fn frame(lang: Lang) -> PageMeta {
         facility_name: "Sở Y tế Huế".into(),
         initials: shell::initials("Lê Thị Đào"),
     };
-    PageMeta { lang, user: Some(user), nav, ..PageMeta::default() }
+    PageMeta { lang, user: Some(user), nav, unread: Some(3), ..PageMeta::default() }
 }
 
 async fn sign_in_page(lang: Lang, Here(here): Here) -> Html {
@@ -113,5 +114,66 @@ async fn problem(Query(query): Query<Value>) -> Problem {
         Some("500") => Problem::Internal("the gallery was asked for a failure".into()),
         Some("503") => Problem::Unavailable,
         _ => Problem::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Names of components, by what makes them: they cannot stand in the gallery by themselves.
+    const MADE: [(&str, &str); 3] = [("Confirm", ".sure("), ("SegmentItem", ".item("), ("Sort", ".sort(")];
+    const SHOWN: [&str; 4] =
+        [include_str!("mod.rs"), include_str!("charts.rs"), include_str!("more.rs"), include_str!("parts.rs")];
+
+    /// The names that a module gives on: `pub use x::{A, B};`.
+    fn given(module: &str) -> Vec<&str> {
+        let uses = module.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next()?.split_once("::"));
+        uses.flat_map(|(_, names)| names.trim_matches(['{', '}']).split(','))
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .collect()
+    }
+
+    fn is_shown(name: &str) -> bool {
+        let whole = |text: &str| {
+            text.match_indices(name).any(|(at, _)| {
+                let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+                edge(text[..at].chars().next_back()) && edge(text[at + name.len()..].chars().next())
+            })
+        };
+        SHOWN.iter().map(|t| t.split("mod tests").next().unwrap_or_default()).any(whole)
+    }
+
+    #[test]
+    fn every_component_is_in_the_gallery() {
+        let all = [given(include_str!("../components/mod.rs")), given(include_str!("../chart/mod.rs"))].concat();
+        assert!(all.len() > 50, "{all:?}");
+        for name in all {
+            let by = MADE.iter().find(|(made, _)| *made == name).map(|(_, by)| *by);
+            let shown = by.map_or_else(|| is_shown(name), |by| SHOWN.iter().any(|t| t.contains(by)));
+            assert!(shown, "`{name}` is not shown at /ui");
+        }
+    }
+
+    #[test]
+    fn every_state_of_a_component_is_in_the_gallery() {
+        let files = [
+            include_str!("../components/chip.rs"),
+            include_str!("../components/form.rs"),
+            include_str!("../components/layout.rs"),
+            include_str!("../components/patient.rs"),
+            include_str!("../components/tile.rs"),
+        ];
+        let mut seen = 0;
+        for block in files.iter().flat_map(|f| f.split("pub enum ").skip(1)) {
+            let (name, rest) = block.split_once(" {\n").unwrap_or_default();
+            for line in rest.split("\n}").next().unwrap_or_default().lines() {
+                let variant = line.trim().trim_end_matches(',').split('(').next().unwrap_or_default();
+                if variant.starts_with(char::is_uppercase) {
+                    seen += 1;
+                    assert!(is_shown(&format!("{name}::{variant}")), "{name}::{variant} is not shown at /ui");
+                }
+            }
+        }
+        assert!(seen > 40, "{seen}");
     }
 }

@@ -305,6 +305,11 @@ fn banners(lang: Lang) -> Html {
     let mut dead = patient(lang);
     dead.died = Day::from_ymd(2026, 1, 2);
     dead.allergies = Allergies::NotAvailable;
-    let all = [child, unknown, dead].map(|b| Html::trusted(format!("<div class=\"shown\">{}</div>", Html::from(b))));
+    let mut not_asked = PatientBanner::new(lang, "Hồ Thị Năm", today());
+    not_asked.sex = Sex::Other;
+    not_asked.allergies = Allergies::NotAsked;
+    unknown.sex = Sex::Unknown;
+    let all = [child, unknown, not_asked, dead]
+        .map(|b| Html::trusted(format!("<div class=\"shown\">{}</div>", Html::from(b))));
     Card::new(lang.t(msg::PATIENT_BANNER), Html::concat(all)).into()
 }

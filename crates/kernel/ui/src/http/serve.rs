@@ -11,6 +11,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::http::ask::Caught;
 use crate::http::{Here, Problem, REQUEST_ID, RequestId, cookie, is_same_origin};
+use crate::look::Look;
 use crate::{Lang, assets, format, pages};
 use tracing::Instrument;
 
@@ -51,6 +52,7 @@ pub fn serve(app: Router) -> Router {
 async fn answer(mut request: Request, next: Next) -> Response {
     let asked = Asked::of(&request);
     let chosen = Lang::asked(request.uri());
+    let look = Look::of(request.headers());
     request.extensions_mut().insert(asked.lang);
     request.extensions_mut().insert(asked.here.clone());
     request.extensions_mut().insert(asked.id.clone());
@@ -67,10 +69,12 @@ async fn answer(mut request: Request, next: Next) -> Response {
         let answered = Caught::new(next.run(request)).await;
         answered.unwrap_or_else(|panic| Problem::internal(format!("a handler panicked: {panic}")).into_response())
     };
-    let mut response = answered.instrument(span).await;
-    if response.status().is_client_error() || response.status().is_server_error() {
-        response = asked.explain(response);
-    }
+    let explained = async {
+        let response = answered.instrument(span).await;
+        let refused = response.status().is_client_error() || response.status().is_server_error();
+        if refused { asked.explain(response) } else { response }
+    };
+    let mut response = look.around(explained).await;
     if let Some(lang) = chosen {
         let options = cookie::Options { max_age_seconds: Some(LANG_SECONDS), secure: false };
         response.headers_mut().append(header::SET_COOKIE, cookie::set("lang", lang.code(), options));
