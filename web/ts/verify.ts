@@ -275,14 +275,20 @@ function start(part: HTMLElement): void {
   });
   window.addEventListener("pagehide", close);
 
+  // A telephone's own camera opened the address of a paper: its code stands behind it. Where the page is open already, nothing of it
+  // is loaded again.
+  const fromAddress = (): void | Promise<void> => {
+    if (location.hash.startsWith("#hc1=")) return take(location.href);
+  };
+  window.addEventListener("hashchange", () => void fromAddress());
+
   tell(undefined);
   void kept()
     .then((ours) => ours && tell(ours))
     .then(renew)
     .then(() => {
       void stay();
-      // A telephone's own camera opened the address of a paper: its code stands behind it.
-      if (location.hash.startsWith("#hc1=")) return take(location.href);
+      return fromAddress();
     });
 }
 

@@ -17,7 +17,8 @@ export default (world) =>
         await page.keyboard.press("Escape");
         assert.ok(!(await page.locator("dialog.help").isVisible()));
         await page.keyboard.press("/");
-        assert.equal(await page.evaluate(() => document.activeElement.getAttribute("name")), "q");
+        // On a phone the field is on a page of its own.
+        await page.waitForFunction(() => document.activeElement?.getAttribute("name") === "q");
       }],
       ["what is on screen can be taken along as CSV and Excel", async () => {
         await user.open("/hoc/indicators/CD01");

@@ -52,6 +52,7 @@ pub(crate) async fn make(
         role: Role::Visitor,
         facility: None,
         reach: Reach { opened: true, ..Reach::default() },
+        app: None,
     };
     let theirs = decide(&visitor, Act::ViewDesk).map_err(Problem::internal)?;
     let account = request.account;

@@ -3,7 +3,7 @@
 //!
 //! The trail itself is the queue: a number in the store says up to where the centre has it, so that nothing is lost while either
 //! side is away or started anew. Syslog has no receipt; a batch goes over a connection of its own, and counts as told when the
-//! receiver has closed that after it read our end of it. What was not is sent again: a centre may hear an entry twice.
+//! receiver has answered our end of it with its own (`close_notify`). What was not is sent again: a centre may hear an entry twice.
 
 mod message;
 
@@ -14,7 +14,7 @@ use mach_tls::Check;
 use mach_tls::rustls::pki_types::ServerName;
 use mach_tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,15 +94,16 @@ impl Centre {
         tls.write_all(frames).map_err(failed)?;
         tls.conn.send_close_notify();
         tls.flush().map_err(failed)?;
-        tls.sock.shutdown(Shutdown::Write).map_err(failed)?;
         // A receiver has nothing to say: its end of the connection is all that is waited for.
         let mut rest = [0_u8; 256];
         loop {
             match tls.read(&mut rest) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                // An end without a word of TLS; one that is torn off is another error.
-                Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+                // An end without a word of TLS (RFC 5425 §4.4 wants one) may be that of a receiver that died with what it had.
+                Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
+                    return Err(failed(std::io::Error::other("it went away without saying that it heard everything")));
+                }
                 Err(e) => return Err(failed(e)),
             }
         }

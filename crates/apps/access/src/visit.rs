@@ -45,6 +45,7 @@ fn door(lang: Lang, here: Here, number: &str, error: Option<String>) -> Html {
         error,
         is_signed_in: false,
         hidden: Vec::new(),
+        more: Html::EMPTY,
     })
 }
 

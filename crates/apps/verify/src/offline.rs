@@ -5,7 +5,7 @@ use mach_ui::components::{Card, Notice, Tone};
 use mach_ui::{Html, Lang, assets, msg};
 
 /// What the page needs beside itself; kept by the browser together, so that a page and its script are of one version.
-const KEPT: [&str; 7] = ["verify.js", "decode.js", "app.css", "app.js", "htmx.js", "icons.svg", "brand.svg"];
+const KEPT: [&str; 6] = ["verify.js", "decode.js", "app.css", "app.js", "icons.svg", "brand.svg"];
 
 #[derive(Template)]
 #[template(path = "offline.html")]

@@ -41,12 +41,16 @@ pub const PAGES: &[Page] = &[
     rail(msg::NAV_CARE, Act::ReadVaccines, msg::VAC, "/vaccines", Icon::Shield),
     rail(msg::NAV_CARE, Act::ReadPrescriptions, msg::RX, "/prescriptions", Icon::Medicine),
     rail(msg::NAV_CARE, Act::ReviewAccess, msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review),
+    rail(msg::NAV_CARE, Act::RegisterAccess, msg::DESK, "/access/desk", Icon::Review),
+    rail(msg::NAV_CARE, Act::ViewDesk, msg::DESK_VIEW, "/desk/view", Icon::Review),
     rail(msg::NAV_CARE, Act::ReadOwn, msg::ME, "/me", Icon::People),
     rail(msg::NAV_ADMINISTRATION, Act::RunBatches, msg::VAC_BATCHES, "/vaccines/batches", Icon::Check),
     rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::NAV_ACCOUNTS, "/admin/accounts", Icon::People),
     rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::ORG, "/admin/facilities", Icon::Facility),
     rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::FORMS, "/admin/forms", Icon::Review),
     rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::SIGNATURES, "/admin/signatures", Icon::Check),
+    rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::CARE, "/admin/care", Icon::People),
+    rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::SMART_APPS, "/admin/apps", Icon::Shield),
     rail(msg::NAV_ADMINISTRATION, Act::Administer, msg::NAV_POLICY, "/admin/access", Icon::Review),
     page(Act::ReadFigures, msg::NAV_FRESHNESS, "/hoc/freshness", Icon::Freshness),
     page(Act::ReadFigures, msg::PAGE_DISEASES, "/hoc/diseases", Icon::Lab),
@@ -114,11 +118,11 @@ pub fn found(actor: &Actor, text: &str) -> Vec<&'static Page> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mach_access::{Reach, Role};
+    use mach_access::Role;
 
     fn of(role: Role) -> Actor {
         let facility = role.has_facility().then_some(7);
-        Actor { account: 1, name: "x".to_owned(), role, facility, reach: Reach::default() }
+        Actor { account: 1, name: "x".to_owned(), role, facility, ..Actor::console() }
     }
 
     #[test]
@@ -146,7 +150,8 @@ mod tests {
         let rail = rail_of(&of(Role::Operator));
         let hrefs: Vec<&str> = rail.iter().flat_map(|g| &g.items).map(|i| i.href).collect();
         assert!(hrefs.contains(&"/claims/send") && !hrefs.contains(&"/people") && !hrefs.contains(&"/admin/accounts"));
-        assert_eq!(rail_of(&of(Role::Visitor)), []);
+        let visitor = rail_of(&of(Role::Visitor));
+        assert_eq!(visitor.iter().flat_map(|g| &g.items).map(|i| i.href).collect::<Vec<_>>(), ["/desk/view"]);
         let mut hrefs: Vec<&str> = PAGES.iter().map(|p| p.href).collect();
         hrefs.sort_unstable();
         hrefs.dedup();

@@ -61,6 +61,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("session", Spread::Everywhere),
     ("second_factor", Spread::Everywhere),
     ("paper_code", Spread::Everywhere),
+    ("passkey", Spread::Everywhere),
     ("recovery", Spread::Everywhere),
     // Few, and looked into by rows of every shard.
     ("access_grant", Spread::Everywhere),

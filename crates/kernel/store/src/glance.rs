@@ -2,14 +2,14 @@
 //!
 //! SQLite lies in this process: a glance is a reader that is at hand. PostgreSQL lies behind a wire, where a round trip and two
 //! changes of thread cost more than the rows: there the questions of all who ask at one moment go as one bundle
-//! ([`crate::postgres::Desk`]). What looks is then run with nothing known, which tells its question; again once the answer is
+//! ([`crate::postgres::Relay`]). What looks is then run with nothing known, which tells its question; again once the answer is
 //! there, which may tell the next; until nothing is left to ask. It must do nothing but ask, and ask the same again.
 
 use crate::postgres::{Asked, Question, Rows};
+use crate::sees::Sees;
 use crate::sql::{Arg, Query, Row, may_have};
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, told};
 use mach_access::{Decision, Scope};
-use tokio::sync::oneshot;
 
 /// Questions that one look may ask; one that asks more reads, and should have a reader.
 const QUESTIONS: usize = 8;
@@ -17,6 +17,7 @@ const QUESTIONS: usize = 8;
 /// What is known so far of a look, and what it wants to know next.
 struct Glance {
     scope: Scope,
+    sees: Sees,
     known: Vec<(Question, Rows)>,
     wanted: Option<Question>,
 }
@@ -29,7 +30,7 @@ impl Query for Glance {
         if let Some((_, rows)) = self.known.iter().find(|(question, _)| question.is(sql, args)) {
             return rows.each(row);
         }
-        self.wanted = Some(Question::new(sql, args));
+        self.wanted = Some(Question::new(sql, args, self.sees));
         Err(Error::Missing("an answer that is still to come"))
     }
 
@@ -49,8 +50,8 @@ impl Store {
         decision: &Decision,
         look: impl Fn(&mut dyn Query) -> Result<T>,
     ) -> Option<Result<T>> {
-        let Some(desk) = self.desk() else { return self.try_read(decision).map(|mut reader| look(&mut reader)) };
-        let mut glance = Glance { scope: decision.scope(), known: Vec::new(), wanted: None };
+        let Some(relay) = self.relay() else { return self.try_read(decision).map(|mut reader| look(&mut reader)) };
+        let mut glance = Glance { scope: decision.scope(), sees: Sees::of(decision), known: Vec::new(), wanted: None };
         loop {
             let outcome = look(&mut glance);
             // Whatever it made of it: as long as an answer is missing, it has not looked.
@@ -59,8 +60,8 @@ impl Store {
             if glance.known.len() >= QUESTIONS {
                 return None;
             }
-            let (told, hears) = oneshot::channel();
-            desk.ask(Asked { question, told });
+            let (told, hears) = told::way();
+            relay.ask(Asked { question, told });
             match hears.await.unwrap_or(Err(Error::Stopped)) {
                 Ok(answered) => glance.known.push(answered),
                 Err(e) => return Some(Err(e)),

@@ -44,6 +44,7 @@ pub mod smart;
 pub mod sql;
 mod sqlite;
 pub mod subscriptions;
+mod told;
 pub mod vaccines;
 pub mod views;
 pub mod waiting;
@@ -146,7 +147,7 @@ struct Inner {
     out: Mutex<usize>,
     returned: Condvar,
     /// Who asks the server for those who only glance; from the first of them on.
-    desk: OnceLock<postgres::Desk>,
+    relay: OnceLock<postgres::Relay>,
 }
 
 impl Store {
@@ -170,8 +171,8 @@ impl Store {
         schema::bring_up_to_date(&mut connection)?;
         let hooks = Arc::new(writer::Hooks::default());
         let writer = writer::Writer::start(connection, Arc::clone(&hooks))?;
-        let (idle, out, returned, desk) = (Mutex::default(), Mutex::new(0), Condvar::new(), OnceLock::new());
-        let inner = Inner { place, writer, hooks, idle, out, returned, desk };
+        let (idle, out, returned, relay) = (Mutex::default(), Mutex::new(0), Condvar::new(), OnceLock::new());
+        let inner = Inner { place, writer, hooks, idle, out, returned, relay };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -210,10 +211,10 @@ impl Store {
     }
 
     /// Where the store lies behind a wire: who asks there for those who only glance.
-    fn desk(&self) -> Option<&postgres::Desk> {
+    fn relay(&self) -> Option<&postgres::Relay> {
         match &self.inner.place {
             Place::File(_) => None,
-            Place::Server(target) => Some(self.inner.desk.get_or_init(|| postgres::Desk::open(Arc::clone(target)))),
+            Place::Server(target) => Some(self.inner.relay.get_or_init(|| postgres::Relay::open(Arc::clone(target)))),
         }
     }
 

@@ -101,7 +101,14 @@ impl Tx<'_> {
         let sql = "SELECT id, role FROM account WHERE facility = ?1 AND closed = 0";
         let all = sql::list(self, sql, &[facility.into()], |r| Ok((r.int(0)?, Role::parse(r.text(1)?))))?;
         let may = |account: i64, role: Role| {
-            let actor = Actor { account, name: String::new(), role, facility: Some(facility), reach: Reach::default() };
+            let actor = Actor {
+                account,
+                name: String::new(),
+                role,
+                facility: Some(facility),
+                reach: Reach::default(),
+                app: None,
+            };
             decide(&actor, act).is_ok()
         };
         for (account, role) in all {

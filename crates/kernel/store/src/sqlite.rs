@@ -18,11 +18,6 @@ const SCRUB_BUSY: Duration = Duration::from_secs(2);
 const PAGE_BYTES: u32 = 8192;
 /// Page cache of the writer, KiB.
 const WRITER_CACHE_KIB: u32 = 64 * 1024;
-/// Pages of the write-ahead log after which they are folded into the database. Resources that come in bundles change the same
-/// pages of the index again and again: the longer the log, the fewer of them are written twice.
-const LOG_PAGES: u32 = 16_000;
-/// Bytes that the file of the log keeps when it begins anew.
-const LOG_BYTES: u32 = LOG_PAGES * PAGE_BYTES;
 /// Page cache of one reader, KiB.
 const READER_CACHE_KIB: u32 = 8 * 1024;
 /// Statements kept prepared per connection.
@@ -49,8 +44,8 @@ impl Sqlite {
         connection.busy_timeout(BUSY)?;
         connection.execute_batch(&format!(
             "PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF;
-             PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{WRITER_CACHE_KIB}; PRAGMA wal_autocheckpoint={LOG_PAGES};
-             PRAGMA journal_size_limit={LOG_BYTES};"
+             PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{WRITER_CACHE_KIB}; PRAGMA wal_autocheckpoint=4000;
+             PRAGMA journal_size_limit=67108864;"
         ))?;
         Self::keeps_plans(&connection)?;
         Ok(Self { connection, file: Some(path.to_owned()), archive: None })

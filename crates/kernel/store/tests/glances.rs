@@ -10,8 +10,8 @@ use mach_store::resources::Put;
 use mach_store::sql::{Query, first, int, list};
 use mach_store::{Error, Store, resources};
 use mach_test_engines::{Home, Server, on_both_engines};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
 on_both_engines!(
     each_asker_hears_their_own_answer,
@@ -23,9 +23,27 @@ on_both_engines!(
 
 /// A glance, or where none can be had at once, a reader of its own: as the house does.
 fn look<T>(store: &Store, look: impl Fn(&mut dyn Query) -> Result<T, Error>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let glanced = runtime.block_on(store.glance(&console(), &look));
+    let glanced = block_on(store.glance(&console(), &look));
     glanced.unwrap_or_else(|| look(&mut store.read_one(&console()).unwrap()))
+}
+
+/// Waits for a future without a runtime.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Wakes(std::thread::Thread);
+    impl std::task::Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Wakes(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
 }
 
 fn each_asker_hears_their_own_answer(home: &Home) {

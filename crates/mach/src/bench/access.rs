@@ -156,7 +156,8 @@ pub fn run(work: &Path, people: usize, requests: usize) -> Outcome {
         "µs, p50", "everything", "one facility", "and opened", "audit", "access + audit"
     );
     // Who sees everything is asked for rows of the same facility: the same work but for whose they may be.
-    let kinds: [(&str, fn(usize, &str) -> String); 3] = [
+    type Path = fn(usize, &str) -> String;
+    let kinds: [(&str, Path); 3] = [
         ("read by id", |n, ends| format!("/fhir/Patient/p{n}{ends}")),
         ("Observation?patient&code", |n, ends| format!("/fhir/Observation?patient=p{n}{ends}&code=2-1")),
         ("Observation?code&_count=50", |_, _| {

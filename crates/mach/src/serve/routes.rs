@@ -39,6 +39,14 @@ const OPEN: &[(&str, &str)] = &[
     ("/certificates/check", "says of a paper in hand what stands on it"),
     ("/vaccines/revoked", "the signed list of passes taken back: no name, no code"),
     ("/api/certificates/openapi.json", "how programs ask; no data"),
+    ("/.well-known/oauth-authorization-server", "where apps find the doors; no data"),
+    ("/.well-known/openid-configuration", "the same"),
+    ("/fhir/.well-known/smart-configuration", "the same"),
+    ("/oauth/jwks", "public keys"),
+    ("/oauth/authorize", "refuses an app that nobody registered, and sends anybody else to the door"),
+    ("/oauth/token", "a door of apps: refuses who is none"),
+    ("/oauth/introspect", "the same"),
+    ("/oauth/revoke", "the same"),
 ];
 
 /// The paths of a router, as it tells them itself.

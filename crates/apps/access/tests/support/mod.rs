@@ -96,12 +96,6 @@ impl Place {
         Answer { status, to, cookie, body: String::from_utf8(bytes.to_vec()).unwrap() }
     }
 
-    /// The status alone, of what is no text.
-    pub async fn status(&self, who: &str, path: &str) -> StatusCode {
-        let request = Request::builder().uri(path).header(header::COOKIE, format!("{SESSION_COOKIE}={who}"));
-        self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status()
-    }
-
     /// The code of the message with this number from 1: the message leaves after the answer.
     pub async fn code(&self, nth: usize) -> String {
         while self.sms.sent().len() < nth {

@@ -8,6 +8,7 @@
 mod held;
 mod link;
 mod lock;
+mod reader;
 mod relay;
 mod row;
 mod target;
@@ -15,7 +16,7 @@ mod text;
 mod wire;
 
 use crate::sees::Sees;
-use crate::sql::{Arg, Execute, Into, Query, Row, Width, may_have};
+use crate::sql::{Arg, Execute, Into, Query, Row, Width};
 use crate::{Error, Result};
 use link::Link;
 pub(crate) use lock::lock;
@@ -91,8 +92,6 @@ pub(crate) struct Pg {
 /// Rows after which the planner is told how large the tables are; again after each fourfold. The server's own look comes a
 /// minute late, and what is planned meanwhile takes tables just filled for empty ones.
 const WEIGHED: usize = 5_000;
-/// Statements whose answers come along with another's at most.
-const AHEAD: usize = 16;
 
 impl Pg {
     /// The writer's connection.
@@ -342,17 +341,6 @@ impl Pg {
         sent
     }
 
-    /// From now on a reader may see this; where it is `alone`, each of its statements has a state of its own: without a
-    /// transaction around it.
-    pub(crate) fn by_itself(&mut self, alone: bool, sees: Sees) {
-        (self.by_itself, self.sees) = (alone, sees);
-    }
-
-    /// Whether the last reader saw this.
-    pub(crate) fn saw(&self, sees: Sees) -> bool {
-        self.sees == sees
-    }
-
     /// Readers of this database are held by the second lock, or are not.
     pub(crate) fn lock_readers(&self, locked: bool) {
         self.target.locked.store(locked, Ordering::Relaxed);
@@ -361,25 +349,6 @@ impl Pg {
     /// What a statement of this connection is to see; nothing is held of a writer, nor where the rows are not locked.
     fn worn(&self, sql: &str) -> Option<Sees> {
         (!self.writer && self.target.is_locked()).then(|| self.sees.by(sql))
-    }
-
-    /// Notes what will be asked next; its answer comes along with the next statement's. Only within one state: what is asked later
-    /// must see the same.
-    pub(crate) fn ahead(&mut self, sql: &str, args: &[Arg<'_>]) -> bool {
-        let takes = !self.writer && !self.by_itself && self.ahead.len() < AHEAD;
-        if takes {
-            self.ahead.push((Question::new(sql, args, self.sees), None));
-        }
-        takes
-    }
-
-    /// Ends a reader's transaction; false where the connection is not worth keeping.
-    pub(crate) fn finish(&mut self) -> bool {
-        self.ahead.clear();
-        if std::mem::take(&mut self.open) {
-            return self.on(|link, _| link.leave()).is_ok();
-        }
-        self.link.as_ref().is_some_and(|l| !l.is_torn())
     }
 
     fn ask(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
@@ -395,79 +364,10 @@ impl Pg {
         Ok(())
     }
 
-    /// A reader's statement, after the beginning of its state where it is the first, with what waits to be asked ahead.
-    fn ask_with_ahead(
-        &mut self,
-        begins: bool,
-        sql: &str,
-        args: &[Arg<'_>],
-        row: &mut dyn FnMut(&dyn Row) -> Result<()>,
-    ) -> Result<()> {
-        let mut ahead = std::mem::take(&mut self.ahead);
-        let (worn, locked) = (self.worn(sql), self.target.is_locked());
-        let told = self.on(|link, keys| {
-            if begins {
-                link.queue("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[], keys)?;
-            }
-            let (mut places, mut fresh): (Vec<usize>, Vec<Rows>) = Default::default();
-            for (question, _) in ahead.iter().filter(|(_, rows)| rows.is_none()) {
-                places.push(question.queue(link, keys, locked)?);
-                fresh.push(Rows::default());
-            }
-            link.wear(worn, keys)?;
-            link.queue(sql, args, keys)?;
-            let last = link.waits() - 1;
-            link.answer_all(&mut |at, told| match places.binary_search(&at) {
-                _ if at == last => row(told),
-                Ok(at) => {
-                    fresh[at].take(told);
-                    Ok(())
-                }
-                Err(_) => Ok(()),
-            })?;
-            for ((_, rows), came) in ahead.iter_mut().filter(|(_, rows)| rows.is_none()).zip(fresh) {
-                *rows = Some(came);
-            }
-            Ok(())
-        });
-        self.ahead = ahead;
-        told
-    }
-
     fn forget(&mut self, moved: Option<String>) {
         if let Some(table) = moved {
             self.highest.remove(&table);
         }
-    }
-}
-
-impl Query for Pg {
-    fn each(&mut self, sql: &str, args: &[Arg<'_>], row: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
-        may_have(args)?;
-        if self.writer {
-            return self.ask(sql, args, row);
-        }
-        if let Some(at) = self.ahead.iter().position(|(question, _)| question.is(sql, args))
-            && let Some(rows) = self.ahead.swap_remove(at).1
-        {
-            return rows.each(row);
-        }
-        if self.open {
-            return self.ask_with_ahead(false, sql, args, row);
-        }
-        // A reader's first statement opens its state. Once a row was handed on, nothing is asked again.
-        let mut handed = false;
-        let outcome = self.first(|pg| {
-            if handed {
-                return Err(Error::Lost("in the middle of an answer".to_owned()));
-            }
-            pg.ask_with_ahead(!pg.by_itself, sql, args, &mut |r| {
-                handed = true;
-                row(r)
-            })
-        });
-        self.open = self.link.is_some() && !self.by_itself;
-        outcome
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use mach_tls::Check;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where to connect to.
 #[derive(Debug)]
@@ -43,6 +43,11 @@ pub(super) enum Host {
 const SOCKETS: &str = "/var/run/postgresql";
 
 impl Target {
+    /// Whether its rows are locked a second time.
+    pub(super) fn is_locked(&self) -> bool {
+        self.locked.load(Ordering::Relaxed)
+    }
+
     /// Reads a URL. The host may be empty (the usual socket folder), a name, or a folder (`?host=/folder`, or
     /// percent-encoded in its place). `sslmode`, `sslrootcert`, `sslcert` and `sslkey` are libpq's, but for what they are
     /// where they are not given: another machine is reached by `verify-full` only, this one without TLS.

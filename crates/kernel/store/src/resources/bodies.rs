@@ -88,8 +88,9 @@ pub(super) fn of_rids_in(on: &mut dyn Query, scope: Scope, rids: &[i64]) -> Resu
     let (marks, args) = sql::padded(rids, 1);
     let sql = format!(
         "SELECT p.facility, p.id, p.body FROM pack p WHERE (p.facility, p.id) IN (SELECT r.facility, r.pack FROM resource r
-            WHERE r.rid IN ({marks}){}){}",
+            WHERE r.rid IN ({marks}){}){}{}",
         within("r", scope),
+        within("p", scope),
         unless_one(scope)
     );
     let comes_along = on.ahead(&sql, &args);

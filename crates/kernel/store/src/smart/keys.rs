@@ -53,8 +53,11 @@ impl Tx<'_> {
     }
 }
 
+/// Seals what is sealed at a row anew; nothing where it is so already.
+type Again<'a> = dyn FnMut(&str, &[u8]) -> Result<Option<Vec<u8>>> + 'a;
+
 /// Seals the keys with the newest keys of the store; few: one transaction. `again` gives what is new.
-pub(crate) fn reseal(tx: &mut Tx<'_>, again: &mut dyn FnMut(&str, &[u8]) -> Result<Option<Vec<u8>>>) -> Result<()> {
+pub(crate) fn reseal(tx: &mut Tx<'_>, again: &mut Again<'_>) -> Result<()> {
     let sql = format!("SELECT id, name, secret FROM smart_key{}", every!("whole store"));
     for (id, name, secret) in sql::list(tx, &sql, &[], |r| Ok((r.int(0)?, r.text(1)?.to_owned(), r.blob(2)?.to_vec())))?
     {

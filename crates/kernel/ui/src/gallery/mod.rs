@@ -33,7 +33,7 @@ async fn gallery(lang: Lang, Here(here): Here) -> Html {
     let head = PageHead::new(title).lead(lang.t(msg::GALLERY_LEAD)).actions([
         print_button(lang),
         Button::link(lang.t(msg::EXPORT_CSV), "?format=csv").icon(Icon::Download).into(),
-        Button::link(lang.t(msg::EXPORT_XLSX), "?format=xlsx").icon(Icon::Download).as_primary().into(),
+        Button::link(lang.t(msg::EXPORT_XLSX), "?format=xlsx").icon(Icon::Download).into(),
     ]);
     let body = Html::concat([head.into(), parts::tiles(lang), charts::all(lang), parts::all(lang), more::all(lang)]);
     let meta = PageMeta {

@@ -74,7 +74,7 @@ fn whole_form(lang: Lang) -> Html {
         "/ui",
         (lang.t(msg::GALLERY_LEAD), Vec::new()),
         &fields,
-        [Button::primary(lang.t(msg::SAVE)).into()],
+        [Button::submit(lang.t(msg::SAVE)).into()],
     );
     Card::new(lang.t(msg::PERSON), form).into()
 }

@@ -1,4 +1,4 @@
-//! The desk: small questions of many askers, answered in one round trip.
+//! The relay: small questions of many askers, answered in one round trip.
 //!
 //! One thread, one connection. It takes every question that waits, sends all of them at once and hands each its answer: eight
 //! askers at once cost the server one awakening in place of eight, and none of them a thread of ours. Each statement sees a
@@ -8,12 +8,13 @@ use super::link::Link;
 use super::row::{PgRow, cells};
 use super::text::Keys;
 use super::{READER, Target};
+use crate::sees::Sees;
 use crate::sql::{Arg, Row};
+use crate::told::Teller;
 use crate::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::oneshot;
 
 /// Questions that go together at most; fewer than a connection queues before it reads.
 const TOGETHER: usize = 64;
@@ -57,23 +58,25 @@ impl Given {
     }
 }
 
-/// A statement with its arguments.
+/// A statement with its arguments, and what its asker may see.
 pub(crate) struct Question {
     sql: String,
     args: Vec<Given>,
+    sees: Sees,
 }
 
 impl Question {
-    pub(crate) fn new(sql: &str, args: &[Arg<'_>]) -> Self {
-        Self { sql: sql.to_owned(), args: args.iter().map(Given::of).collect() }
+    pub(crate) fn new(sql: &str, args: &[Arg<'_>], sees: Sees) -> Self {
+        Self { sql: sql.to_owned(), args: args.iter().map(Given::of).collect(), sees: sees.by(sql) }
     }
 
     pub(crate) fn is(&self, sql: &str, args: &[Arg<'_>]) -> bool {
         self.sql == sql && self.args.len() == args.len() && self.args.iter().zip(args).all(|(own, arg)| own.is(arg))
     }
 
-    /// Queues it; gives its place among what waits.
-    pub(super) fn queue(&self, link: &mut Link, keys: &Keys) -> Result<usize> {
+    /// Queues it, as its asker sees where rows are locked; gives its place among what waits.
+    pub(super) fn queue(&self, link: &mut Link, keys: &Keys, locked: bool) -> Result<usize> {
+        link.wear(locked.then_some(self.sees), keys)?;
         let args: Vec<Arg<'_>> = self.args.iter().map(Given::arg).collect();
         link.queue(&self.sql, &args, keys)?;
         Ok(link.waits() - 1)
@@ -113,18 +116,18 @@ impl Rows {
 /// A question, and who hears the answer to it.
 pub(crate) struct Asked {
     pub(crate) question: Question,
-    pub(crate) told: oneshot::Sender<Result<(Question, Rows)>>,
+    pub(crate) told: Teller<Result<(Question, Rows)>>,
 }
 
 /// Where questions are handed in. Its thread ends with it.
-pub(crate) struct Desk {
+pub(crate) struct Relay {
     asked: Sender<Asked>,
 }
 
-impl Desk {
+impl Relay {
     pub(crate) fn open(target: Arc<Target>) -> Self {
         let (asked, comes) = channel();
-        let started = std::thread::Builder::new().name("store-desk".to_owned()).spawn(move || serve(&target, &comes));
+        let started = std::thread::Builder::new().name("store-relay".to_owned()).spawn(move || serve(&target, &comes));
         if let Err(e) = started {
             // Who asks is told that nobody answers.
             tracing::error!("the thread that answers small questions could not begin: {e}");
@@ -156,15 +159,14 @@ fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) {
     match together(target, link, &questions) {
         Ok(rows) => {
             for (Asked { question, told }, rows) in all.into_iter().zip(rows) {
-                // Who left before the answer came does not need it.
-                let _ = told.send(Ok((question, rows)));
+                told.tell(Ok((question, rows)));
             }
         }
         Err(e) => {
             let one = all.len() == 1;
             for Asked { question, told } in all {
                 let alone = if one { Err(e.clone()) } else { together(target, link, &[&question]) };
-                let _ = told.send(alone.map(|mut rows| (question, rows.pop().unwrap_or_default())));
+                told.tell(alone.map(|mut rows| (question, rows.pop().unwrap_or_default())));
             }
         }
     }
@@ -176,10 +178,10 @@ fn together(target: &Target, link: &mut Option<Link>, questions: &[&Question]) -
     let fresh = held.is_none();
     let connect = || Link::connect(target, READER);
     let mut on = held.map_or_else(connect, Ok)?;
-    let mut told = ask(&mut on, questions);
+    let mut told = ask(&mut on, questions, target.is_locked());
     if matches!(told, Err(Error::Lost(_))) && !fresh {
         on = connect()?;
-        told = ask(&mut on, questions);
+        told = ask(&mut on, questions, target.is_locked());
     }
     if !matches!(told, Err(Error::Lost(_))) {
         *link = Some(on);
@@ -187,16 +189,20 @@ fn together(target: &Target, link: &mut Option<Link>, questions: &[&Question]) -
     told
 }
 
-fn ask(link: &mut Link, questions: &[&Question]) -> Result<Vec<Rows>> {
+fn ask(link: &mut Link, questions: &[&Question], locked: bool) -> Result<Vec<Rows>> {
     // A reader changes no keys.
     let keys = Keys::new();
-    let places = questions.iter().map(|question| question.queue(link, &keys)).collect::<Result<Vec<usize>>>()?;
+    let places =
+        questions.iter().map(|question| question.queue(link, &keys, locked)).collect::<Result<Vec<usize>>>()?;
     let mut all: Vec<Rows> = questions.iter().map(|_| Rows::default()).collect();
-    link.answer_all(&mut |at, row| {
+    let told = link.answer_all(&mut |at, row| {
         if let Ok(at) = places.binary_search(&at) {
             all[at].take(row);
         }
         Ok(())
-    })?;
-    Ok(all)
+    });
+    if told.is_err() {
+        link.forget_worn();
+    }
+    told.map(|_| all)
 }
