@@ -21,8 +21,12 @@ export function lock(): void {
   const tabs = new BroadcastChannel("mach-lock");
   let told = 0;
 
+  /** Whether who is there has proved it since the page was hidden. */
+  let isFree = true;
+
   function hide(): void {
     if (dialog.open) return;
+    isFree = false;
     dialog.showModal();
     password?.focus();
   }
@@ -43,6 +47,7 @@ export function lock(): void {
     if (answer?.status === 204) {
       wrong.hidden = true;
       ended.hidden = true;
+      isFree = true;
       dialog.close();
       used = Date.now();
       tabs.postMessage("open");
@@ -68,7 +73,10 @@ export function lock(): void {
   tabs.addEventListener("message", ({ data }) => {
     used = Date.now();
     if (data === "locked") hide();
-    else if (data === "open" && dialog.open) dialog.close();
+    else if (data === "open" && dialog.open) {
+      isFree = true;
+      dialog.close();
+    }
   });
   setInterval(() => {
     if (Date.now() - used > IDLE_MS) void close();
@@ -83,6 +91,13 @@ export function lock(): void {
       void close();
     }
   }, true);
-  // Escape closes other dialogs, not this one.
+  // Escape closes other dialogs, not this one. A browser may close it all the same (a second Escape, without a touch between): then
+  // it hides the page again.
   dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") event.preventDefault();
+  });
+  dialog.addEventListener("close", () => {
+    if (!isFree) hide();
+  });
 }

@@ -109,7 +109,7 @@ export default (world) =>
         ]);
         const template = readFileSync(await download.path());
         const rows = {
-          1: [["Trạm y tế", "Trạm y tế Bảng Nhanh", "46T09", "", "19789", "2 Lê Lợi", "", "01/01/2026"]],
+          1: [["Trạm y tế xã, phường", "Trạm y tế Bảng Nhanh", "46T09", "", "19789", "2 Lê Lợi", "", "01/01/2026"]],
           2: [["KB", "Khám bệnh"]],
           3: [["P1", "Phòng khám", "KB", "2"]],
           4: STAFF.map(([name, , licence, scope, from]) => [name, scope === "Điều dưỡng" ? "Điều dưỡng" : "Bác sĩ", licence.replace("2", "3"), scope, from, "", "KB"]),
