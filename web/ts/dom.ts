@@ -33,3 +33,8 @@ export function busy(): () => void {
     bar = null;
   };
 }
+
+/** Shows another page. Under a locked screen this one stays, with what was typed in it. */
+export function go(to: string | URL): void {
+  if (!document.querySelector("dialog[data-lock][open]")) location.assign(to);
+}

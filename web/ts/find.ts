@@ -1,6 +1,6 @@
 // The search box of every page: what is found stands under it while one types; arrows walk it, Enter opens, Esc closes.
 // Without script the box leads to the page that shows the same.
-import { around } from "./dom";
+import { around, go } from "./dom";
 
 /** After the last key: each look is counted. */
 const LIVE_MS = 180;
@@ -44,7 +44,7 @@ export function find(): void {
       const url = `/search?${new URLSearchParams({ q: text })}`;
       const answer = await fetch(url, { signal: now.signal, redirect: "manual", headers: { "x-part": "found" } });
       // The session has ended or is locked: its door says so.
-      if (answer.type === "opaqueredirect") return location.assign(url);
+      if (answer.type === "opaqueredirect") return go(url);
       if (!answer.ok) return fail(answer.status === 429 ? form.dataset.many : form.dataset.failed);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       panel.replaceChildren(...page.body.childNodes);

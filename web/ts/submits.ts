@@ -1,5 +1,5 @@
 // Forms that send themselves, ask first, or show that they are under way.
-import { around, busy } from "./dom";
+import { around, busy, go } from "./dom";
 
 /** After the last key; short enough to feel live, long enough not to ask for each letter. */
 const LIVE_MS = 220;
@@ -57,7 +57,7 @@ async function swap(form: HTMLFormElement, sent: AbortController): Promise<void>
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const [from, to] = [document.querySelector("main"), page.querySelector("main")];
     // Another page's answer, a sign-in or a refusal is shown as the page it is.
-    if (!answer.ok || !from || !to) return location.assign(url);
+    if (!answer.ok || !from || !to) return go(url);
     const old = document.activeElement instanceof HTMLInputElement && from.contains(document.activeElement) ? document.activeElement : null;
     from.replaceWith(document.importNode(to, true));
     document.title = page.title;
@@ -71,7 +71,7 @@ async function swap(form: HTMLFormElement, sent: AbortController): Promise<void>
     }
     document.dispatchEvent(new Event("swapped"));
   } catch {
-    if (!sent.signal.aborted) location.assign(url);
+    if (!sent.signal.aborted) go(url);
   } finally {
     done();
   }
