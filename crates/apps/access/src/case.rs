@@ -220,6 +220,11 @@ pub(crate) struct Verdict {
     remark: String,
 }
 
+/// Back to the request, where something was done with it.
+fn told(id: i64, done: bool) -> Result<Redirect, Problem> {
+    if done { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(Problem::NotFound) }
+}
+
 /// Approves or refuses; never one's own request, never another house's.
 pub(crate) async fn decide(
     State(house): State<House>,
@@ -271,7 +276,7 @@ pub(crate) async fn decide(
             tx.decide_request(id, desk::State::Approved, (until, account), &remark)
         })
         .await?;
-    if done { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(Problem::NotFound) }
+    told(id, done)
 }
 
 /// Gives a code out: shown this once; an earlier one, and who came in by it, is out.
@@ -300,7 +305,7 @@ pub(crate) async fn end(
     let (decision, found) = look_up(&house, &session, &id).await?;
     let id = found.request.id;
     let ended = house.write(decision, move |tx| tx.end_request(id)).await?;
-    if ended { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(Problem::NotFound) }
+    told(id, ended)
 }
 
 /// Takes back a request that waits.
@@ -312,7 +317,7 @@ pub(crate) async fn withdraw(
     let (decision, found) = look_up(&house, &session, &id).await?;
     let id = found.request.id;
     let done = house.write(decision, move |tx| tx.move_request(id, desk::State::Withdrawn)).await?;
-    if done { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(Problem::NotFound) }
+    told(id, done)
 }
 
 /// Puts a request that was refused back to wait.
@@ -328,5 +333,5 @@ pub(crate) async fn reopen(
     }
     let id = found.request.id;
     let done = house.write(decision, move |tx| tx.move_request(id, desk::State::Waits)).await?;
-    if done { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(Problem::NotFound) }
+    told(id, done)
 }

@@ -11,13 +11,13 @@ use axum::{Extension, Form};
 use mach_access::policy::{Purpose, Relation};
 use mach_access::{Act, Actor, Decision, Role, decide, secret};
 use mach_base::{limits, time::now_seconds};
-use mach_house::{Failure, House, SESSION_COOKIE};
+use mach_house::{Failure, House, NewSession};
 use mach_store::accounts::{self, NewAccount};
 use mach_store::grants::{NewGrant, Review};
 use mach_store::sessions::State as Stands;
 use mach_store::{Tx, people};
 use mach_ui::components::{Field, FieldKind};
-use mach_ui::http::{Here, Problem, cookie};
+use mach_ui::http::{Here, Problem};
 use mach_ui::{Html, Lang, msg, pages};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -142,10 +142,8 @@ pub(crate) async fn enter(
     let person = find(&house, &typed.number).await?.map(|f| f.0);
     let code: String = typed.code.chars().filter(char::is_ascii_digit).take(12).collect();
     let hash = secret::token_hash(&code);
-    let token = secret::new_token("").map_err(Problem::internal)?;
-    let stored = secret::token_hash(&token);
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let agent: String = agent.chars().take(limits::NAME_CHARS).collect();
+    let new = NewSession::of(&headers)?;
+    let (stored, agent) = (new.hash, new.agent.clone());
     let entered = house
         .write(own_decision()?, move |tx| {
             let account = match person {
@@ -163,8 +161,7 @@ pub(crate) async fn enter(
         let page = ask_code(lang, here, &typed.number, Some(lang.t(msg::ME_CODE_WRONG).to_owned()));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
-    let cookie = cookie::set(SESSION_COOKIE, &token, cookie::Options { max_age_seconds: None, secure: house.secure() });
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/me")).into_response())
+    Ok(([(header::SET_COOKIE, new.cookie(&house))], Redirect::to("/me")).into_response())
 }
 
 /// The account of a person, made when it is first needed; `None` where it is closed, or not a citizen's.

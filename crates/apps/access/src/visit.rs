@@ -12,14 +12,14 @@ use mach_access::policy::Relation;
 use mach_access::{Act, Actor, Decision, decide, secret};
 use mach_base::limits;
 use mach_house::proof::plain_code;
-use mach_house::{Failure, House, SESSION_COOKIE, Session};
+use mach_house::{Failure, House, NewSession, Session};
 use mach_store::grants::{self, Grant};
 use mach_store::sessions::State as Stands;
 use mach_store::{desk, people};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, Row, Table, Tone,
 };
-use mach_ui::http::{Here, Problem, cookie};
+use mach_ui::http::{Here, Problem};
 use mach_ui::shell::Crumb;
 use mach_ui::{Html, Lang, msg, pages, shell};
 use serde::Deserialize;
@@ -70,10 +70,8 @@ pub(crate) async fn enter(
     let number = typed.number.trim().parse::<i64>().unwrap_or(0);
     let code: String = typed.code.chars().take(limits::NAME_CHARS).collect();
     let hash = secret::token_hash(&plain_code(&code));
-    let token = secret::new_token("").map_err(Problem::internal)?;
-    let stored = secret::token_hash(&token);
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let agent: String = agent.chars().take(limits::NAME_CHARS).collect();
+    let new = NewSession::of(&headers)?;
+    let (stored, agent) = (new.hash, new.agent.clone());
     // A number that is no request's, a wrong code, one that is over: the same answer, and the same work.
     let entered = house
         .write(own_decision()?, move |tx| {
@@ -90,8 +88,7 @@ pub(crate) async fn enter(
         let page = door(lang, here, &typed.number, Some(lang.t(msg::DESK_WRONG).to_owned()));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
-    let cookie = cookie::set(SESSION_COOKIE, &token, cookie::Options { max_age_seconds: None, secure: house.secure() });
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/desk/view")).into_response())
+    Ok(([(header::SET_COOKIE, new.cookie(&house))], Redirect::to("/desk/view")).into_response())
 }
 
 struct Open {

@@ -21,7 +21,7 @@ pub mod waiting;
 
 pub use recent::Opened;
 pub use recover::is_weak;
-pub use session::{SESSION_COOKIE, Session, bearer, facility_name, house_decision, role_label};
+pub use session::{NewSession, SESSION_COOKIE, Session, bearer, facility_name, house_decision, role_label};
 
 use mach_access::{Act, Decision, decide};
 use mach_store::sql::Query;

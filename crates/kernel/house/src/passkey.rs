@@ -5,7 +5,7 @@
 //! there is one, a cookie.
 
 use crate::proof::{self, Verdict};
-use crate::session::{SESSION_COOKIE, house_decision};
+use crate::session::{NewSession, house_decision};
 use crate::{Failure, House};
 use axum::Json;
 use axum::extract::{Form, Query, State};
@@ -301,18 +301,16 @@ pub fn handle(account: i64) -> [u8; 8] {
 }
 
 async fn begin(house: &House, headers: &HeaderMap, account: &Account) -> Result<HeaderValue, Problem> {
-    let token = secret::new_token("").map_err(Problem::internal)?;
-    let (stored, id) = (secret::token_hash(&token), account.actor.account);
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let agent: String = agent.chars().take(limits::NAME_CHARS).collect();
+    let (new, id) = (NewSession::of(headers)?, account.actor.account);
+    let (hash, agent) = (new.hash, new.agent.clone());
     house
         .write(house_decision()?, move |tx| {
-            tx.begin_session(&stored, id, Open::Open, &agent)?;
+            tx.begin_session(&hash, id, Open::Open, &agent)?;
             tx.signed_in(id)?;
             tx.audit(None, &format!("account {id} passkey"), "granted")
         })
         .await?;
-    Ok(cookie::set(SESSION_COOKIE, &token, cookie::Options { max_age_seconds: None, secure: house.secure() }))
+    Ok(new.cookie(house))
 }
 
 /// `GET /sign-in/passkey`: the door without a name.

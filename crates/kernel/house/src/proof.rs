@@ -3,7 +3,7 @@
 //! `/prove` is the one door for a locked session and for acts that want a fresh proof; it gives the session a new token.
 
 use crate::carry::Carried;
-use crate::session::{SESSION_COOKIE, house_decision, session_token};
+use crate::session::{house_decision, session_cookie, session_token};
 use crate::{Failure, House};
 use axum::extract::{Form, FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,7 +14,7 @@ use mach_base::time::now_seconds;
 use mach_store::accounts::{self, Account};
 use mach_store::{Tx, factors, passkeys, sessions};
 use mach_ui::components::{Field, FieldKind};
-use mach_ui::http::{Here, Problem, cookie, safe_next};
+use mach_ui::http::{Here, Problem, safe_next};
 use mach_ui::{Html, Lang, Msg, msg, pages};
 use serde::Deserialize;
 
@@ -329,5 +329,5 @@ pub(crate) async fn renew(
             tx.audit(None, &format!("account {id} {what}"), "granted")
         })
         .await?;
-    Ok(cookie::set(SESSION_COOKIE, &renewed, cookie::Options { max_age_seconds: None, secure: house.secure() }))
+    Ok(session_cookie(house, &renewed, None))
 }

@@ -6,7 +6,7 @@ use crate::waiting::Counts;
 use crate::{House, pages};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use mach_access::{Act, Actor, Decision, Role, decide, secret};
 use mach_base::limits;
 use mach_base::time::now_seconds;
@@ -59,6 +59,38 @@ pub struct Session {
 /// Where the policy does not let the console: a broken policy.
 pub fn house_decision() -> Result<Decision, Problem> {
     decide(&Actor::console(), Act::UseAccount).map_err(Problem::internal)
+}
+
+/// A session that is about to begin. Its token only the browser keeps.
+pub struct NewSession {
+    token: String,
+    /// What it is kept under.
+    pub hash: [u8; 32],
+    /// What the browser calls itself.
+    pub agent: String,
+}
+
+impl NewSession {
+    /// One for the browser that sent these headers.
+    ///
+    /// # Errors
+    /// Where the machine gives no random numbers.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let token = secret::new_token("").map_err(Problem::internal)?;
+        let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let hash = secret::token_hash(&token);
+        Ok(Self { token, hash, agent: agent.chars().take(limits::NAME_CHARS).collect() })
+    }
+
+    /// What gives it to the browser, once it is kept.
+    pub fn cookie(&self, house: &House) -> HeaderValue {
+        session_cookie(house, &self.token, None)
+    }
+}
+
+/// The cookie of a session; it ends with the browser where no time is said.
+pub(crate) fn session_cookie(house: &House, token: &str, max_age_seconds: Option<i64>) -> HeaderValue {
+    cookie::set(SESSION_COOKIE, token, cookie::Options { max_age_seconds, secure: house.secure() })
 }
 
 pub(crate) fn session_token(headers: &HeaderMap) -> Option<[u8; 32]> {

@@ -1,18 +1,18 @@
 //! Signing in and out, and the front door: `/` sends each role to where its work is.
 
 use crate::proof::{self, Next, Verdict};
-use crate::session::{SESSION_COOKIE, house_decision, session_token};
+use crate::session::{NewSession, house_decision, session_cookie, session_token};
 use crate::{Failure, House, Session, passkey, recover};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use mach_access::{Role, secret};
+use mach_access::Role;
 use mach_base::limits;
 use mach_store::accounts;
 use mach_store::sessions::State as Open;
-use mach_ui::http::{Here, Problem, cookie, safe_next};
+use mach_ui::http::{Here, Problem, safe_next};
 use mach_ui::{Html, Lang, format, msg, pages};
 use serde::Deserialize;
 
@@ -106,13 +106,11 @@ async fn sign_in(
     };
     let id = account.actor.account;
     let half = proof::has_factor(&house, id).await?;
-    let token = secret::new_token("").map_err(Problem::internal)?;
-    let stored = secret::token_hash(&token);
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let agent: String = agent.chars().take(limits::NAME_CHARS).collect();
+    let new = NewSession::of(&headers)?;
+    let (hash, agent) = (new.hash, new.agent.clone());
     house
         .write(house_decision()?, move |tx| {
-            tx.begin_session(&stored, id, if half { Open::Half } else { Open::Open }, &agent)?;
+            tx.begin_session(&hash, id, if half { Open::Half } else { Open::Open }, &agent)?;
             if half {
                 return tx.audit(None, &format!("account {id} password"), "granted");
             }
@@ -120,7 +118,7 @@ async fn sign_in(
             tx.audit(None, &format!("account {id}"), "granted")
         })
         .await?;
-    let cookie = cookie::set(SESSION_COOKIE, &token, cookie::Options { max_age_seconds: None, secure: house.secure() });
+    let cookie = new.cookie(&house);
     let to = if half { format!("/sign-in/code?next={}", format::query_value(&next)) } else { next };
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
 }
@@ -181,6 +179,6 @@ async fn sign_out(State(house): State<House>, headers: HeaderMap) -> Result<Resp
     if let Some(token) = session_token(&headers) {
         house.write(house_decision()?, move |tx| tx.end_session(&token)).await?;
     }
-    let ended = cookie::set(SESSION_COOKIE, "", cookie::Options { max_age_seconds: Some(0), secure: house.secure() });
+    let ended = session_cookie(&house, "", Some(0));
     Ok(([(header::SET_COOKIE, ended)], Redirect::to("/sign-in?out=1")).into_response())
 }
