@@ -46,6 +46,46 @@ impl<'a> From<&'a [u8]> for Arg<'a> {
     }
 }
 
+/// An argument that outlives the stack of who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Kept {
+    pub(crate) fn of(arg: &Arg<'_>) -> Self {
+        match arg {
+            Arg::Null => Self::Null,
+            Arg::Int(n) => Self::Int(*n),
+            Arg::Text(text) => Self::Text((*text).to_owned()),
+            Arg::Blob(bytes) => Self::Blob(bytes.to_vec()),
+        }
+    }
+
+    pub(crate) fn arg(&self) -> Arg<'_> {
+        match self {
+            Self::Null => Arg::Null,
+            Self::Int(n) => Arg::Int(*n),
+            Self::Text(text) => Arg::Text(text),
+            Self::Blob(bytes) => Arg::Blob(bytes),
+        }
+    }
+
+    /// Whether it is this argument.
+    pub(crate) fn is(&self, arg: &Arg<'_>) -> bool {
+        match (self, arg) {
+            (Self::Null, Arg::Null) => true,
+            (Self::Int(a), Arg::Int(b)) => a == b,
+            (Self::Text(a), Arg::Text(b)) => a == b,
+            (Self::Blob(a), Arg::Blob(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// How wide a column is, where the engine tells widths apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {

@@ -8,7 +8,7 @@
 use super::row::oid;
 use super::text::{Rows, names};
 use super::{COPIED, cell};
-use crate::sql::{Arg, Width};
+use crate::sql::{Arg, Kept, Width};
 use crate::{Error, Result};
 
 /// Tables whose rows are gathered.
@@ -27,27 +27,18 @@ const TABLES: [&str; 10] = [
 /// Values gathered before they are sent in any case.
 const MOST: usize = 1 << 16;
 
-/// A value that was handed in.
-#[derive(Debug, Clone)]
-enum Value {
-    Null,
-    Int(i64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
 /// A column of rows, as an array in the binary format: its type, its bytes.
-fn column<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> (&'static str, Vec<u8>) {
-    let first = values.clone().find(|value| !matches!(value, Value::Null));
+fn column<'a>(values: impl Iterator<Item = &'a Kept> + Clone) -> (&'static str, Vec<u8>) {
+    let first = values.clone().find(|value| !matches!(value, Kept::Null));
     let (name, of) = match first {
-        Some(Value::Text(_)) => ("text", oid::TEXT),
-        Some(Value::Blob(_)) => ("bytea", oid::BYTEA),
+        Some(Kept::Text(_)) => ("text", oid::TEXT),
+        Some(Kept::Blob(_)) => ("bytea", oid::BYTEA),
         // What may be absent are numbers in all of these tables.
         _ => ("int8", oid::INT8),
     };
     // One dimension, perhaps with absent ones, its length, counted from 1.
     let mut out = 1_i32.to_be_bytes().to_vec();
-    out.extend(i32::from(values.clone().any(|value| matches!(value, Value::Null))).to_be_bytes());
+    out.extend(i32::from(values.clone().any(|value| matches!(value, Kept::Null))).to_be_bytes());
     out.extend(of.to_be_bytes());
     out.extend((values.clone().count() as i32).to_be_bytes());
     out.extend(1_i32.to_be_bytes());
@@ -57,10 +48,10 @@ fn column<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> (&'static str,
             out.extend(bytes);
         };
         match value {
-            Value::Int(n) => put(&n.to_be_bytes()),
-            Value::Text(text) => put(text.as_bytes()),
-            Value::Blob(bytes) => put(bytes),
-            Value::Null => out.extend((-1_i32).to_be_bytes()),
+            Kept::Int(n) => put(&n.to_be_bytes()),
+            Kept::Text(text) => put(text.as_bytes()),
+            Kept::Blob(bytes) => put(bytes),
+            Kept::Null => out.extend((-1_i32).to_be_bytes()),
         }
     }
     (name, out)
@@ -68,7 +59,7 @@ fn column<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> (&'static str,
 
 impl Rows {
     /// Whether a statement may look at one of these rows.
-    fn is_asked(&self, sql: &str, args: &[Arg<'_>], values: &[Value]) -> bool {
+    fn is_asked(&self, sql: &str, args: &[Arg<'_>], values: &[Kept]) -> bool {
         if !names(sql, &self.table) {
             return false;
         }
@@ -77,20 +68,9 @@ impl Rows {
         let alone = sql.contains(&by_type) && !names(&sql.replacen(&by_type, "", 1), &self.table);
         match (args.first(), self.place_of("type")) {
             (Some(Arg::Int(wanted)), Some(at)) if alone => {
-                values.iter().skip(at).step_by(self.width()).any(|of| matches!(of, Value::Int(of) if of == wanted))
+                values.iter().skip(at).step_by(self.width()).any(|of| matches!(of, Kept::Int(of) if of == wanted))
             }
             _ => true,
-        }
-    }
-}
-
-impl Value {
-    fn arg(&self) -> Arg<'_> {
-        match self {
-            Self::Null => Arg::Null,
-            Self::Int(n) => Arg::Int(*n),
-            Self::Text(text) => Arg::Text(text),
-            Self::Blob(bytes) => Arg::Blob(bytes),
         }
     }
 }
@@ -103,7 +83,7 @@ struct Table {
     rows: Rows,
     /// How wide its columns are, where that is known: what `COPY` needs.
     widths: Option<&'static [(&'static str, Width)]>,
-    values: Vec<Value>,
+    values: Vec<Kept>,
     /// Values before this were sent since the piece began.
     sent: usize,
     /// Values of the pieces before.
@@ -148,17 +128,12 @@ impl Held {
         let table = &mut self.tables[at];
         let begin = table.values.len();
         for value in values {
-            table.values.push(match value {
-                Arg::Null => Value::Null,
-                Arg::Int(n) => Value::Int(n),
-                // The server has no text with it; said here, it is this piece's own fault.
-                Arg::Text(text) if text.contains('\0') => {
-                    table.values.truncate(begin);
-                    return Err(Error::Refused("a text holds the character U+0000".to_owned()));
-                }
-                Arg::Text(text) => Value::Text(text.to_owned()),
-                Arg::Blob(bytes) => Value::Blob(bytes.to_vec()),
-            });
+            // The server has no text with it; said here, it is this piece's own fault.
+            if matches!(value, Arg::Text(text) if text.contains('\0')) {
+                table.values.truncate(begin);
+                return Err(Error::Refused("a text holds the character U+0000".to_owned()));
+            }
+            table.values.push(Kept::of(&value));
         }
         self.waiting += table.values.len() - begin;
         Ok(true)
@@ -303,11 +278,11 @@ mod tests {
 
     #[test]
     fn columns_are_arrays_in_the_binary_format() {
-        let (name, bytes) = column([Value::Null, Value::Int(7)].iter());
+        let (name, bytes) = column([Kept::Null, Kept::Int(7)].iter());
         let words: Vec<i32> = bytes[..24].as_chunks().0.iter().map(|w| i32::from_be_bytes(*w)).collect();
         // Dimensions, whether some are absent, the type, length, first number, then an absent one.
         assert_eq!((name, words.as_slice()), ("int8", [1, 1, 20, 2, 1, -1].as_slice()));
         assert_eq!(bytes[24..], [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7]);
-        assert_eq!(column([Value::Text("a".into())].iter()).0, "text");
+        assert_eq!(column([Kept::Text("a".into())].iter()).0, "text");
     }
 }

@@ -9,7 +9,7 @@ use super::row::{PgRow, cells};
 use super::text::Keys;
 use super::{READER, Target};
 use crate::sees::Sees;
-use crate::sql::{Arg, Row};
+use crate::sql::{Arg, Kept, Row};
 use crate::told::Teller;
 use crate::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,55 +19,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 /// Questions that go together at most; fewer than a connection queues before it reads.
 const TOGETHER: usize = 64;
 
-/// An argument that outlives its asker's stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Given {
-    Null,
-    Int(i64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-impl Given {
-    fn of(arg: &Arg<'_>) -> Self {
-        match arg {
-            Arg::Null => Self::Null,
-            Arg::Int(n) => Self::Int(*n),
-            Arg::Text(text) => Self::Text((*text).to_owned()),
-            Arg::Blob(bytes) => Self::Blob(bytes.to_vec()),
-        }
-    }
-
-    fn arg(&self) -> Arg<'_> {
-        match self {
-            Self::Null => Arg::Null,
-            Self::Int(n) => Arg::Int(*n),
-            Self::Text(text) => Arg::Text(text),
-            Self::Blob(bytes) => Arg::Blob(bytes),
-        }
-    }
-
-    fn is(&self, arg: &Arg<'_>) -> bool {
-        match (self, arg) {
-            (Self::Null, Arg::Null) => true,
-            (Self::Int(a), Arg::Int(b)) => a == b,
-            (Self::Text(a), Arg::Text(b)) => a == b,
-            (Self::Blob(a), Arg::Blob(b)) => a == b,
-            _ => false,
-        }
-    }
-}
-
 /// A statement with its arguments, and what its asker may see.
 pub(crate) struct Question {
     sql: String,
-    args: Vec<Given>,
+    args: Vec<Kept>,
     sees: Sees,
 }
 
 impl Question {
     pub(crate) fn new(sql: &str, args: &[Arg<'_>], sees: Sees) -> Self {
-        Self { sql: sql.to_owned(), args: args.iter().map(Given::of).collect(), sees: sees.by(sql) }
+        Self { sql: sql.to_owned(), args: args.iter().map(Kept::of).collect(), sees: sees.by(sql) }
     }
 
     pub(crate) fn is(&self, sql: &str, args: &[Arg<'_>]) -> bool {
@@ -77,7 +38,7 @@ impl Question {
     /// Queues it, as its asker sees where rows are locked; gives its place among what waits.
     pub(super) fn queue(&self, link: &mut Link, keys: &Keys, locked: bool) -> Result<usize> {
         link.wear(locked.then_some(self.sees), keys)?;
-        let args: Vec<Arg<'_>> = self.args.iter().map(Given::arg).collect();
+        let args: Vec<Arg<'_>> = self.args.iter().map(Kept::arg).collect();
         link.queue(&self.sql, &args, keys)?;
         Ok(link.waits() - 1)
     }
