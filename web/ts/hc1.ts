@@ -215,6 +215,8 @@ export async function read(typed: string): Promise<Code> {
   if (!(header instanceof Uint8Array) || !(payload instanceof Uint8Array) || !(signature instanceof Uint8Array)) throw bad();
   const named = header.length === 0 ? new Pairs([]) : fromCbor(header);
   const of = (map: Value | undefined, key: number): Value | undefined => (map instanceof Pairs ? map.get(key) : undefined);
+  // What must be understood (RFC 9052 §3.1) and is not: nothing here is.
+  if (of(named, 2) !== undefined) throw new Unreadable("unsupported");
   const known = of(named, 1);
   if (known !== -7 && known !== -37) throw new Unreadable("unsupported");
   const keyId = of(named, 4) ?? of(open, 4);

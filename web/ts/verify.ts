@@ -87,10 +87,11 @@ function start(part: HTMLElement): void {
     await navigator.serviceWorker.ready;
     const cache = await caches.open(KEPT);
     const files = ["/verify", ...(part.dataset.keep ?? "").split(" ")];
-    await cache.addAll(files).catch(() => undefined);
+    // What cannot be fetched whole changes nothing: the version that is here goes on.
+    const isNew = await cache.addAll(files).then(() => true, () => false);
     const wanted = new Set([...files, "/verify/list", "/verify/list/key"]);
     if (!(await cache.match("/verify"))) return;
-    if (navigator.onLine) {
+    if (isNew) {
       for (const { url } of await cache.keys()) if (!wanted.has(new URL(url).pathname)) await cache.delete(url);
     }
     one("[data-ready]").textContent = words.ready ?? "";
@@ -174,7 +175,8 @@ function start(part: HTMLElement): void {
     if (unfit !== undefined) nodes.push(notice("warning", unfit));
     if (found.ended) {
       const [at, why] = found.ended;
-      nodes.push(notice("bad", fill(why === "revoked" ? words.paperRevoked : words.paperReplaced, when(at))));
+      const said = why === "revoked" ? words.paperRevoked : why === "open" ? words.paperOpen : words.paperReplaced;
+      nodes.push(notice("bad", fill(said, when(at))));
     }
     const isGood = found.state === "good";
     if (!isGood) nodes.push(notice("bad", words[found.state]));
@@ -190,11 +192,14 @@ function start(part: HTMLElement): void {
     const got = await fetch("/verify", { method: "POST", body, signal: stop.signal }).catch(() => undefined);
     clearTimeout(timer);
     if (!got) return code === undefined ? show(notice("warning", words.file)) : here(code);
-    // What is refused is told by its own page.
-    if (!got.ok) return form?.submit();
+    // A server that is not well is as one that is not there; what is refused is told by its own page.
+    const isSick = got.status >= 500 || got.status === 429;
+    if (!got.ok) return isSick && code !== undefined ? here(code) : form?.submit();
     const page = new DOMParser().parseFromString(await got.text(), "text/html");
     const said = page.getElementById("answer");
-    show(...(said ? [...said.childNodes] : []));
+    // Somebody else's page: a network that wants a sign-in first.
+    if (!said) return code === undefined ? show(notice("warning", words.file)) : here(code);
+    show(...said.childNodes);
   }
 
   async function take(found: string): Promise<void> {

@@ -131,7 +131,7 @@ export default (world) => {
         }
         await page.goto(home);
         assert.match(await page.locator("main").innerText(), /Không có điểm nào trái tiêu chuẩn/);
-        assert.match(await page.locator("main").innerText(), /Ký tay trên màn hình lúc .*SHA-256 của lời khai: [0-9a-f]{64}/);
+        assert.match(await page.locator("main").innerText(), /Ký tay trên màn hình lúc .*SHA-256 của nét ký: [0-9a-f]{64}/);
         await user.look("certificate-examined");
       }],
       ["a conclusion against the standard needs its reason; the doctor concludes and signs", async () => {

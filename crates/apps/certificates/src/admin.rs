@@ -462,6 +462,7 @@ pub(crate) struct Ended {
 /// `POST /admin/signatures/end`: somebody may sign no longer.
 pub(crate) async fn end(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Form(ended): Form<Ended>,
 ) -> Result<Redirect, Closed> {
@@ -475,7 +476,11 @@ pub(crate) async fn end(
         Ok(done)
     });
     match done.await? {
-        true => Ok(Redirect::to("/admin/signatures?done=end")),
+        true => {
+            let forgotten = tokio::task::spawn_blocking(move || desk.forget_pin(id));
+            forgotten.await.map_err(mach_ui::http::Problem::internal)?.map_err(mach_ui::http::Problem::Internal)?;
+            Ok(Redirect::to("/admin/signatures?done=end"))
+        }
         false => Err(mach_ui::http::Problem::NotFound.into()),
     }
 }

@@ -41,11 +41,22 @@ pub(crate) fn text(case: &Case, keys: &dyn Keys) -> String {
     of_paper(keys, &address, said)
 }
 
-/// Notes the code of a paper that is given out beside the marks of its signatures: with the paper it ends.
+fn mark(case: &Case) -> String {
+    mach_sign::hex(&mach_sign::hc1::paper_mark(&case.facility, &id(case)))
+}
+
+/// Notes the code of a paper that its doctor signed: it is read, and good for nothing, until the paper is given out.
 ///
 /// # Errors
 /// Of the store.
 pub(crate) fn keep(tx: &mut Tx<'_>, case: &Case) -> Result<()> {
-    let mark = mach_sign::hex(&mach_sign::hc1::paper_mark(&case.facility, &id(case)));
-    tx.keep_paper(case.row.facility, &case.row.code, &mark, true)
+    tx.keep_code(case.row.facility, &case.row.code, &mark(case))
+}
+
+/// The code of a paper that is given out, beside the marks of its signatures: with the paper it ends.
+///
+/// # Errors
+/// Of the store.
+pub(crate) fn open(tx: &mut Tx<'_>, case: &Case) -> Result<()> {
+    tx.open_code(case.row.facility, &case.row.code, &mark(case))
 }

@@ -80,6 +80,7 @@ pub(crate) fn said(lang: Lang, case: &Case) -> Option<String> {
     if !signed.is_of(text(case, &case.answers).as_bytes()) {
         return Some(lang.t(msg::GKSK_DECLARED_CHANGED).to_owned());
     }
-    let (when, hash) = (bodies::shown(signed.at), mach_sign::hex(&signed.shown));
-    Some(lang.fmt(msg::GKSK_DECLARED, &[("when", &when), ("witness", &signed.witness), ("hash", &hash)]))
+    // The mark of what was drawn. A hash of what was declared would tell it to who tries the few answers there are.
+    let when = bodies::shown(signed.at);
+    Some(lang.fmt(msg::GKSK_DECLARED, &[("when", &when), ("witness", &signed.witness), ("hash", &signed.mark)]))
 }

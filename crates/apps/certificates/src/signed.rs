@@ -79,9 +79,10 @@ pub(crate) fn signed(tx: &mut Tx<'_>, flight: &Flight, file: &[u8], now: i64) ->
         put(&case.row, ResourceType::PROVENANCE, mark, proof, Vec::new()),
     ])?;
     if flight.act != signing::Act::Countersign {
+        crate::code::keep(tx, &case)?;
         return Ok(Taken::Unfinished);
     }
-    crate::code::keep(tx, &case)?;
+    crate::code::open(tx, &case)?;
     issue(tx, case, &by, now)?;
     Ok(Taken::Whole)
 }

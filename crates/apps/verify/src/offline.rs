@@ -64,6 +64,7 @@ fn words(lang: Lang) -> String {
         ("untrusted", msg::VERIFY_UNTRUSTED),
         ("wrongUse", msg::VERIFY_WRONG_USE),
         ("content", msg::VERIFY_CONTENT),
+        ("paperOpen", msg::VERIFY_PAPER_UNFINISHED),
         ("codeIssuer", msg::VERIFY_CODE_ISSUER),
         ("codeIssued", msg::VERIFY_CODE_ISSUED),
         ("codeExpires", msg::VERIFY_CODE_EXPIRES),

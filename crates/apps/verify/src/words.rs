@@ -62,7 +62,7 @@ pub fn paper(lang: Lang, ended: Option<(i64, &str)>) -> Line {
         Some((at, why)) => {
             let message = match why {
                 "revoked" => msg::VERIFY_PAPER_REVOKED,
-                mach_store::signing::UNFINISHED => {
+                mach_store::signing::UNFINISHED | mach_store::signing::OPEN => {
                     return (lang.t(msg::VERIFY_PAPER).to_owned(), lang.t(msg::VERIFY_PAPER_UNFINISHED).to_owned());
                 }
                 _ => msg::VERIFY_PAPER_REPLACED,

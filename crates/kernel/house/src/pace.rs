@@ -225,7 +225,7 @@ fn network(address: IpAddr) -> IpAddr {
 /// Whether a request tries to prove who asks, of whom nothing is known yet. `/prove` and `/sign-in/code` are of a session, whose
 /// account counts the tries.
 fn is_at_the_door(method: &Method, path: &str) -> bool {
-    *method == Method::POST && matches!(path, "/sign-in" | "/recover" | "/me/sign-in" | "/me/sign-in/code")
+    *method == Method::POST && matches!(path, "/sign-in" | "/recover" | "/me/sign-in" | "/me/sign-in/code" | "/passkey")
 }
 
 /// Counts requests by address, before anything else is done for them.
@@ -236,6 +236,7 @@ pub async fn by_address(State(house): State<House>, request: Request, next: Next
     let now = Instant::now();
     let door = Who::Door(address);
     let tries = is_at_the_door(request.method(), request.uri().path());
+    let by_key = request.uri().path() == "/passkey";
     let taken = house.pace().take(Who::Address(address), Rate::ADDRESS, now);
     let taken = taken.and_then(|()| match tries {
         true => house.pace().take(door.clone(), Rate::DOOR, now),
@@ -245,8 +246,8 @@ pub async fn by_address(State(house): State<House>, request: Request, next: Next
         return too_many(wait);
     }
     let answer = next.run(request).await;
-    // Who is let in goes on; who is asked again failed.
-    if tries && answer.status().is_redirection() {
+    // Who is let in goes on; who is asked again failed. The answer to a key is read by a script, which goes on by itself.
+    if tries && (answer.status().is_redirection() || by_key && answer.status().is_success()) {
         house.pace().give_back(&door, Rate::DOOR);
     }
     answer

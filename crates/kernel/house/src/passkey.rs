@@ -51,10 +51,11 @@ pub struct Challenges(Mutex<HashMap<[u8; 32], Waiting>>);
 type Waiting = ([u8; 32], What, Instant);
 
 impl Challenges {
-    /// A new challenge for who holds this, in place of one before.
+    /// A new challenge for who holds this, in place of one before. Where nobody knows who asks and too many wait, those of
+    /// strangers that end soonest go: who has a session is never turned away for them.
     ///
     /// # Errors
-    /// `TooMany` where too many wait.
+    /// Where the machine gives no random numbers.
     pub fn give(&self, holder: [u8; 32], what: What) -> Result<[u8; 32], Problem> {
         self.give_at(holder, what, Instant::now())
     }
@@ -65,8 +66,12 @@ impl Challenges {
         if waiting.len() >= limits::PASSKEY_CHALLENGES {
             waiting.retain(|_, (_, _, until)| *until > now);
         }
-        if waiting.len() >= limits::PASSKEY_CHALLENGES {
-            return Err(Problem::TooMany);
+        if what == What::SignIn && waiting.len() >= limits::PASSKEY_CHALLENGES {
+            let mut ends: Vec<Instant> = waiting.values().filter(|w| w.1 == What::SignIn).map(|w| w.2).collect();
+            ends.sort_unstable();
+            if let Some(middle) = ends.get(ends.len() / 2).copied() {
+                waiting.retain(|_, (_, what, until)| *what != What::SignIn || *until > middle);
+            }
         }
         waiting.insert(holder, (challenge, what, now + WAITS));
         Ok(challenge)
@@ -347,11 +352,20 @@ mod tests {
             out[..8].copy_from_slice(&(n as u64).to_be_bytes());
             out
         };
+        let later = |n: usize| now + std::time::Duration::from_micros(n as u64);
         for n in 0..limits::PASSKEY_CHALLENGES {
-            all.give_at(holder(n), What::SignIn, now).expect("at the limit");
+            all.give_at(holder(n), What::SignIn, later(n)).expect("at the limit");
         }
-        assert!(all.give_at([9; 32], What::SignIn, now).is_err());
-        assert!(all.give_at([9; 32], What::SignIn, now + WAITS).is_ok(), "what is too late makes room");
+        let count = || all.0.lock().expect("a lock").len();
+        assert_eq!(count(), limits::PASSKEY_CHALLENGES);
+        // Who has a session is not turned away for strangers.
+        let own = all.give_at([9; 32], What::Prove, now).expect("past the limit");
+        all.give_at([8; 32], What::SignIn, later(limits::PASSKEY_CHALLENGES)).expect("past the limit");
+        assert!(count() <= limits::PASSKEY_CHALLENGES);
+        let last = holder(limits::PASSKEY_CHALLENGES - 1);
+        assert!(all.take_at(&holder(0), What::SignIn, now).is_none(), "those that end soonest went");
+        assert!(all.take_at(&last, What::SignIn, now).is_some() && all.take_at(&[8; 32], What::SignIn, now).is_some());
+        assert_eq!(all.take_at(&[9; 32], What::Prove, now), Some(own), "and none of who has a session");
     }
 
     #[test]

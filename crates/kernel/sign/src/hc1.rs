@@ -208,6 +208,10 @@ impl Code {
             return Err(bad("no COSE_Sign1"));
         };
         let header = if protected.is_empty() { Value::Map(Vec::new()) } else { Value::decode(protected)? };
+        // What must be understood (RFC 9052 §3.1) and is not: nothing here is.
+        if header.get(2).is_some() {
+            return Err(Error::Unsupported("a QR code with a critical header".to_owned()));
+        }
         let scheme = match integer(&header, 1) {
             Some(ES256) => Scheme::EcdsaP256Sha256,
             Some(PS256) => Scheme::RsaPss(Hash::Sha256),

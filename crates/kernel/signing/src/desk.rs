@@ -123,8 +123,15 @@ impl Desk {
         if sealed {
             return self.pins.seal(&self.folder(), signer, pin);
         }
-        self.pins.hold(signer, pin);
-        Ok(())
+        self.pins.hold(&self.folder(), signer, pin)
+    }
+
+    /// Forgets the PIN of a signer's token.
+    ///
+    /// # Errors
+    /// Of the file.
+    pub fn forget_pin(&self, signer: i64) -> Result<(), String> {
+        self.pins.forget(&self.folder(), signer)
     }
 
     /// Whether this machine speaks to tokens.

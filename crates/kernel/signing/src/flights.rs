@@ -224,7 +224,8 @@ fn attend(store: &Store, keys: &dyn Keys, papers: &'static dyn Papers, due: &Due
         Ok(Step::Waiting) if now - flight.began > PATIENCE => {
             (flight.next, flight.said) = (None, PATIENCE_OVER.to_owned());
         }
-        Ok(Step::Waiting) => (flight.next, flight.said) = (Some(now + ASK_AGAIN), String::new()),
+        // It answers: what went wrong before is over, and the next fault is a first one.
+        Ok(Step::Waiting) => (flight.tried, flight.next, flight.said) = (0, Some(now + ASK_AGAIN), String::new()),
         Err(Halt::Stopped(why)) => {
             tracing::warn!("a signature of {} {} stopped: {why}", papers.what(), flight.code);
             (flight.next, flight.said) = (None, why);

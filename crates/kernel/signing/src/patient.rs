@@ -112,7 +112,9 @@ pub fn sign(tx: &mut Tx<'_>, asked: &Asked<'_>, now: i64) -> Result<bool> {
     if let Some(row) = signing::flight_of(tx, asked.facility, asked.code, Act::Declare)? {
         tx.keep_flight(&Flight { ended: Some(now), ..row })?;
     }
-    let said = format!("{} shown {} given {mark} by {}, witness {account}", asked.code, hex(&shown), way.code());
+    // Bound to what was drawn: alone the hash of few words tells them to who tries.
+    let bound = hex(&sha256(&[shown.as_slice(), given].concat()));
+    let said = format!("{} bound {bound} given {mark} by {}, witness {account}", asked.code, way.code());
     tx.log_event("patient-signature", &said)?;
     Ok(true)
 }

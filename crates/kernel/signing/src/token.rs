@@ -134,23 +134,32 @@ fn opened(libraries: &mut BTreeMap<PathBuf, Pkcs11>, path: &Path) -> Result<Pkcs
     Ok(library)
 }
 
+/// The slot of the one token that an address fits.
 fn slot(library: &Pkcs11, at: &Address) -> Result<Slot, Halt> {
+    let is = |wanted: &str, has: &str| wanted.is_empty() || wanted == has.trim();
+    let mut found = Vec::new();
     for slot in library.get_slots_with_token().map_err(|e| fault(&e))? {
         // One that is pulled out just now is not the one.
         let Ok(token) = library.get_token_info(slot) else { continue };
-        let is = |wanted: &str, has: &str| wanted.is_empty() || wanted == has.trim();
-        if !is(&at.token, token.label()) || !is(&at.serial, token.serial_number()) {
-            continue;
+        if is(&at.token, token.label()) && is(&at.serial, token.serial_number()) {
+            found.push((slot, token));
         }
-        if token.user_pin_locked() {
-            return Err(Halt::stopped(TOKEN_LOCKED));
-        }
-        if token.user_pin_final_try() {
-            return Err(Halt::stopped(TOKEN_LAST_TRY));
-        }
-        return Ok(slot);
     }
-    Err(Halt::Later(TOKEN_ABSENT.to_owned()))
+    // Two tokens that one address fits: a PIN is not tried at another's.
+    let [(slot, token)] = found.as_slice() else {
+        return Err(if found.is_empty() {
+            Halt::Later(TOKEN_ABSENT.to_owned())
+        } else {
+            Halt::stopped(TOKEN_KEY_ABSENT)
+        });
+    };
+    if token.user_pin_locked() {
+        return Err(Halt::stopped(TOKEN_LOCKED));
+    }
+    if token.user_pin_final_try() {
+        return Err(Halt::stopped(TOKEN_LAST_TRY));
+    }
+    Ok(*slot)
 }
 
 fn log_in(session: &Session, at: &Address, pin: &str) -> Result<(), Halt> {
@@ -237,9 +246,14 @@ fn row(signer: i64) -> String {
 }
 
 impl Pins {
-    /// Keeps one in memory, in place of what was there.
-    pub fn hold(&self, signer: i64, pin: &str) {
+    /// Keeps one in memory, in place of what was there, a sealed one too.
+    ///
+    /// # Errors
+    /// Of the file.
+    pub fn hold(&self, folder: &Path, signer: i64, pin: &str) -> Result<(), String> {
+        self.forget(folder, signer)?;
         self.typed.lock().unwrap_or_else(PoisonError::into_inner).insert(signer, pin.to_owned());
+        Ok(())
     }
 
     /// Keeps one in a sealed file too, for its owner's eyes.
@@ -250,18 +264,22 @@ impl Pins {
         let ring = mach_seal::ring().map_err(|e| e.to_string())?;
         let sealed = ring.seal_text(mach_seal::Purpose::Secret, &row(signer), pin).map_err(|e| e.to_string())?;
         let path = folder.join("pins").join(signer.to_string());
-        let write = || {
-            use std::io::Write;
-            std::fs::create_dir_all(folder.join("pins"))?;
-            let mut options = std::fs::OpenOptions::new();
-            options.write(true).create(true).truncate(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&path)?.write_all(sealed.as_bytes())
-        };
-        write().map_err(|e| format!("`{}`: {e}", path.display()))?;
-        self.hold(signer, pin);
+        crate::codes::keep(&path, &sealed, true)?;
+        self.typed.lock().unwrap_or_else(PoisonError::into_inner).insert(signer, pin.to_owned());
         Ok(())
+    }
+
+    /// Forgets the PIN of a signer's token, in memory and in its file.
+    ///
+    /// # Errors
+    /// Of the file.
+    pub fn forget(&self, folder: &Path, signer: i64) -> Result<(), String> {
+        self.typed.lock().unwrap_or_else(PoisonError::into_inner).remove(&signer);
+        let path = folder.join("pins").join(signer.to_string());
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(format!("`{}`: {e}", path.display())),
+            _ => Ok(()),
+        }
     }
 
     /// The PIN of a signer's token; `None` where nobody typed it since the program began and none is sealed.

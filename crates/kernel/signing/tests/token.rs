@@ -142,6 +142,14 @@ fn whole_papers(library: &Path, folder: &Path, family: &Family, (doctor, head): 
     desk.keep_pin(2, PIN, false).expect("held");
     let kept = std::fs::read_to_string(signing.join("pins/1")).expect("a file");
     assert!(!kept.contains(PIN) && !signing.join("pins/2").exists(), "in clear nowhere: {kept}");
+    // One that is only held takes the place of one that was sealed; a signer that has ended leaves none.
+    desk.keep_pin(3, PIN, true).expect("sealed");
+    desk.keep_pin(3, PIN, false).expect("held");
+    assert!(!signing.join("pins/3").exists());
+    desk.keep_pin(3, PIN, true).expect("sealed");
+    desk.forget_pin(3).expect("forgotten");
+    desk.forget_pin(3).expect("nothing to forget");
+    assert!(!signing.join("pins/3").exists());
     let trust = family.trust(&[]);
     let mut file = paper::rendered().pdf;
     for (person, signer) in [(doctor, &own), (head, &its)] {

@@ -192,7 +192,7 @@ pub struct Paper {
     pub made: i64,
     /// Since when it is not valid, seconds.
     pub ended: Option<i64>,
-    /// `revoked`, `replaced`, [`UNFINISHED`].
+    /// `revoked`, `replaced`, [`UNFINISHED`], [`OPEN`].
     pub why: String,
 }
 
@@ -291,6 +291,9 @@ pub fn is_deputy(on: &mut dyn Query, facility: i64, account: i64, now: i64) -> R
 
 /// Why a paper is not valid that lacks a further signature.
 pub const UNFINISHED: &str = "unfinished";
+/// Why the code of a paper is not valid that lacks a further signature. Unlike what is unfinished it stands in the list for
+/// offline verifiers: the code says nothing of what its paper lacks.
+pub const OPEN: &str = "open";
 
 fn paper_row(r: &dyn Row) -> Result<Paper> {
     let text = |i| r.text(i).map(str::to_owned);
@@ -455,6 +458,31 @@ impl Tx<'_> {
         self.insert(sql, &[facility.into(), mark.into(), code.into(), now.into(), ended.into(), why.into()]).map(drop)
     }
 
+    /// Notes the code of a paper that is signed and lacks a further signature: not valid until [`Self::open_code`].
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn keep_code(&mut self, facility: i64, code: &str, mark: &str) -> Result<()> {
+        let sql = "INSERT INTO signed_paper(facility, hash, code, made, ended, why) VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
+        self.insert(sql, &[facility.into(), mark.into(), code.into(), now_seconds().into(), OPEN.into()]).map(drop)
+    }
+
+    /// The code of a paper is valid: the paper has its last signature.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn open_code(&mut self, facility: i64, code: &str, mark: &str) -> Result<()> {
+        let sql =
+            "UPDATE signed_paper SET ended = NULL, why = '', made = ?4 WHERE code = ?1 AND facility = ?2 AND hash = ?3
+            AND why = ?5";
+        let args = [code.into(), facility.into(), mark.into(), now_seconds().into(), OPEN.into()];
+        if self.run(sql, &args)? > 0 {
+            return Ok(());
+        }
+        // Signed by who concluded before such codes were noted.
+        self.keep_paper(facility, code, mark, true)
+    }
+
     /// Notes that the papers of a certificate are no longer valid, with whatever part of their signatures: `revoked` or
     /// `replaced`.
     ///
@@ -462,7 +490,7 @@ impl Tx<'_> {
     /// Of the store.
     pub fn end_papers(&mut self, facility: i64, code: &str, why: &str) -> Result<()> {
         let sql = "UPDATE signed_paper SET ended = ?3, why = ?4 WHERE code = ?1 AND facility = ?2
-            AND (ended IS NULL OR why = 'unfinished')";
+            AND (ended IS NULL OR why IN ('unfinished', 'open'))";
         if self.run(sql, &[code.into(), facility.into(), now_seconds().into(), why.into()])? > 0 {
             self.log_event("paper", &format!("{code}: {why}"))?;
         }

@@ -88,6 +88,28 @@ fn two_on_one_file(home: mach_test_engines::Home) {
     assert_eq!(why(&more).as_deref(), Some("revoked"), "with one more signature, too");
 }
 
+/// The QR code stands on the paper from its first signature on: until the paper is given out it is good for nothing, also offline.
+fn a_code_before_its_time(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let code = world.open("046085000038");
+    world.examine(&code, "");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    world.digitally();
+    let ended = || signing::ended_papers(&mut world.store.read(&world.doctor).expect("a reader")).expect("read");
+    let [open] = ended().try_into().expect("one, of the code");
+    assert_eq!(open.why, signing::OPEN);
+    let stands = |mark: &str| {
+        let found = signing::paper(&mut world.store.read(&world.doctor).expect("a reader"), &[mark.to_owned()]);
+        found.expect("read").map(|p| (p.ended.is_some(), p.why))
+    };
+    assert_eq!(stands(&open.mark), Some((true, signing::OPEN.to_owned())));
+    // Sent back, it is of a paper that was replaced; the code of the next conclusion is good with its paper.
+    assert_eq!(world.act_as_head(&code, |tx, at| work::correct(tx, at, &by(2), "sai")), Ok(()));
+    assert_eq!(stands(&open.mark), Some((true, "replaced".to_owned())));
+    world.issue(&code, "conclusion-illness=nhẹ");
+    assert!(ended().iter().all(|p| p.why == "replaced"), "what was given out is in no list: {:?}", ended());
+}
+
 fn who_may(home: mach_test_engines::Home) {
     let world = World::new(home);
     let code = world.open("046085000032");
@@ -292,6 +314,12 @@ fn by_phone(home: mach_test_engines::Home) {
 fn two_signatures_on_one_file() {
     two_on_one_file(mach_test_engines::Home::folder());
     two_on_one_file(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn the_code_of_a_paper_waits_for_its_last_signature() {
+    a_code_before_its_time(mach_test_engines::Home::folder());
+    a_code_before_its_time(mach_test_engines::Home::postgres());
 }
 
 #[test]

@@ -189,10 +189,13 @@ async fn no_address_is_called_that_is_not_allowed() {
     place.allow(receiver.address);
     place.status_is(A, "s", "active").await;
     assert_eq!(said().await, "");
-    let came = receiver.until(|came| came.len() == 1).await;
+    let came = receiver.until(|came| !came.is_empty()).await;
     assert_eq!(came[0].kind(), "handshake");
     place.given(A, r#"{"resourceType":"Patient","id":"after"}"#).await;
-    receiver.until(|came| events_of(came, "event-notification") >= 1).await;
+    // What happened since it was asked for is told, in order; perhaps already behind the handshake.
+    let came = receiver.until(|came| events_of(came, "event-notification") == 2).await;
+    let told = ["Patient/before", "Patient/after"].map(|who| came.iter().position(|c| c.body.contains(who)));
+    assert!(told[0].is_some() && told[0] <= told[1] && told[1].is_some(), "{told:?}");
     let address = receiver.address;
     place.store.write(&administrator(), move |tx| tx.disallow_prefix(&format!("http://{address}/"))).unwrap();
     place.given(A, r#"{"resourceType":"Patient","id":"late"}"#).await;
