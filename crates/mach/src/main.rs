@@ -5,6 +5,7 @@ mod bench;
 mod claims;
 mod demo;
 mod fhir;
+mod gateway;
 mod keys;
 mod load;
 mod log;
@@ -68,6 +69,9 @@ enum Command {
     /// Subscriptions of other systems: where they stand, which addresses may be called
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// Outside gateways: where each is, with which accounts
+    #[command(subcommand)]
+    Gateway(gateway::Command),
     /// The keys that the store is sealed with
     #[command(subcommand)]
     Keys(keys::Command),
@@ -119,6 +123,7 @@ fn main() -> ExitCode {
         Command::Key(command) => accounts::key(&cli.data, command),
         Command::Token(command) => token::run(&cli.data, command),
         Command::Subscription(command) => subscription::run(&cli.data, command),
+        Command::Gateway(command) => gateway::run(&cli.data, command),
         Command::Keys(command) => keys::run(&cli.data, command),
         Command::Store(command) => store::run(&cli.data, command),
         Command::Backup(options) => store::backup(&cli.data, &options),

@@ -300,17 +300,21 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         settings.loopback = house.demo();
         let delivery = fhir.deliver(settings)?;
         let indexing = fhir.index();
-        // A simulator's receipts are worth nothing: only a demonstration sends to it.
-        let gateway = mach_certificates::gateway::Simulator::trusting();
+        // A simulator's receipts are worth nothing: only a demonstration sends to it, where no gateway is set up.
+        let gateway = || -> Box<dyn mach_certificates::gateway::Channel> {
+            Box::new(mach_certificates::gateway::Simulator::trusting())
+        };
+        let national = || -> Box<dyn mach_prescriptions::gateway::Transport> {
+            Box::new(mach_prescriptions::simulator::Simulator::default())
+        };
         let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base));
-        let sending =
-            house.demo().then(|| mach_certificates::deliver::start(house.store(), gateway, Arc::clone(&desk)));
+        let instead = house.demo().then(gateway);
+        let sending = mach_certificates::deliver::start(house.store(), data, instead, Arc::clone(&desk));
         let signing =
             mach_signing::flights::start(house.store(), Arc::clone(&desk), &mach_certificates::signing::Certificates);
         let registering = mach_organisation::register::watch(house.store());
-        let national = mach_prescriptions::simulator::Simulator::default();
-        let prescribing =
-            house.demo().then(|| mach_prescriptions::deliver::start(house.store(), national, Arc::clone(&desk)));
+        let instead = house.demo().then(national);
+        let prescribing = mach_prescriptions::deliver::start(house.store(), data, instead, Arc::clone(&desk));
         let papers = &mach_prescriptions::signing::Prescriptions;
         let signing_rx = mach_signing::flights::start(house.store(), Arc::clone(&desk), papers);
         let batches = mach_vaccines::batch::Worker::default();
@@ -333,7 +337,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         signing_rx.abort();
         issuing.abort();
         registering.abort();
-        for sending in [sending, prescribing, telling].into_iter().flatten() {
+        for sending in [sending, prescribing].into_iter().chain(telling) {
             sending.abort();
         }
         Ok::<(), String>(())

@@ -19,7 +19,10 @@ const KERNEL: [(&str, &[&str]); 18] = [
     ("mach-people", &["mach-base", "mach-access", "mach-fhir", "mach-store"]),
     ("mach-cube", &["mach-base", "mach-access", "mach-terms", "mach-places", "mach-store"]),
     ("mach-ui", &["mach-base"]),
-    ("mach-house", &["mach-base", "mach-access", "mach-tls", "mach-sign", "mach-store", "mach-terms", "mach-ui"]),
+    (
+        "mach-house",
+        &["mach-base", "mach-access", "mach-tls", "mach-seal", "mach-sign", "mach-store", "mach-terms", "mach-ui"],
+    ),
     (
         "mach-signing",
         &[

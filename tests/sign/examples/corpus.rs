@@ -111,7 +111,20 @@ fn flipped(value: &mut Value) {
     }
 }
 
-fn main() {
+/// Those who sign.
+struct People {
+    home: Authority,
+    own: Who,
+    rsa: Who,
+    ended: Who,
+    revoked: Who,
+    late: Who,
+    clock: Who,
+    untrusted: Who,
+    stranger: Who,
+}
+
+fn people() -> People {
     let home = root("Gốc kho mẫu");
     let own = signer(&home, key(), &request("Ký mã QR mẫu", Profile::Document, UNTIL));
     let rsa = mach_test_sign::rsa_key(2048).expect("OpenSSL");
@@ -123,15 +136,24 @@ fn main() {
     let elsewhere = root("Gốc không ai tin");
     let untrusted = signer(&elsewhere, key(), &request("Không dẫn tới gốc", Profile::Document, UNTIL));
     let stranger = signer(&elsewhere, key(), &request("Nơi khác", Profile::Document, UNTIL));
+    People { home, own, rsa, ended, revoked, late, clock, untrusted, stranger }
+}
 
-    let good = code(&own, &claims(pass("URN:UVCI:01:VN:GOOD#A")));
+fn taken() -> Claims {
+    claims(pass("URN:UVCI:01:VN:TAKEN#B"))
+}
+
+/// Each code: its name, what is to be found, its text.
+fn codes(people: &People) -> Vec<(&'static str, &'static str, String)> {
+    let People { own, rsa, ended, revoked, late, clock, untrusted, stranger, .. } = people;
+    let good = code(own, &claims(pass("URN:UVCI:01:VN:GOOD#A")));
     let whole = unpacked(&good);
-    let taken = claims(pass("URN:UVCI:01:VN:TAKEN#B"));
+    let taken = taken();
     let behind = |who: &Who, id: &str| {
         let address = "https://mach.example.vn/certificates/check?code=ABCD2345EFGH";
         hc1::sign_behind(address, &claims(paper(id)), &who.key, &who.certificate).expect("a code")
     };
-    let address = behind(&own, "ABCD2345EFGH.1");
+    let address = behind(own, "ABCD2345EFGH.1");
     let at = |issued, expires| Claims { issued, expires, ..claims(pass("URN:UVCI:01:VN:DATES#C")) };
     let broken: Vec<char> = good.chars().collect();
     let lines: Vec<String> = broken.chunks(60).map(|c| c.iter().collect()).collect();
@@ -143,20 +165,20 @@ fn main() {
     let header =
         |pairs: Vec<(Value, Value)>| changed(&good, move |p| p[0] = Value::Bytes(Value::Map(pairs.clone()).encode()));
     let kid = Value::Bytes(hc1::key_id(&own.certificate));
-    let codes: Vec<(&str, &str, String)> = vec![
+    vec![
         ("a pass, ES256", "good", good.clone()),
-        ("a pass, PS256", "good", code(&rsa, &claims(pass("URN:UVCI:01:VN:GOOD#R")))),
+        ("a pass, PS256", "good", code(rsa, &claims(pass("URN:UVCI:01:VN:GOOD#R")))),
         ("a paper behind an address", "good", address.clone()),
-        ("a paper without an address", "good", code(&own, &claims(paper("ABCD2345EFGH.1")))),
+        ("a paper without an address", "good", code(own, &claims(paper("ABCD2345EFGH.1")))),
         ("without the tag of the message", "good", again(&whole[1..])),
-        ("signed before its certificate was revoked, and used since", "bad", code(&late, &at(EARLY, UNTIL - DAY))),
+        ("signed before its certificate was revoked, and used since", "bad", code(late, &at(EARLY, UNTIL - DAY))),
         ("another name", "altered", again(&swapped(&whole, "NGUYỄN THỊ HƯỜNG", "NGUYỄN THỊ HƯỞNG"))),
         ("another last day", "altered", again(&swapped(&whole, "2026-05-30", "2026-05-31"))),
         ("another signature", "altered", changed(&good, |p| flipped(&mut p[3]))),
         (
             "a shorter signature",
             "altered",
-            changed(&code(&rsa, &taken), |p| {
+            changed(&code(rsa, &taken), |p| {
                 if let Value::Bytes(bytes) = &mut p[3] {
                     bytes.pop();
                 }
@@ -172,28 +194,28 @@ fn main() {
             "altered",
             hc1::sign(&claims(pass("URN:UVCI:01:VN:GOOD#A")), &stranger.key, &own.certificate).expect("a code"),
         ),
-        ("taken back and altered", "altered", changed(&code(&own, &taken), |p| flipped(&mut p[3]))),
+        ("taken back and altered", "altered", changed(&code(own, &taken), |p| flipped(&mut p[3]))),
         (
             "a forged paper of a known id",
             "altered",
             hc1::sign(&claims(paper("ABCD2345EFGH.1")), &stranger.key, &own.certificate).expect("a code"),
         ),
-        ("of another issuer", "other", code(&stranger, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
-        ("a paper of another issuer", "other", behind(&stranger, "ABCD2345EFGH.1")),
-        ("its last day is over", "over", code(&own, &at(EARLY, EARLY + DAY))),
-        ("issued in time to come", "toCome", code(&own, &at(UNTIL - 3 * DAY, UNTIL - DAY))),
-        ("taken back", "withdrawn", code(&own, &taken)),
+        ("of another issuer", "other", code(stranger, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
+        ("a paper of another issuer", "other", behind(stranger, "ABCD2345EFGH.1")),
+        ("its last day is over", "over", code(own, &at(EARLY, EARLY + DAY))),
+        ("issued in time to come", "toCome", code(own, &at(UNTIL - 3 * DAY, UNTIL - DAY))),
+        ("taken back", "withdrawn", code(own, &taken)),
         (
             "taken back and over",
             "withdrawn",
-            code(&own, &Claims { issued: EARLY, expires: EARLY + DAY, ..taken.clone() }),
+            code(own, &Claims { issued: EARLY, expires: EARLY + DAY, ..taken.clone() }),
         ),
-        ("a paper that was revoked", "paperRevoked", behind(&own, "REVOKED.1")),
-        ("a paper that was replaced", "paperReplaced", behind(&own, "REPLACED.1")),
-        ("a certificate that has ended", "bad", code(&ended, &at(FROM + DAY, UNTIL - DAY))),
-        ("a certificate that was revoked", "bad", code(&revoked, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
-        ("a certificate of nobody who is trusted", "bad", code(&untrusted, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
-        ("a certificate for another use", "bad", code(&clock, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
+        ("a paper that was revoked", "paperRevoked", behind(own, "REVOKED.1")),
+        ("a paper that was replaced", "paperReplaced", behind(own, "REPLACED.1")),
+        ("a certificate that has ended", "bad", code(ended, &at(FROM + DAY, UNTIL - DAY))),
+        ("a certificate that was revoked", "bad", code(revoked, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
+        ("a certificate of nobody who is trusted", "bad", code(untrusted, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
+        ("a certificate for another use", "bad", code(clock, &claims(pass("URN:UVCI:01:VN:GOOD#A")))),
         ("small letters", "unreadable", good.to_lowercase().replacen("hc1:", "HC1:", 1)),
         ("cut off", "unreadable", good[..good.len() - 7].to_owned()),
         ("nothing behind its beginning", "unreadable", "HC1:".to_owned()),
@@ -205,13 +227,26 @@ fn main() {
         ("something behind its message", "unreadable", again(&[whole.as_slice(), &[0]].concat())),
         ("no message", "unreadable", again(&Value::text("xin chào").encode())),
         ("a key twice", "unreadable", changed(&good, |p| p[0] = Value::Bytes(vec![0xa2, 1, 0x26, 1, 0x26]))),
-        ("another algorithm", "unreadable", header(vec![(Value::Int(1), Value::Int(-8)), (Value::Int(4), kid)])),
+        (
+            "another algorithm",
+            "unreadable",
+            header(vec![(Value::Int(1), Value::Int(-8)), (Value::Int(4), kid.clone())]),
+        ),
         ("no id of a key", "unreadable", header(vec![(Value::Int(1), Value::Int(-7))])),
+        ("a header that must be understood", "unreadable", {
+            let must = (Value::Int(2), Value::Array(vec![Value::Int(99)]));
+            header(vec![(Value::Int(1), Value::Int(-7)), must, (Value::Int(4), kid), (Value::Int(99), Value::Int(1))])
+        }),
         ("no claims", "unreadable", changed(&good, |p| p[2] = Value::Bytes(Value::Array(Vec::new()).encode()))),
         ("broken over lines as it was copied", "good", lines.join("\\n")),
         ("with blanks that must not break", "good", good.replace(' ', "\u{a0}")),
-    ];
+    ]
+}
 
+fn main() {
+    let people = people();
+    let People { home, own, rsa, ended, revoked, late, clock, untrusted, .. } = &people;
+    let codes = codes(&people);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let put = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
@@ -219,7 +254,7 @@ fn main() {
         std::fs::write(path, bytes).expect("a file");
     };
     put("trust/roots/corpus.pem", home.certificate().to_pem().as_bytes());
-    let signers = [&own, &rsa, &ended, &revoked, &late, &clock, &untrusted].map(|w| w.certificate.to_pem());
+    let signers = [own, rsa, ended, revoked, late, clock, untrusted].map(|w| w.certificate.to_pem());
     put("trust/signers/corpus.pem", signers.concat().as_bytes());
     let entries = [(&revoked.certificate, FROM + DAY), (&late.certificate, EARLY + DAY)]
         .map(|(c, at)| (c, Revoked { at, reason: Some(1) }));

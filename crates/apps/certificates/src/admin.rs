@@ -2,26 +2,24 @@
 //! registered nothing is signed at a facility (Circular 13/2025/TT-BYT; Law on Electronic Transactions 20/2023/QH15).
 
 use crate::batch::facility_of;
-use crate::desk::{Desk, Keys};
+use crate::desk::Desk;
 use crate::view::{link, told};
 use axum::Extension;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use mach_access::Role;
 use mach_base::Day;
 use mach_base::limits::NAME_CHARS;
-use mach_house::admin::{Closed, Proven, administrator, proven_administrator};
+use mach_house::admin::{Closed, administrator, proven_administrator};
 use mach_house::{Failure, House, Session};
 use mach_sign::certificate::Certificate;
-use mach_signing::token::Address;
 use mach_store::signing::{self, Act, Provider, Signer};
 use mach_store::{accounts, schema};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone, chip,
     field_form, muted, stack,
 };
-use mach_ui::shell::{Crumb, PageMeta};
+use mach_ui::shell::PageMeta;
 use mach_ui::{Html, Lang, Msg, msg, shell};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -29,8 +27,6 @@ use std::sync::Arc;
 
 /// Signers on a page.
 const SHOWN: usize = 200;
-/// Bytes of certificates that are pasted.
-const CHAIN_BYTES: usize = 32 << 10;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -45,21 +41,21 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Typed {
-    facility: String,
-    document: String,
-    from: String,
-    account: String,
-    licence: String,
-    act: String,
-    to: String,
-    provider: String,
-    subscriber: String,
-    chain: String,
+    pub(crate) facility: String,
+    pub(crate) document: String,
+    pub(crate) from: String,
+    pub(crate) account: String,
+    pub(crate) licence: String,
+    pub(crate) act: String,
+    pub(crate) to: String,
+    pub(crate) provider: String,
+    pub(crate) subscriber: String,
+    pub(crate) chain: String,
 }
 
-type Errors = Vec<(&'static str, String)>;
+pub(crate) type Errors = Vec<(&'static str, String)>;
 
-fn act_word(act: Act) -> Msg {
+pub(crate) fn act_word(act: Act) -> Msg {
     match act {
         Act::Conclude => msg::SIGNER_CONCLUDE,
         Act::Countersign => msg::SIGNER_COUNTERSIGN,
@@ -69,7 +65,7 @@ fn act_word(act: Act) -> Msg {
     }
 }
 
-fn with(mut fields: Vec<Field>, errors: &Errors) -> Vec<Field> {
+pub(crate) fn with(mut fields: Vec<Field>, errors: &Errors) -> Vec<Field> {
     told(&mut fields, errors);
     fields
 }
@@ -86,18 +82,7 @@ fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
     Card::new(lang.t(msg::SIGNER_POLICY), body).into()
 }
 
-/// Whether keys of a provider can be used here: those on phones need a service that is set up, tokens a library that speaks to them.
-fn is_here(desk: &Desk, provider: Provider) -> bool {
-    match provider {
-        Provider::Soft => true,
-        Provider::Token => desk.has_tokens(),
-        Provider::SmartCa | Provider::MySign => desk.service(provider).is_some(),
-        // No page hands files to it yet.
-        Provider::Vgca => false,
-    }
-}
-
-fn provider_word(provider: Provider) -> Msg {
+pub(crate) fn provider_word(provider: Provider) -> Msg {
     match provider {
         Provider::Soft => msg::SIGNER_SOFT,
         Provider::SmartCa => msg::SIGNER_SMARTCA,
@@ -105,48 +90,6 @@ fn provider_word(provider: Provider) -> Msg {
         Provider::MySign => msg::SIGNER_MYSIGN,
         Provider::Vgca => msg::SIGNER_VGCA,
     }
-}
-
-/// Whether what was typed says where a key of a provider is.
-fn names_a_key(provider: Provider, subscriber: &str) -> bool {
-    match provider {
-        Provider::Soft | Provider::Vgca => true,
-        Provider::Token => subscriber.len() <= NAME_CHARS && Address::parse(subscriber).is_some(),
-        Provider::SmartCa | Provider::MySign => !subscriber.is_empty() && subscriber.len() <= NAME_CHARS,
-    }
-}
-
-fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
-    let acts = Act::WITH_KEYS.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
-    let providers = Provider::ALL.into_iter().filter(|p| is_here(desk, *p));
-    let providers = providers.map(|p| (p.code().to_owned(), lang.t(provider_word(p)).to_owned())).collect();
-    let mut chain = Field::new("chain", lang.t(msg::SIGNER_CHAIN), FieldKind::Lines)
-        .value(&typed.chain)
-        .hint(lang.t(msg::SIGNER_CHAIN_HINT))
-        .required();
-    chain.max_chars = CHAIN_BYTES;
-    let mut fields = vec![
-        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Digits).value(&typed.facility).required(),
-        Field::new("act", lang.t(msg::SIGNER_ACT), FieldKind::Choice(acts)).value(&typed.act).required(),
-        Field::new("account", lang.t(msg::SIGNER_ACCOUNT), FieldKind::Text)
-            .value(&typed.account)
-            .hint(lang.t(msg::SIGNER_ACCOUNT_HINT)),
-        Field::new("licence", lang.t(msg::SIGNER_LICENCE), FieldKind::Text).value(&typed.licence),
-        Field::new("from", lang.t(msg::FROM), FieldKind::Date).value(&typed.from).required(),
-        Field::new("to", lang.t(msg::TO), FieldKind::Date).value(&typed.to).required(),
-        Field::new("provider", lang.t(msg::SIGNER_PROVIDER), FieldKind::Choice(providers))
-            .value(&typed.provider)
-            .required(),
-    ];
-    if Provider::ALL.into_iter().any(|p| is_here(desk, p) && !names_a_key(p, "")) {
-        let subscriber = Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text);
-        fields.push(subscriber.value(&typed.subscriber).hint(lang.t(msg::SIGNER_SUBSCRIBER_HINT)));
-    }
-    fields.push(chain);
-    let button = Button::submit(lang.t(msg::SIGNER_ADD)).into();
-    let lead = lang.t(msg::SIGNER_ADD_LEAD);
-    let body = field_form(lang, "/admin/signatures/signer", (lead, Vec::new()), &with(fields, errors), [button]);
-    Card::new(lang.t(msg::SIGNER_ADD), body).into()
 }
 
 /// The way to open a signer's token.
@@ -327,129 +270,6 @@ pub(crate) async fn policy(
         })
         .await?;
     Ok(Redirect::to("/admin/signatures?done=policy").into_response())
-}
-
-/// `POST /admin/signatures/signer`: somebody may sign with a certificate.
-pub(crate) async fn signer(
-    State(house): State<House>,
-    Extension(desk): Extension<Arc<Desk>>,
-    session: Session,
-    Form(mut typed): Form<Typed>,
-) -> Result<Response, Closed> {
-    let decision = proven_administrator(&house, &session).await?;
-    let lang = session.lang;
-    let mut errors = Errors::new();
-    let act = Act::WITH_KEYS.into_iter().find(|a| a.code() == typed.act);
-    let provider = Provider::ALL.into_iter().find(|p| p.code() == typed.provider && is_here(&desk, *p));
-    let (from, to) = (Day::parse_iso(&typed.from), Day::parse_iso(&typed.to));
-    let period = from.zip(to).filter(|(f, t)| f <= t);
-    let mut wrong = |name: &'static str, text: String| errors.push((name, text));
-    if act.is_none() {
-        wrong("act", lang.t(msg::FORM_NO_CHOICE).to_owned());
-    }
-    if provider.is_none() {
-        wrong("provider", lang.t(msg::FORM_NO_CHOICE).to_owned());
-    }
-    if period.is_none() {
-        wrong("to", lang.t(msg::GKSK_PERIOD_WRONG).to_owned());
-    }
-    let licence = typed.licence.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is_seal = act == Some(Act::Seal);
-    if (licence.is_empty() && !is_seal) || licence.chars().count() > NAME_CHARS {
-        wrong("licence", lang.t(msg::SIGNER_LICENCE_WANTED).to_owned());
-    }
-    let subscriber = typed.subscriber.trim().to_owned();
-    if provider.is_some_and(|p| !names_a_key(p, &subscriber)) {
-        wrong("subscriber", lang.t(msg::SIGNER_SUBSCRIBER_WANTED).to_owned());
-    }
-    // The certificates alone are kept, as they were read: nothing else of what was pasted.
-    let chain = match Certificate::from_pem(&typed.chain) {
-        _ if typed.chain.contains("PRIVATE KEY") => {
-            wrong("chain", lang.t(msg::SIGNER_CHAIN_SECRET).to_owned());
-            typed.chain = String::new();
-            String::new()
-        }
-        _ if typed.chain.len() > CHAIN_BYTES => {
-            wrong("chain", lang.t(msg::SIGNER_CHAIN_WRONG).to_owned());
-            String::new()
-        }
-        Ok(chain) => chain.iter().map(Certificate::to_pem).collect(),
-        Err(e) => {
-            let said = lang.t(msg::SIGNER_CHAIN_WRONG);
-            wrong("chain", lang.pick(said.to_owned(), format!("{said} ({e})")));
-            String::new()
-        }
-    };
-    let (code, name) = (typed.facility.trim().to_owned(), typed.account.trim().to_owned());
-    let (facility, account) = house
-        .read(decision.clone(), move |r| {
-            let facility = facility_of(r, &code)?;
-            let account = accounts::by_name(r, &name)?.filter(|a| a.actor.facility == facility && !a.closed);
-            Ok::<_, Failure>((facility, account))
-        })
-        .await?;
-    if facility.is_none() {
-        wrong("facility", lang.t(msg::SIGNER_FACILITY_WRONG).to_owned());
-    }
-    let fits = |role: Role| match act {
-        Some(Act::Conclude | Act::Prescribe) => role == Role::Clinician,
-        // A deputy has a head's certificate for this, and signs while the head delegates.
-        Some(Act::Countersign) => matches!(role, Role::Head | Role::Clinician),
-        _ => false,
-    };
-    let account = match is_seal {
-        true => Some(0).filter(|_| typed.account.trim().is_empty()),
-        false => account.filter(|a| fits(a.actor.role)).map(|a| a.actor.account),
-    };
-    if account.is_none() {
-        wrong("account", lang.t(msg::SIGNER_ACCOUNT_WRONG).to_owned());
-    }
-    let ready = (facility, account, act, provider, period);
-    let (Some(facility), Some(account), Some(act), Some(provider), Some((from, to))) = ready else {
-        return Ok(refused(&session, &desk, &typed, &errors));
-    };
-    if !errors.is_empty() {
-        return Ok(refused(&session, &desk, &typed, &errors));
-    }
-    let new = Signer {
-        id: 0,
-        facility,
-        account,
-        licence,
-        acts: act.code().to_owned(),
-        from,
-        to,
-        provider,
-        subscriber,
-        chain,
-        ended: None,
-    };
-    house
-        .write(decision, move |tx| {
-            let id = tx.add_signer(&new)?;
-            tx.audit(None, &format!("signer {id} of facility {facility} added"), "granted")
-        })
-        .await?;
-    Ok(Redirect::to("/admin/signatures?done=signer").into_response())
-}
-
-fn refused(session: &Session, desk: &Desk, typed: &Typed, errors: &Errors) -> Response {
-    (StatusCode::BAD_REQUEST, asking(session, desk, typed, errors)).into_response()
-}
-
-fn asking(session: &Session, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
-    let lang = session.lang;
-    let title = lang.t(msg::SIGNER_ADD);
-    let parts =
-        [PageHead::new(title).into(), signer_form(lang, desk, typed, errors), muted(lang.t(msg::SIGNER_KEYS_NOTE))];
-    let crumbs = vec![Crumb::link(lang.t(msg::SIGNATURES), "/admin/signatures"), Crumb::here(title)];
-    shell::page(&PageMeta { crumbs, ..session.meta(title, "/admin/signatures") }, stack(parts))
-}
-
-/// `GET /admin/signatures/signer`: the form.
-pub(crate) async fn ask(Extension(desk): Extension<Arc<Desk>>, Proven { session, .. }: Proven) -> Html {
-    let typed = Typed { from: Day::today().to_string(), ..Typed::default() };
-    asking(&session, &desk, &typed, &Errors::new())
 }
 
 /// Which signer, of which facility.

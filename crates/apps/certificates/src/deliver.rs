@@ -3,13 +3,14 @@
 use crate::bodies::{self, Sent};
 use crate::case;
 use crate::desk::{Desk, Keys};
-use crate::gateway::{Answer, Message, Simulator, message, understood};
+use crate::gateway::{Answer, Channel, Message, Net, message};
 use crate::{signing, work};
 use mach_access::{Act, Actor, Decision, decide};
 use mach_base::time::now_seconds;
 use mach_house::follow::{Again, follow, until};
 use mach_store::certificates::{self, Certificate, Sending, State};
 use mach_store::{Error, Result, Store};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub fn next_try(now: i64, tried: i64) -> i64 {
 ///
 /// # Errors
 /// Of the store, where not even the queue can be read.
-pub fn once(store: &Store, gateway: &Simulator, keys: &dyn Keys, now: i64) -> Result<usize> {
+pub fn once(store: &Store, gateway: &dyn Channel, keys: &dyn Keys, now: i64) -> Result<usize> {
     let decision = decide(&Actor::console(), Act::Certify).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
     let due = {
         let mut reader = store.read(&decision)?;
@@ -53,7 +54,7 @@ pub fn once(store: &Store, gateway: &Simulator, keys: &dyn Keys, now: i64) -> Re
 fn one(
     store: &Store,
     decision: &Decision,
-    (gateway, keys): (&Simulator, &dyn Keys),
+    (gateway, keys): (&dyn Channel, &dyn Keys),
     row: &Certificate,
     now: i64,
 ) -> Result<()> {
@@ -96,10 +97,7 @@ fn one(
     if !goes {
         return Ok(());
     }
-    let post = |message: &Message| {
-        let (status, body) = gateway.post(message);
-        understood(status, &body)
-    };
+    let post = |message: &Message| gateway.send(&case.facility, message);
     let mut action = first;
     let mut answer = post(&message);
     if action == "ADD" && tried_before && matches!(answer, Answer::Refused(_)) {
@@ -136,12 +134,21 @@ fn reason(store: &Store, decision: &Decision, row: &Certificate) -> Result<Strin
     Ok(first.and_then(|r| r.get_text("text")).unwrap_or_default().into_owned())
 }
 
-/// Sends what is due for as long as the program runs.
-pub fn start(store: &Store, gateway: Simulator, desk: Arc<Desk>) -> tokio::task::JoinHandle<()> {
-    let at = store.clone();
+/// Sends what is due for as long as the program runs: to the gateway that is set up in the data folder, else to `instead`. Where
+/// there is neither, it waits.
+pub fn start(
+    store: &Store,
+    data: &Path,
+    instead: Option<Box<dyn Channel>>,
+    desk: Arc<Desk>,
+) -> tokio::task::JoinHandle<()> {
+    let (at, data) = (store.clone(), data.to_path_buf());
     follow(store, "the queue of driver certificates", QUIET, move || {
+        let net = Net::of(&data)?;
+        let gateway = net.as_ref().map(|net| net as &dyn Channel).or(instead.as_deref());
+        let Some(gateway) = gateway else { return Ok(Again::Commit(REST)) };
         let look = || -> Result<Again> {
-            if once(&at, &gateway, desk.as_ref(), now_seconds())? >= TOGETHER {
+            if once(&at, gateway, desk.as_ref(), now_seconds())? >= TOGETHER {
                 return Ok(Again::After(Duration::ZERO));
             }
             let decision =

@@ -9,11 +9,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mach_base::Minute;
 use mach_forms::Value;
+use mach_house::gateway::{GKSK, Gateway, Request, Wire};
 use mach_sign::certificate::Certificate;
 use mach_sign::key::Signer;
 use mach_sign::xml::{Method, Options, Reference};
 use mach_store::certificates::State;
+use md5::{Digest, Md5};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A message to the gateway: fields in the order of its documentation.
@@ -49,6 +52,31 @@ const WANTED: [&str; 9] = [
     "BACSYKETLUAN",
     "KETLUAN",
     "HANGBANGLAI",
+];
+
+/// The fields it knows.
+const NAMES: [&str; 21] = [
+    "SO",
+    "HOTEN",
+    "NGAYSINH",
+    "GIOITINHVAL",
+    "DIACHITHUONGTRU",
+    "SOCMND_PASSPORT",
+    "NGAYTHANGNAMCAPCMND",
+    "NOICAP",
+    "IDBENHVIEN",
+    "BENHVIEN",
+    "NONGDOCON",
+    "DVINONGDOCON",
+    "MATUY",
+    "NGAYKETLUAN",
+    "BACSYKETLUAN",
+    "KETLUAN",
+    "HANGBANGLAI",
+    "NGAYKHAMLAI",
+    "LYDO",
+    "TINHTRANGBENH",
+    "STATE",
 ];
 
 /// The message that says how a case stands; `action` is `ADD` or `EDIT`.
@@ -152,6 +180,19 @@ impl Message {
         out
     }
 
+    /// What was posted, read as a gateway reads it: the fields it knows.
+    ///
+    /// # Errors
+    /// Where it is no JSON of texts.
+    pub fn read(json: &str) -> Result<Self, String> {
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|e| e.to_string())?;
+        let get = |name: &str| object.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let fields = NAMES.into_iter().filter_map(|name| Some((name, get(name)?))).collect();
+        let action = if get("STATE").as_deref() == Some("EDIT") { "EDIT" } else { "ADD" };
+        Ok(Self { action, fields, signed: get("SIGNDATA").unwrap_or_default() })
+    }
+
     /// The JSON that is posted, with the signed XML in base64.
     pub fn json(&self) -> String {
         let mut object = serde_json::Map::new();
@@ -178,6 +219,55 @@ pub fn understood(status: u16, body: &str) -> Answer {
         "1" if !text("UUID").is_empty() => Answer::Taken(text("UUID")),
         "0" => Answer::Refused(text("MSG_TEXT")),
         _ => Answer::Failed(format!("{status}: MSG_STATE missing")),
+    }
+}
+
+/// Takes messages.
+pub trait Channel: Send + Sync {
+    /// Sends the message of a facility (by its code).
+    fn send(&self, facility: &str, message: &Message) -> Answer;
+}
+
+/// The gateway itself, as it is set up here.
+#[derive(Debug)]
+pub struct Net {
+    gateway: Gateway,
+    wire: Wire,
+}
+
+impl Net {
+    /// The gateway of a data folder; `None` where none is set up.
+    ///
+    /// # Errors
+    /// What is set up and cannot be used.
+    pub fn of(data: &Path) -> Result<Option<Self>, String> {
+        let Some(gateway) = Gateway::of(data, GKSK)? else { return Ok(None) };
+        let wire = gateway.wire()?;
+        Ok(Some(Self { gateway, wire }))
+    }
+}
+
+impl Channel for Net {
+    fn send(&self, facility: &str, message: &Message) -> Answer {
+        let word = |name| self.gateway.word((facility, ""), name);
+        let (user, password) = (word("user"), word("password"));
+        if user.is_empty() || password.is_empty() {
+            return Answer::Failed(format!("no account of {facility} with the gateway: mach gateway account gksk"));
+        }
+        let hashed = mach_sign::hex(&Md5::digest(password.as_bytes()));
+        let headers = vec![("Username", user), ("Password", hashed.as_str())];
+        match self.wire.ask(Request { path: "/api/hssk/gksk", headers, body: Some(message.json()) }) {
+            Ok((401 | 403, _)) => Answer::Failed(format!("the gateway does not accept the account of {facility}")),
+            Ok((status, body)) => understood(status, &String::from_utf8_lossy(&body)),
+            Err(why) => Answer::Failed(why),
+        }
+    }
+}
+
+impl Channel for Simulator {
+    fn send(&self, _facility: &str, message: &Message) -> Answer {
+        let (status, body) = self.post(message);
+        understood(status, &body)
     }
 }
 

@@ -46,6 +46,7 @@ mod reception;
 pub mod rules;
 mod sending;
 mod signed;
+mod signer;
 pub mod signing;
 mod statistics;
 mod take;
@@ -121,7 +122,7 @@ pub fn router(desk: Arc<Desk>) -> Router<House> {
         .route("/certificates/delegate/end", post(batch::end))
         .route("/admin/signatures", get(admin::page))
         .route("/admin/signatures/policy", post(admin::policy))
-        .route("/admin/signatures/signer", get(admin::ask).post(admin::signer))
+        .route("/admin/signatures/signer", get(signer::ask).post(signer::add))
         .route("/admin/signatures/end", post(admin::end))
         .route("/admin/signatures/pin", get(pin::page).post(pin::keep))
         .route("/certificates/import", get(import::page).post(import::take))

@@ -3,8 +3,8 @@
 
 use crate::case::{self, Case};
 use crate::dispense::{self, Handing};
-use crate::gateway::{Account, Answer, Transport, lines_of, look, message, sale_message, send, tell};
-use mach_access::{Act, Actor, Decision, decide};
+use crate::gateway::{Account, Answer, Net, Transport, lines_of, look, message, sale_message, send, tell};
+use mach_access::{Act, Actor, Decision, Scope, decide};
 use mach_base::time::now_seconds;
 use mach_house::follow::{Again, follow, until};
 use mach_sign::jws;
@@ -13,7 +13,8 @@ use mach_signing::seal::seal_of;
 use mach_store::notices::Kind;
 use mach_store::prescriptions::{self, Prescription, Sale, Sending, State};
 use mach_store::signing::Act as Signs;
-use mach_store::{Error, Result, Store, Tx, people, schema};
+use mach_store::{Error, Result, Store, Tx, accounts, people, schema};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -223,23 +224,47 @@ pub fn oversold(case: &Case) -> bool {
     case.lines.iter().any(|l| l.dispensed > l.prescribed)
 }
 
-/// Does what is due for as long as the program runs, with the accounts of a demonstration: a simulator's receipts are worth
-/// nothing.
-pub fn start<T, K>(store: &Store, transport: T, keys: Arc<K>) -> JoinHandle<()>
-where
-    T: Transport + 'static,
-    K: Keys + Send + Sync + 'static,
-{
-    let at = store.clone();
-    let account = |facility: &str, doctor: i64| Account {
+/// The accounts of a demonstration: a simulator's receipts are worth nothing.
+fn simulated(facility: &str, doctor: i64) -> Account {
+    Account {
         facility: facility.to_owned(),
         doctor: doctor.to_string(),
         password: "simulator".to_owned(),
         app: ("mach".to_owned(), "simulator".to_owned()),
+    }
+}
+
+/// The account of one who signs in here.
+fn account_of(store: &Store, net: &Net, facility: &str, account: i64) -> Account {
+    let name = || -> Result<String> {
+        let found = accounts::by_id(&mut store.read(&console()?)?, Scope::All, account)?;
+        Ok(found.map(|a| a.name).unwrap_or_default())
     };
+    // Without a name the facility's own account is asked for.
+    let name = name().unwrap_or_else(|e| {
+        tracing::error!("the account of a doctor is not known: {e}");
+        String::new()
+    });
+    net.account(facility, &name)
+}
+
+/// Does what is due for as long as the program runs: with the system that is set up in the data folder, else with `instead`, a
+/// simulator. Where there is neither, it waits.
+pub fn start<K>(store: &Store, data: &Path, instead: Option<Box<dyn Transport>>, keys: Arc<K>) -> JoinHandle<()>
+where
+    K: Keys + Send + Sync + 'static,
+{
+    let (at, data) = (store.clone(), data.to_path_buf());
     follow(store, "the queue of prescriptions", QUIET, move || {
+        let net = Net::of(&data)?;
+        let own = |facility: &str, doctor: i64| match &net {
+            Some(net) => account_of(&at, net, facility, doctor),
+            None => simulated(facility, doctor),
+        };
+        let transport = net.as_ref().map(|net| net as &dyn Transport).or(instead.as_deref());
+        let Some(transport) = transport else { return Ok(Again::Commit(REST)) };
         let look = || -> Result<Again> {
-            let system = System { transport: &transport, keys: keys.as_ref(), account: &account };
+            let system = System { transport, keys: keys.as_ref(), account: &own };
             if once(&at, &system, now_seconds())? >= TOGETHER {
                 return Ok(Again::After(Duration::ZERO));
             }

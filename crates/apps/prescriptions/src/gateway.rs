@@ -4,10 +4,12 @@
 use crate::case::Case;
 use crate::words::written;
 use mach_base::{Day, Minute};
+use mach_house::gateway::{Gateway, PRESCRIPTIONS, Request, Wire};
 use mach_store::people::PersonRow;
 use mach_store::prescriptions::{Sale, SaleLine};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// Characters of a pharmacy's number of a sale.
@@ -122,6 +124,49 @@ pub trait Transport: Send + Sync {
     fn ask(&self, call: &Call<'_>) -> Result<(u16, String), String>;
 }
 
+/// The system itself, as it is set up here.
+#[derive(Debug)]
+pub struct Net {
+    gateway: Gateway,
+    wire: Wire,
+}
+
+impl Net {
+    /// The system of a data folder; `None` where none is set up.
+    ///
+    /// # Errors
+    /// What is set up and cannot be used.
+    pub fn of(data: &Path) -> Result<Option<Self>, String> {
+        let Some(gateway) = Gateway::of(data, PRESCRIPTIONS)? else { return Ok(None) };
+        let wire = gateway.wire()?;
+        Ok(Some(Self { gateway, wire }))
+    }
+
+    /// The account of a facility (by code) and of one of its people (by sign-in name).
+    pub fn account(&self, facility: &str, user: &str) -> Account {
+        let word = |name| self.gateway.word((facility, user), name).to_owned();
+        let named = Some(word("facility")).filter(|w| !w.is_empty());
+        Account {
+            facility: named.unwrap_or_else(|| facility.to_owned()),
+            doctor: word("doctor"),
+            password: word("password"),
+            app: (word("app-name"), word("app-key")),
+        }
+    }
+}
+
+impl Transport for Net {
+    fn ask(&self, call: &Call<'_>) -> Result<(u16, String), String> {
+        let ticket = format!("Bearer {}", call.token);
+        let all = [("Authorization", ticket.as_str()), ("app-name", call.app.0), ("app-key", call.app.1)];
+        let headers =
+            all.into_iter().filter(|(n, v)| !v.is_empty() && (*n != "Authorization" || !call.token.is_empty()));
+        let body = call.body.map(Value::to_string);
+        let (status, answer) = self.wire.ask(Request { path: call.path, headers: headers.collect(), body })?;
+        Ok((status, String::from_utf8_lossy(&answer).into_owned()))
+    }
+}
+
 /// An account with the system. Passwords and keys are never kept in the store.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
@@ -152,6 +197,11 @@ fn short(text: &str) -> String {
 
 /// Signs the doctor in; the token, or what to do instead.
 fn sign_in(transport: &dyn Transport, account: &Account) -> Result<String, Answer> {
+    if account.doctor.is_empty() || account.password.is_empty() {
+        return Err(Answer::Failed(
+            "the doctor has no account with the system: mach gateway account prescriptions".to_owned(),
+        ));
+    }
     let door = json!({
         "ma_lien_thong_co_so_kham_chua_benh": account.facility,
         "ma_lien_thong_bac_si": account.doctor,

@@ -55,7 +55,7 @@ pub fn fill(store: &Store, data: &Path, facility: &str) -> Result<(), String> {
         return Ok(());
     }
     let path = data.join("demo-vaccines.csv");
-    keys::keep(&path, &file(facility), false)?;
+    mach_house::files::keep(&path, &file(facility), false)?;
     let name = format!("tiem-chung-mau-{}.csv", Day::today());
     import::import(store, &decision, (&path, &name), &mut |_| {}).map_err(|e| e.to_string())?;
     let signer = keys::make(data, "Sở Y tế tỉnh mẫu")?;

@@ -1,7 +1,7 @@
 //! A pass: what its QR code says (decision 5772/QĐ-BYT, in the form of the EU's certificate), signed; taken back and published.
 
 use crate::bodies;
-use crate::keys::{self, Signer};
+use crate::keys::Signer;
 use crate::products::{Product, Products};
 use mach_base::text::fold;
 use mach_base::time::now_seconds;
@@ -252,7 +252,7 @@ pub fn publish(store: &Store, signer: &Signer, data: &Path) -> std::result::Resu
     let list = serde_json::json!({ "issuer": "VN", "issued": now, "revoked": marks }).to_string();
     let chain = [signer.certificate.clone()];
     let text = mach_sign::jws::sign(list.as_bytes(), &signer.key, &chain, now).map_err(|e| e.to_string())?;
-    keys::keep(&path, &text, false)?;
+    mach_house::files::keep(&path, &text, false)?;
     Ok(text)
 }
 

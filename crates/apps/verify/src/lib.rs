@@ -24,7 +24,6 @@ use axum::routing::get;
 use mach_base::limits;
 use mach_house::House;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The fingerprint of the key that signs lists for browsers, as their page shows it; makes the key where there is none.
 ///
@@ -42,5 +41,5 @@ pub fn router(data: &Path) -> Router<House> {
         .route("/verify/papers.tsv", get(page::papers))
         // A form's own words around the file.
         .layer(DefaultBodyLimit::max(limits::VERIFY_BYTES + 4096))
-        .layer(axum::Extension(page::Data(Arc::from(data))))
+        .layer(axum::Extension(page::Data::new(data)))
 }

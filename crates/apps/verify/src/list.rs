@@ -35,7 +35,7 @@ pub fn key(data: &Path) -> Result<SoftKey, String> {
         Ok(text) => SoftKey::from_pem(&text).map_err(|e| at(&e)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let key = SoftKey::generate().map_err(|e| at(&e))?;
-            mach_signing::codes::keep(&path, &key.to_pem(), true)?;
+            mach_house::files::keep(&path, &key.to_pem(), true)?;
             Ok(key)
         }
         Err(e) => Err(at(&e)),

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use mach_access::{Act, Actor, decide};
 use mach_base::limits;
 use mach_house::{Failure, House};
+use mach_sign::key::Signer as _;
 use mach_sign::verdict::Verdict;
 use mach_store::signing;
 use mach_ui::components::{
@@ -20,13 +21,29 @@ use mach_ui::{Html, Lang, msg};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The folder of all data: where trusted certificates lie, and the key of lists.
+/// A signed list, the shelf it says, and the key that signed it.
+struct Signed {
+    of: Arc<Shelf>,
+    by: Vec<u8>,
+    text: String,
+}
+
+/// The folder of all data: where trusted certificates lie, and the key of lists; and the list as it was last signed.
 #[derive(Clone)]
-pub struct Data(pub Arc<Path>);
+pub struct Data {
+    folder: Arc<Path>,
+    /// Of a shelf: where that is still the one, so is the list. Whoever asks while it is made waits for it.
+    list: Arc<tokio::sync::Mutex<Option<Signed>>>,
+}
 
 impl Data {
+    /// Of a folder.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: Arc::from(folder), list: Arc::default() }
+    }
+
     fn shelf(&self) -> Result<Arc<Shelf>, String> {
-        Shelf::kept(&self.0.join(mach_house::trust::FOLDER))
+        Shelf::kept(&self.folder.join(mach_house::trust::FOLDER))
     }
 }
 
@@ -161,11 +178,26 @@ pub async fn papers(State(house): State<House>) -> Result<Response, Problem> {
     Ok((headers, mach_house::trust::papers_text(&ended)).into_response())
 }
 
-/// `GET /verify/list`: the list by which a browser checks codes without a network.
+/// `GET /verify/list`: the list by which a browser checks codes without a network. Made once for each state of the shelf, which
+/// is read again where a file of it changed (a paper ended: its list did) and each minute: anybody may ask, and often.
 pub async fn list(State(house): State<House>, Extension(data): Extension<Data>) -> Result<Response, Problem> {
-    let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
-    let ended = house.read(decision, |r| Ok::<_, Failure>(signing::ended_papers(r)?)).await?;
-    let signed = move || list::text(&list::key(&data.0)?, data.shelf()?.as_ref(), &ended);
-    let text = tokio::task::spawn_blocking(signed).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    let mut kept = Arc::clone(&data.list).lock_owned().await;
+    let read = move || Ok::<_, String>((data.shelf()?, list::key(&data.folder)?));
+    let read = tokio::task::spawn_blocking(read).await.map_err(Problem::internal)?;
+    let (shelf, key) = read.map_err(Problem::internal)?;
+    let by = key.public().info().to_vec();
+    let text = match &*kept {
+        Some(signed) if Arc::ptr_eq(&signed.of, &shelf) && signed.by == by => signed.text.clone(),
+        _ => {
+            let decision = decide(&Actor::console(), Act::ReadCertificates).map_err(Problem::internal)?;
+            let ended = house.read(decision, |r| Ok::<_, Failure>(signing::ended_papers(r)?)).await?;
+            let of = Arc::clone(&shelf);
+            let signed = move || list::text(&key, &of, &ended);
+            let made = tokio::task::spawn_blocking(signed).await.map_err(Problem::internal)?;
+            let text = made.map_err(Problem::internal)?;
+            *kept = Some(Signed { of: shelf, by, text: text.clone() });
+            text
+        }
+    };
     Ok(([(axum::http::header::CONTENT_TYPE, "application/jose")], text).into_response())
 }

@@ -6,7 +6,9 @@
 pub mod admin;
 pub mod call;
 pub mod carry;
+pub mod files;
 pub mod follow;
+pub mod gateway;
 pub mod pace;
 pub mod pages;
 pub mod passkey;

@@ -63,6 +63,20 @@ pub trait Service {
     fn answer(&self, handle: &str) -> Result<Answer>;
 }
 
+impl<S: Service + ?Sized> Service for &S {
+    fn certificates(&self, subscriber: &str) -> Result<Vec<Vec<Certificate>>> {
+        (**self).certificates(subscriber)
+    }
+
+    fn ask(&self, subscriber: &str, transaction: &str, digest: &[u8; 32], shown: &str) -> Result<String> {
+        (**self).ask(subscriber, transaction, digest, shown)
+    }
+
+    fn answer(&self, handle: &str) -> Result<Answer> {
+        (**self).answer(handle)
+    }
+}
+
 fn read(what: &'static str, status: u16, body: &[u8]) -> Result<serde_json::Value> {
     let parsed: std::result::Result<serde_json::Value, _> = serde_json::from_slice(body);
     match parsed {

@@ -102,3 +102,22 @@ fn a_certificate_that_does_not_stand_is_not_sent() {
     }
     assert_eq!(provider.count(), 0);
 }
+
+#[test]
+fn who_signed_is_not_asked_again_where_proof_of_time_is_missing() {
+    let (family, provider, mut flight, trust) = scene();
+    let service = client(&provider);
+    let now = family.now;
+    assert_eq!(flight.step(&service, &trust, now), Ok(None));
+    *provider.confirmed.borrow_mut() = true;
+    let down = |_: &[u8]| Err(Error::Refused("no timestamp".to_owned()));
+    let mut flight = restarted(&flight);
+    assert_eq!(flight.step_timed(&service, &trust, now, Some(&down)), Err(Error::Refused("no timestamp".to_owned())));
+    let mut flight = restarted(&flight);
+    assert!(matches!(flight.stage, Stage::Signed(_)));
+    // The provider is not needed any more.
+    *provider.fault.borrow_mut() = Fault::Down;
+    let stamp = |bytes: &[u8]| Ok(family.timestamp(bytes, now));
+    let signed = flight.step_timed(&service, &trust, now, Some(&stamp)).expect("an answer").expect("a file");
+    assert!(pades::verify(&signed, &trust, now).expect("a report").is_good());
+}

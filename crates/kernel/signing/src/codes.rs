@@ -2,6 +2,7 @@
 //! `keys/hc1.pem` (the key, PKCS#8, and its certificate, one after the other), `trust/signers/own.pem`, `trust/roots/own.pem`.
 
 use crate::desk::Keys;
+use mach_house::files::keep;
 use mach_sign::authority::{Authority, Profile, Request};
 use mach_sign::certificate::Certificate;
 use mach_sign::hc1::{self, Claims, Value};
@@ -9,8 +10,6 @@ use mach_sign::key::SoftKey;
 use mach_sign::name::Name;
 use mach_sign::oid;
 use mach_sign::time::{DAY, Moment, now};
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A key with its certificate.
@@ -79,29 +78,6 @@ pub fn make(data: &Path, organisation: &str) -> Result<Signer, String> {
     keep(&data.join("trust/signers/own.pem"), &certificate.to_pem(), false)?;
     keep(&place(data), &format!("{}{}", key.to_pem(), certificate.to_pem()), true)?;
     Ok(Signer { key, certificate })
-}
-
-/// Writes a file whole or not at all; `secret`: for its owner only.
-///
-/// # Errors
-/// Of files.
-pub fn keep(path: &Path, text: &str, secret: bool) -> Result<(), String> {
-    let at = |e: std::io::Error| format!("`{}`: {e}", path.display());
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(at)?;
-    }
-    // A part of its own: two that write the same file do not write into one another's.
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(if secret { 0o600 } else { 0o644 });
-    #[cfg(unix)]
-    builder.permissions(mode);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut part = builder.suffix(".part").tempfile_in(folder).map_err(at)?;
-    part.write_all(text.as_bytes()).and_then(|()| part.as_file().sync_all()).map_err(at)?;
-    part.persist(path).map_err(|e| at(e.error))?;
-    // The name lasts where its folder does.
-    File::open(folder).and_then(|f| f.sync_all()).map_err(at)
 }
 
 /// What the code of a paper says: no more than what stands on the paper.

@@ -9,6 +9,7 @@
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
 
 use crate::codes;
+use crate::services;
 use crate::token::{self, Address, Pins};
 use crate::words::{FAULT, Halt, TOKEN_KEY_ABSENT, UNTRUSTED};
 use mach_access::{Act, Actor, decide};
@@ -50,7 +51,10 @@ pub trait Keys {
     }
 
     /// The service of a provider with which keys are, where it is set up here.
-    fn service(&self, provider: Provider) -> Option<&dyn Service>;
+    ///
+    /// # Errors
+    /// What is set up and cannot be used.
+    fn service(&self, provider: Provider) -> Result<Option<Box<dyn Service + '_>>, String>;
 
     /// Whether there is proof of time here.
     fn has_time(&self) -> bool;
@@ -195,8 +199,8 @@ impl Keys for Desk {
         token::sign(&library, &at, pin.as_deref(), &own.key, message)
     }
 
-    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
-        None
+    fn service(&self, provider: Provider) -> Result<Option<Box<dyn Service + '_>>, String> {
+        Ok(services::of(&self.data, provider)?.map(|service| service as Box<dyn Service>))
     }
 
     fn has_time(&self) -> bool {

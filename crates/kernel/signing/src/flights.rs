@@ -307,7 +307,11 @@ fn step(
         return given(store, decision, (reader, keys, papers), (flight, revision));
     }
     let mut under = match flight.state.is_empty() {
-        false => Under::from_bytes(&flight.state).map_err(later)?,
+        false => {
+            // A service may take its time: the store is not held meanwhile.
+            drop(reader);
+            Under::from_bytes(&flight.state).map_err(later)?
+        }
         true => {
             let ready = papers.prepare(&mut reader, flight, keys)?;
             drop(reader);
@@ -339,9 +343,11 @@ fn step(
             Some(under.signed(&signature, &trust, now, time).map_err(later)?)
         }
         Provider::SmartCa | Provider::MySign | Provider::Vgca => {
-            let service = keys.service(signer.provider).ok_or_else(|| later("no signing service is set up here"))?;
-            let signed = under.step_timed(service, &trust, now, time).map_err(later)?;
+            let service = keys.service(signer.provider).map_err(later)?;
+            let service = service.ok_or_else(|| later("no signing service is set up here"))?;
+            let signed = under.step_timed(service.as_ref(), &trust, now, time);
             flight.state = under.to_bytes();
+            let signed = signed.map_err(later)?;
             if let Stage::Refused(why) = &under.stage {
                 return Err(Halt::Stopped(format!("{REFUSED}{why}")));
             }

@@ -10,6 +10,7 @@ pub mod flights;
 pub mod papers;
 pub mod patient;
 pub mod seal;
+pub mod services;
 pub mod token;
 pub mod turn;
 pub mod words;

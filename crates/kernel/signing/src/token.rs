@@ -76,11 +76,6 @@ impl Address {
         let names_a_token = !found.token.is_empty() || !found.serial.is_empty();
         (names_a_token && (!found.object.is_empty() || !found.id.is_empty())).then_some(found)
     }
-
-    /// The token, as its PIN is kept for it.
-    fn token_name(&self) -> String {
-        format!("{}/{}/{}", self.module, self.token, self.serial)
-    }
 }
 
 /// The library of this name in a folder's `modules.tsv`.
@@ -98,7 +93,7 @@ pub fn module(folder: &Path, name: &str) -> Result<PathBuf, String> {
 /// What the library and the token do one after another: a login is the whole program's, and a token has one thread.
 static LIBRARIES: Mutex<BTreeMap<PathBuf, Pkcs11>> = Mutex::new(BTreeMap::new());
 
-/// PINs that were wrong, by token and hash: never tried again by this program.
+/// PINs that were wrong, by the token's serial number (whatever address led there) and hash: never tried again by this program.
 static WRONG: Mutex<BTreeSet<(String, [u8; 32])>> = Mutex::new(BTreeSet::new());
 
 fn fault(e: &Error) -> Halt {
@@ -134,8 +129,8 @@ fn opened(libraries: &mut BTreeMap<PathBuf, Pkcs11>, path: &Path) -> Result<Pkcs
     Ok(library)
 }
 
-/// The slot of the one token that an address fits.
-fn slot(library: &Pkcs11, at: &Address) -> Result<Slot, Halt> {
+/// The slot of the one token that an address fits, and the token's serial number.
+fn slot(library: &Pkcs11, at: &Address) -> Result<(Slot, String), Halt> {
     let is = |wanted: &str, has: &str| wanted.is_empty() || wanted == has.trim();
     let mut found = Vec::new();
     for slot in library.get_slots_with_token().map_err(|e| fault(&e))? {
@@ -159,11 +154,11 @@ fn slot(library: &Pkcs11, at: &Address) -> Result<Slot, Halt> {
     if token.user_pin_final_try() {
         return Err(Halt::stopped(TOKEN_LAST_TRY));
     }
-    Ok(*slot)
+    Ok((*slot, token.serial_number().trim().to_owned()))
 }
 
-fn log_in(session: &Session, at: &Address, pin: &str) -> Result<(), Halt> {
-    let tried = (at.token_name(), mach_sign::sha256(pin.as_bytes()));
+fn log_in(session: &Session, serial: String, pin: &str) -> Result<(), Halt> {
+    let tried = (serial, mach_sign::sha256(pin.as_bytes()));
     let wrong = || WRONG.lock().unwrap_or_else(PoisonError::into_inner);
     if wrong().contains(&tried) {
         return Err(Halt::stopped(TOKEN_PIN_WRONG));
@@ -207,8 +202,9 @@ pub fn sign(
     let pin = pin.ok_or_else(|| Halt::Later(TOKEN_PIN_MISSING.to_owned()))?;
     let mut libraries = LIBRARIES.lock().unwrap_or_else(PoisonError::into_inner);
     let library = opened(&mut libraries, library)?;
-    let session = library.open_ro_session(slot(&library, at)?).map_err(|e| fault(&e))?;
-    log_in(&session, at, pin)?;
+    let (slot, serial) = slot(&library, at)?;
+    let session = library.open_ro_session(slot).map_err(|e| fault(&e))?;
+    log_in(&session, serial, pin)?;
     let mut wanted = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Sign(true)];
     if !at.object.is_empty() {
         wanted.push(Attribute::Label(at.object.clone().into_bytes()));
@@ -264,7 +260,7 @@ impl Pins {
         let ring = mach_seal::ring().map_err(|e| e.to_string())?;
         let sealed = ring.seal_text(mach_seal::Purpose::Secret, &row(signer), pin).map_err(|e| e.to_string())?;
         let path = folder.join("pins").join(signer.to_string());
-        crate::codes::keep(&path, &sealed, true)?;
+        mach_house::files::keep(&path, &sealed, true)?;
         self.typed.lock().unwrap_or_else(PoisonError::into_inner).insert(signer, pin.to_owned());
         Ok(())
     }

@@ -34,8 +34,8 @@ impl Keys for Cut {
         self.0.soft(signer)
     }
 
-    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
-        None
+    fn service(&self, _provider: Provider) -> Result<Option<Box<dyn Service + '_>>, String> {
+        Ok(None)
     }
 
     fn has_time(&self) -> bool {

@@ -3,6 +3,7 @@
 mod declared;
 mod hostile;
 mod killed;
+mod net;
 mod signatures;
 mod world;
 

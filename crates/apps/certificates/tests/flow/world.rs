@@ -83,8 +83,8 @@ impl desk::Keys for Keys {
         }
     }
 
-    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
-        self.service.as_deref()
+    fn service(&self, _provider: Provider) -> Result<Option<Box<dyn Service + '_>>, String> {
+        Ok(self.service.as_deref().map(|s| Box::new(s) as Box<dyn Service>))
     }
 
     fn has_time(&self) -> bool {

@@ -1,9 +1,15 @@
 //! The national system: what is sent, told and asked for, over a bad line.
 
 use crate::both;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use mach_base::time::now_seconds;
-use mach_prescriptions::deliver::oversold;
-use mach_prescriptions::simulator::Fault;
+use mach_house::gateway::{Gateway, PRESCRIPTIONS};
+use mach_prescriptions::deliver::{self, System, oversold};
+use mach_prescriptions::gateway::{Call, Net, Transport as _, look};
+use mach_prescriptions::simulator::{Fault, Simulator};
 use mach_prescriptions::work::{self, No};
 use mach_sign::jws;
 use mach_signing::desk::Keys as _;
@@ -127,4 +133,78 @@ fn what_is_taken_back_on_its_way_is_not_sent_and_no_seal_waits() {
         world.deliver(now + 1);
         assert_eq!(world.case(&sold).sales[0].sending, Sending::Refused);
     });
+}
+
+/// The system's own doors around the simulator.
+async fn door(
+    extract::State(system): extract::State<Simulator>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, String) {
+    let word = |name: &str| headers.get(name).map_or("", |v| v.to_str().unwrap_or_default());
+    let body = (method == Method::POST).then(|| serde_json::from_slice::<Value>(&body).expect("JSON"));
+    let token = word("Authorization").trim_start_matches("Bearer ");
+    let path = uri.path().trim_start_matches("/x");
+    // Who it is: the doctor of this facility alone.
+    if path.starts_with("/api/auth/") {
+        let is = |name: &str, wanted: &str| body.as_ref().is_some_and(|b| b[name] == wanted);
+        let known = is("ma_lien_thong_co_so_kham_chua_benh", "CS46001") && is("ma_lien_thong_bac_si", "BS7");
+        if !known || !is("password", "matkhau") {
+            return (StatusCode::UNAUTHORIZED, r#"{"error":"Sai mật khẩu"}"#.to_owned());
+        }
+    }
+    let call = Call { path, token, app: (word("app-name"), word("app-key")), body: body.as_ref() };
+    match system.ask(&call) {
+        Ok((status, said)) => (StatusCode::from_u16(status).expect("a status"), said),
+        Err(why) => (StatusCode::BAD_GATEWAY, why),
+    }
+}
+
+#[test]
+fn the_system_is_reached_as_it_is_set_up() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let world = crate::World::new(mach_test_engines::Home::folder());
+    let app = Router::new().fallback(door).with_state(world.system.clone());
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let base = format!("http://{}/x", listener.local_addr().expect("an address"));
+    runtime.spawn(async move { axum::serve(listener, app).await });
+    let folder = tempfile::tempdir().expect("a folder");
+    let account = |words: &[(&str, &str)]| words.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    let mut gateway = Gateway { base, private: true, ..Gateway::default() };
+    let kept = |gateway: &Gateway| {
+        gateway.keep(folder.path(), PRESCRIPTIONS).expect("kept");
+        Net::of(folder.path()).expect("read").expect("set up")
+    };
+    let mut now = now_seconds() + 1;
+    let code = world.signed("c", "LOR010", 500);
+    let mut tried = |net: &Net| {
+        let own = |facility: &str, _: i64| net.account(facility, "thu");
+        let system = System { transport: net, keys: &world.keys, account: &own };
+        assert_eq!(deliver::once(&world.store, &system, now).expect("the queue"), 1);
+        let row = world.case(&code).row;
+        now = row.next.unwrap_or(now);
+        (row.sending, row.said)
+    };
+    let (sending, said) = tried(&kept(&gateway));
+    assert!(sending == Sending::Due && said.contains("no account"), "{said}");
+    gateway.accounts.insert(String::new(), account(&[("app-name", "mach"), ("app-key", "khoa")]));
+    gateway.accounts.insert("46001".to_owned(), account(&[("facility", "CS46001"), ("password", "matkhau")]));
+    gateway.accounts.insert("46001/thu".to_owned(), account(&[("doctor", "BS8")]));
+    let (_, said) = tried(&kept(&gateway));
+    assert!(said.contains("not accepted"), "{said}");
+    gateway.accounts.insert("46001/thu".to_owned(), account(&[("doctor", "BS7")]));
+    let net = kept(&gateway);
+    world.system.fail([Fault::Slow, Fault::Lost]);
+    for _ in 0..2 {
+        assert!(tried(&net).1.contains("502"));
+    }
+    assert_eq!(tried(&net), (Sending::Sent, String::new()));
+    assert!(world.system.prescriptions().contains_key(&code));
+    // What was sold elsewhere is asked for with the pharmacy's key.
+    world.system.sell(&code, ("NT99", "H1"), "LOR010", "2");
+    let sold = look(&net, &net.account("46001", "thu"), &code).expect("asked");
+    assert_eq!((sold.len(), sold[0].invoice.as_str()), (1, "H1"));
 }

@@ -47,8 +47,8 @@ impl desk::Keys for Keys {
         SoftKey::from_pem(&person.key.to_pem()).map_err(|e| e.to_string())
     }
 
-    fn service(&self, _provider: Provider) -> Option<&dyn Service> {
-        None
+    fn service(&self, _provider: Provider) -> Result<Option<Box<dyn Service + '_>>, String> {
+        Ok(None)
     }
 
     fn has_time(&self) -> bool {

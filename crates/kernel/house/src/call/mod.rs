@@ -5,7 +5,7 @@
 
 pub mod endpoint;
 use axum::body::Bytes;
-use axum::http::{Method, Request, header};
+use axum::http::{Method, Request, StatusCode, header};
 use endpoint::{Allowed, Endpoint, reachable};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -39,7 +39,7 @@ pub struct Call {
 /// # Errors
 /// Why it did not take the request, without anything its author keeps secret.
 pub async fn send(call: Call) -> Result<(), String> {
-    timed(call, 0).await.map(drop)
+    fetch(call, 0).await.map(drop)
 }
 
 /// Calls an address; gives what it answered with success, at most `limit` bytes.
@@ -47,10 +47,23 @@ pub async fn send(call: Call) -> Result<(), String> {
 /// # Errors
 /// Why there is no answer.
 pub async fn fetch(call: Call, limit: usize) -> Result<Bytes, String> {
-    timed(call, limit).await
+    let (status, body) = timed(call, limit).await?;
+    match status.as_u16() {
+        200..=299 => Ok(body),
+        300..=399 => Err(format!("the receiver answered {status}: redirects are not followed")),
+        _ => Err(format!("the receiver answered {status}")),
+    }
 }
 
-async fn timed(call: Call, limit: usize) -> Result<Bytes, String> {
+/// Calls an address; gives the status and the body of whatever it answers, at most `limit` bytes.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn ask(call: Call, limit: usize) -> Result<(u16, Bytes), String> {
+    timed(call, limit).await.map(|(status, body)| (status.as_u16(), body))
+}
+
+async fn timed(call: Call, limit: usize) -> Result<(StatusCode, Bytes), String> {
     let seconds = call.within.as_secs();
     match tokio::time::timeout(call.within, sent(call, limit)).await {
         Ok(done) => done,
@@ -58,7 +71,7 @@ async fn timed(call: Call, limit: usize) -> Result<Bytes, String> {
     }
 }
 
-async fn sent(call: Call, limit: usize) -> Result<Bytes, String> {
+async fn sent(call: Call, limit: usize) -> Result<(StatusCode, Bytes), String> {
     let endpoint = &call.endpoint;
     let found = lookup_host((endpoint.host.as_str(), endpoint.port))
         .await
@@ -91,7 +104,7 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     call: &Call,
     limit: usize,
-) -> Result<Bytes, String> {
+) -> Result<(StatusCode, Bytes), String> {
     let failed = |e: hyper::Error| format!("the receiver ended the connection: {e}");
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(limits::SUBSCRIPTION_ANSWER_BYTES)
@@ -121,13 +134,9 @@ async fn exchange(
     let request = request.body(Full::new(Bytes::from(body))).map_err(|_| "the request cannot be written".to_owned())?;
     let answer = sender.send_request(request).await.map_err(failed)?;
     let status = answer.status();
-    match status.as_u16() {
-        200..=299 if limit == 0 => Ok(Bytes::new()),
-        200..=299 => {
-            let body = Limited::new(answer.into_body(), limit).collect().await;
-            body.map(|b| b.to_bytes()).map_err(|e| format!("the answer cannot be read: {e}"))
-        }
-        300..=399 => Err(format!("the receiver answered {status}: redirects are not followed")),
-        _ => Err(format!("the receiver answered {status}")),
+    if limit == 0 {
+        return Ok((status, Bytes::new()));
     }
+    let body = Limited::new(answer.into_body(), limit).collect().await;
+    body.map(|b| (status, b.to_bytes())).map_err(|e| format!("the answer cannot be read: {e}"))
 }

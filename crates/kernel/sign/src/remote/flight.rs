@@ -16,6 +16,8 @@ pub enum Stage {
     Ready,
     /// The provider has it; what later asks for it.
     Asked(String),
+    /// Its owner signed; the bytes, which are by the key over exactly these. What is still wanted is proof of time.
+    Signed(Vec<u8>),
     /// Refused; why. It ends here.
     Refused(String),
 }
@@ -50,8 +52,8 @@ impl Flight {
         Ok(Self { subscriber, transaction, shown, revision: String::new(), stage: Stage::Ready, prepared })
     }
 
-    /// One step: asks, or asks what became of it. `Some` is the signed file. Keep [`Flight::to_bytes`] after each step; an
-    /// error leaves the flight where it was, and the step may be taken again.
+    /// One step: asks, or asks what became of it. `Some` is the signed file. Keep [`Flight::to_bytes`] after each step, also
+    /// after one that failed: it may be taken again, and its owner is not asked twice for what they signed.
     ///
     /// # Errors
     /// `Refused` where the certificate does not stand now, what the provider says, `False` for a signature that is not by
@@ -84,12 +86,17 @@ impl Flight {
             }
             Stage::Asked(handle) => match service.answer(&handle)? {
                 Answer::Waiting => Ok(None),
-                Answer::Signed(signature) => self.finished(&signature, time).map(Some),
+                Answer::Signed(signature) => {
+                    self.prepared.recognise(&signature)?;
+                    self.stage = Stage::Signed(signature.clone());
+                    self.finished(&signature, time).map(Some)
+                }
                 Answer::Refused(why) => {
                     self.stage = Stage::Refused(why);
                     Ok(None)
                 }
             },
+            Stage::Signed(signature) => self.finished(&signature, time).map(Some),
             Stage::Refused(why) => Err(Error::Refused(why)),
         }
     }
@@ -138,9 +145,10 @@ impl Flight {
     /// As bytes to keep.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (stage, word) = match &self.stage {
-            Stage::Ready => ("ready", ""),
-            Stage::Asked(handle) => ("asked", handle.as_str()),
-            Stage::Refused(why) => ("refused", why.as_str()),
+            Stage::Ready => ("ready", String::new()),
+            Stage::Asked(handle) => ("asked", handle.clone()),
+            Stage::Signed(signature) => ("signed", crate::base64(signature)),
+            Stage::Refused(why) => ("refused", why.clone()),
         };
         let head = json!({
             "subscriber": self.subscriber, "transaction": self.transaction, "shown": self.shown, "revision": self.revision,
@@ -163,6 +171,7 @@ impl Flight {
         let stage = match get("stage")?.as_str() {
             "ready" => Stage::Ready,
             "asked" => Stage::Asked(word),
+            "signed" => Stage::Signed(crate::from_base64(&word)?),
             "refused" => Stage::Refused(word),
             _ => return Err(bad()),
         };
