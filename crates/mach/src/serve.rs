@@ -196,13 +196,13 @@ async fn only_reading(request: Request, next: Next) -> Response {
 pub fn application(house: House, data: &Path) -> axum::Router {
     let fhir = mach_fhir_api::Interface::upon(house.store(), data);
     let desk = Arc::new(mach_certificates::desk::Desk::upon(data, "http://localhost"));
-    routes(house, &fhir, (data, None), (desk, &mach_vaccines::batch::Worker::default()))
+    routes(house, &fhir, data, (desk, &mach_vaccines::batch::Worker::default()))
 }
 
 fn routes(
     house: House,
     fhir: &mach_fhir_api::Interface,
-    (data, public): (&Path, Option<String>),
+    data: &Path,
     (desk, batches): (Arc<mach_certificates::desk::Desk>, &mach_vaccines::batch::Worker),
 ) -> axum::Router {
     // The demonstration's telephones are nobody's: what would be sent lies in a file.
@@ -226,7 +226,7 @@ fn routes(
         .merge(mach_prescriptions::router(desk))
         .merge(mach_vaccines::router(data, batches.clone()))
         .merge(mach_organisation::router())
-        .merge(mach_smart::router(&house, public))
+        .merge(mach_smart::router(&house))
         .merge(mach_shell::router())
         .merge(crate::log::routes::router())
         .with_state(house.clone())
@@ -294,8 +294,9 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         ready(address)?;
         let fhir = mach_fhir_api::Interface::upon(house.store(), data).open_to(origins);
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let issuer = public.clone();
-        let base = public.unwrap_or_else(|| format!("{scheme}://{address}"));
+        let listening = format!("{scheme}://{address}");
+        house.listens_at(&listening);
+        let base = public.unwrap_or(listening);
         let mut settings = mach_fhir_api::subscription::Settings::new(format!("{base}/fhir"));
         settings.loopback = house.demo();
         let delivery = fhir.deliver(settings)?;
@@ -323,8 +324,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
             tokio::spawn(tls::follow(Arc::clone(tls)));
         }
         let proxies = house.proxies().to_vec();
-        let shared =
-            listen::Shared::behind(proxies, routes(house, &fhir, (data, issuer), (desk, &batches)), limits, tls);
+        let shared = listen::Shared::behind(proxies, routes(house, &fhir, data, (desk, &batches)), limits, tls);
         let sending_over = async {
             if let Some((plain, shared)) = over {
                 listen::serve(plain, shared, stopped()).await;

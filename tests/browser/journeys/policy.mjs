@@ -78,7 +78,7 @@ const TABLE = {
   "GET /apps/launch/{person}": ["/apps/launch/999999999", ...PAGE(404, 403, 404)],
   "POST /apps/launch/{person}": ["/apps/launch/999999999", ...PAGE(404, 403, 404)],
   "GET /account/apps": ["/account/apps", ...PAGE(200, 200, 200, 200)],
-  "POST /account/apps/{grant}/end": ["/account/apps/999999999/end", ...PAGE(404, 404, 404, 404)],
+  "POST /account/apps/{app}/end": ["/account/apps/999999999/end", ...PAGE(404, 404, 404, 404)],
 
   // Open: it holds commitments, and nothing of anybody.
   "GET /log/checkpoint": ["/log/checkpoint", 200],

@@ -62,7 +62,7 @@ pub fn prepare(asked: &mut Asked) -> Result<(), Refusal> {
         (Some(_), [_, _, of] | [_, _, of, "_search"]) if !of.starts_with(['_', '$']) => ResourceType::parse(of),
         (kind, _) => kind,
     };
-    let asks = (reads || posted_search) && !last.starts_with('$');
+    let asks = (reads || posted_search) && !last.starts_with('$') || TERMS.contains(&last);
     if let Some(of) = of.filter(|of| asks && !app.narrow.opens(Some(of.number()), need)) {
         return Err(lacking(of, need));
     }
@@ -72,12 +72,28 @@ pub fn prepare(asked: &mut Asked) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Operations on what terms mean, which read no rows that a decision could leave out.
+const TERMS: [&str; 5] = ["$expand", "$lookup", "$validate-code", "$translate", "$subsumes"];
+
+/// That no scope of the token gives what a type is asked for.
 fn lacking(kind: ResourceType, need: Need) -> Refusal {
     let letters: String = need.rights().iter().map(|r| r.letter()).collect();
     let name = kind.name();
     refused(format!(
         "insufficient_scope: no scope of this token gives `{letters}` on `{name}`; ask for `…/{name}.{letters}`"
     ))
+}
+
+/// That an app may search for what a condition of a write names: without it the condition would be skipped.
+///
+/// # Errors
+/// 403.
+pub fn may_ask(scope: Scope, kind: ResourceType) -> Result<(), Refusal> {
+    let (Some(app), need) = (scope.app(), Need::One(Right::Search)) else { return Ok(()) };
+    match app.narrow().is_some_and(|n| n.opens(Some(kind.number()), need)) {
+        true => Ok(()),
+        false => Err(lacking(kind, need)),
+    }
 }
 
 /// The scope for one write of an app.
@@ -120,10 +136,10 @@ pub fn may_change(scope: Scope, now: &Resource) -> Result<(), Refusal> {
     may_keep(scope, now.kind, now.patient)
 }
 
-/// Whether what was written may be shown to who wrote it.
-pub fn is_shown(session: &Session, kind: ResourceType) -> bool {
-    let read = Need::One(Right::Read);
-    session.actor.app.as_ref().is_none_or(|app| app.narrow.opens(Some(kind.number()), read))
+/// Whether what was written, of `person`, may be shown to who wrote it. A scope with a test shows it to nobody here: the index that
+/// answers tests is behind what was just written.
+pub fn is_shown(session: &Session, kind: ResourceType, person: Option<i64>) -> bool {
+    session.actor.app.as_ref().is_none_or(|app| app.narrow.lets(kind.number(), Right::Read, person))
 }
 
 /// The narrowing of a token that a job is done under: its scopes; empty where no app asks.

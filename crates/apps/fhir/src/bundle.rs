@@ -340,7 +340,7 @@ fn response(caller: &Caller, kind: &str, answers: &[Answer]) -> Result<String, R
         match answer {
             Answer::Written(done) => {
                 let live = done.resource.as_ref().filter(|r| !r.deleted);
-                let shown = wanted == Return::Representation && app::is_shown(&caller.session, done.kind);
+                let shown = wanted == Return::Representation && app::is_shown(&caller.session, done.kind, done.patient);
                 written(&mut out, base, (done.kind, &done.id), live, done.status, shown)?;
             }
             Answer::One(found) => {

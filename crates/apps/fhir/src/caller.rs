@@ -108,8 +108,8 @@ impl FromRequestParts<House> for Caller {
             }
             format => format?,
         };
-        let base = base(&parts.headers);
         let session = Session::from_request_parts(parts, house).await?;
+        let base = base(house, &parts.headers, session.actor.app.is_some());
         let mut caller = Self {
             session,
             base,
@@ -127,8 +127,12 @@ impl FromRequestParts<House> for Caller {
     }
 }
 
-/// The URL by which the sender knows this server.
-pub fn base(headers: &HeaderMap) -> String {
+/// The URL of this interface: by the address that was configured, or else by which the sender knows this server; for an app the one
+/// that it got its token for.
+pub fn base(house: &House, headers: &HeaderMap, for_app: bool) -> String {
+    if for_app || house.public().is_some() {
+        return format!("{}/fhir", house.address(headers));
+    }
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let host = text("host").filter(|h| h.len() < 256 && !h.contains(['/', '"', '<', '\\'])).unwrap_or("localhost");
     let scheme = if text("x-forwarded-proto") == Some("https") { "https" } else { "http" };

@@ -36,7 +36,9 @@ pub async fn metadata(
     caller: Result<Caller, Refusal>,
 ) -> Result<Response, Refusal> {
     let pairs = query::pairs(uri.query().unwrap_or_default())?;
-    let body = text(&house, caller.ok().as_ref(), &pairs, &crate::caller::base(&headers)).await?;
+    let caller = caller.ok();
+    let base = caller.as_ref().map_or_else(|| crate::caller::base(&house, &headers, false), |c| c.base.clone());
+    let body = text(&house, caller.as_ref(), &pairs, (&base, &house.address(&headers))).await?;
     Ok(match format(uri.query(), &headers)? {
         Format::Json => ([(header::CONTENT_TYPE, FHIR_JSON)], body).into_response(),
         Format::Xml => ([(header::CONTENT_TYPE, FHIR_XML)], as_xml(&body)?).into_response(),
@@ -49,10 +51,18 @@ pub async fn metadata(
 /// 400.
 pub async fn answer(asked: &Asked) -> Result<Response, Refusal> {
     let caller = &asked.caller;
-    caller.answer(StatusCode::OK, text(&asked.house, Some(caller), &asked.pairs()?, &caller.base).await?, false)
+    let addresses = (caller.base.as_str(), asked.house.address(&caller.headers));
+    let body = text(&asked.house, Some(caller), &asked.pairs()?, (addresses.0, &addresses.1)).await?;
+    caller.answer(StatusCode::OK, body, false)
 }
 
-async fn text(house: &House, caller: Option<&Caller>, pairs: &[Pair], base: &str) -> Result<String, Refusal> {
+/// `base`: the address of the interface; `root`: that by which apps know this server.
+async fn text(
+    house: &House,
+    caller: Option<&Caller>,
+    pairs: &[Pair],
+    (base, root): (&str, &str),
+) -> Result<String, Refusal> {
     static TEXT: LazyLock<String> = LazyLock::new(|| statement(&Customs::default()));
     static TERMS: LazyLock<String> = LazyLock::new(|| terms::statement(BASE, DATE));
     let text = match pairs.iter().find(|p| p.name == "mode").map(|p| p.value.as_str()) {
@@ -66,7 +76,6 @@ async fn text(house: &House, caller: Option<&Caller>, pairs: &[Pair], base: &str
             return Err(Refusal::invalid(text).at("mode"));
         }
     };
-    let root = base.strip_suffix("/fhir").unwrap_or(base);
     let written = |name: &str| name.replace('\u{1}', "\\u0001");
     Ok(text.replace(&written(BASE), base).replace(&written(ROOT), root))
 }

@@ -463,7 +463,7 @@ impl Asked {
             }
             return Ok(response);
         };
-        let wanted = match app::is_shown(&self.caller.session, done.kind) {
+        let wanted = match app::is_shown(&self.caller.session, done.kind, done.patient) {
             true => self.caller.returned.unwrap_or_default(),
             false => Return::Minimal,
         };

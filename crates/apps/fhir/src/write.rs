@@ -215,8 +215,10 @@ impl<'t, 'x> Deciding<'t, 'x> {
     /// The resources that match, at most `limit`.
     ///
     /// # Errors
-    /// 400 where the criteria cannot be read or know nothing of one parameter; 412 where there are none.
+    /// 400 where the criteria cannot be read or know nothing of one parameter; 403 where an app may not search for them; 412 where
+    /// there are none.
     pub fn matching(&mut self, kind: ResourceType, criteria: &str, limit: usize) -> Result<Vec<Resource>, Refusal> {
+        app::may_ask(self.scope, kind)?;
         let pairs = query::pairs(criteria)?;
         if pairs.iter().all(|p| p.name.starts_with('_') && !matches!(p.name.as_str(), "_id" | "_tag" | "_profile")) {
             return Err(Refusal::precondition(format!(

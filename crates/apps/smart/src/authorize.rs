@@ -17,6 +17,7 @@ use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session, house_decision};
 use mach_store::smart::scope::{self, Level, Scope};
 use mach_store::smart::{self, App, Code, Launch, NewGrant, Proof};
+use mach_ui::format::query_value;
 use mach_ui::http::{CSP, Here, Problem};
 use mach_ui::{Lang, Msg, msg};
 
@@ -131,7 +132,13 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
-    async fn read(smart: &Smart, asked: Asked, session: std::result::Result<Session, Problem>) -> Result<Self> {
+    /// `reading`: for how many seconds its reader may have looked at the page.
+    async fn read(
+        smart: &Smart,
+        asked: Asked,
+        session: std::result::Result<Session, Problem>,
+        reading: i64,
+    ) -> Result<Self> {
         let silent = asked.prompt.iter().any(|p| p == "none");
         let session = match session {
             Err(Problem::Unauthenticated | Problem::Prove) if silent => {
@@ -147,8 +154,9 @@ impl Consent {
         if asked.app.what.facility.is_some() && asked.app.what.facility != session.actor.facility {
             return Err(asked.wrong("access_denied", "the app belongs to another facility"));
         }
-        let old = now_seconds() - session.proven_at();
-        let wants_proof = asked.max_age.is_some_and(|age| old > age)
+        let old = now_seconds() - session.proven_at() - reading;
+        // Who has just proven it has done what can be done, however little time the app leaves: clocks and forms take theirs.
+        let wants_proof = asked.max_age.is_some_and(|age| old > age.max(limits::SMART_SKEW_SECONDS))
             || asked.prompt.iter().any(|p| p == "login") && old > limits::SMART_SKEW_SECONDS
             || asked.wished.contains(&Scope::Offline) && session.is_proven().is_err();
         if wants_proof {
@@ -297,6 +305,12 @@ fn told(smart: &Smart, (lang, here, headers): (Lang, &Here, &HeaderMap), wrong: 
     }
 }
 
+/// The way through a door, and back to the request: a form that was sent would be lost there.
+fn through(door: &str, request: &str) -> Response {
+    let next = query_value(&format!("/oauth/authorize?{request}"));
+    Redirect::to(&format!("{door}?next={next}")).into_response()
+}
+
 /// A page whose form may lead to an app: browsers hold the way on after a form to the same rule as the form.
 fn with_way_to(redirect: &str, mut response: Response) -> Response {
     let origin = match redirect.split_once("://") {
@@ -326,7 +340,7 @@ pub(crate) async fn show(
         let params = Params::read(&text).map_err(|_| Wrong::Here(msg::SMART_NO_APP))?;
         let asked = Asked::read(&smart, &headers, &params).await?;
         let silent = asked.prompt.iter().any(|p| p == "none");
-        let consent = Consent::read(&smart, asked, session).await?;
+        let consent = Consent::read(&smart, asked, session, 0).await?;
         let house = &smart.inner.house;
         if consent.is_known(house).await? {
             return consent.give(&smart, &headers, None).await;
@@ -356,11 +370,16 @@ pub(crate) async fn decided(
         let request = params.get("request_shown").ok_or(Wrong::Here(msg::SMART_NO_APP))?;
         let shown = Params::read(request).map_err(|_| Wrong::Here(msg::SMART_NO_APP))?;
         let asked = Asked::read(&smart, &headers, &shown).await?;
-        let consent = Consent::read(&smart, asked, session).await?;
-        let house = &smart.inner.house;
+        // A no needs nobody's proof.
         if params.get("decision") != Some("allow") {
-            return Err(consent.asked.wrong("access_denied", "its person said no"));
+            return Err(asked.wrong("access_denied", "its person said no"));
         }
+        let consent = match Consent::read(&smart, asked, session, limits::SMART_READING_SECONDS).await {
+            Err(Wrong::Problem(Problem::Unauthenticated)) => return Ok(through("/sign-in", request)),
+            Err(Wrong::Problem(Problem::Prove)) => return Ok(through("/prove", request)),
+            consent => consent?,
+        };
+        let house = &smart.inner.house;
         let chosen = match (consent.chooses, params.get("patient")) {
             (false, _) => None,
             (true, Some(id)) if consent::may_see(house, &consent.session, id).await? => Some(id.to_owned()),

@@ -20,15 +20,45 @@ use std::time::Duration;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Keys that were fetched, by app: when, from where, which.
+/// Keys that were fetched, by app. Who asks while they are fetched waits for the same answer.
 #[derive(Default)]
-pub(crate) struct Keys(Mutex<HashMap<i64, Fetched>>);
+pub(crate) struct Keys(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Fetched>>>>);
 
-#[derive(Clone)]
+#[derive(Default)]
 struct Fetched {
-    at: i64,
+    /// From where.
     url: String,
-    keys: Arc<Vec<Jwk>>,
+    /// When that was last tried, seconds.
+    tried: i64,
+    /// The last that came, and when.
+    keys: Option<(i64, Arc<Vec<Jwk>>)>,
+}
+
+/// What is done for one who needs an app's keys.
+enum Need {
+    /// They are known.
+    Known(Arc<Vec<Jwk>>),
+    /// They could not be had a moment ago: nobody is asked again yet.
+    Rest,
+    /// They are fetched.
+    Fetch,
+}
+
+impl Fetched {
+    /// `again`: those that are known were not enough.
+    fn need(&self, url: &str, again: bool, now: i64) -> Need {
+        if self.url != url {
+            return Need::Fetch;
+        }
+        let just_tried = now - self.tried < limits::SMART_KEYS_AGAIN_SECONDS;
+        match &self.keys {
+            Some((at, keys)) if now - at < limits::SMART_KEYS_SECONDS && (!again || just_tried) => {
+                Need::Known(Arc::clone(keys))
+            }
+            _ if just_tried => Need::Rest,
+            _ => Need::Fetch,
+        }
+    }
 }
 
 /// What an app shows of itself.
@@ -102,8 +132,7 @@ async fn assertion_of(smart: &Smart, headers: &HeaderMap, app: App, text: &str) 
     let mut claims = None;
     // Keys that were fetched a while ago may lack the one it names: they are fetched once more.
     for again in [false, true] {
-        let keys =
-            keys_of(smart, &app, again).await.map_err(|why| Refused::client(format!("the app's keys: {why}")))?;
+        let keys = keys_of(smart, &app, again).await?;
         if let Ok(proven) = read.verified(&keys) {
             claims = Some(proven.clone());
             break;
@@ -120,7 +149,8 @@ async fn assertion_of(smart: &Smart, headers: &HeaderMap, app: App, text: &str) 
 /// That an assertion is about this app, for this server, and good now. Gives its `jti`, and until when that must be remembered.
 fn checked(claims: &Value, client: &str, issuer: &str, now: i64) -> Result<(String, i64), String> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let number = |name: &str| claims.get(name).and_then(Value::as_i64);
+    // They may be any number: nothing is added to them.
+    let number = |name: &str| claims.get(name).and_then(seconds);
     if text("iss") != Some(client) || text("sub") != Some(client) {
         return Err("`iss` and `sub` are both the app's `client_id`".to_owned());
     }
@@ -134,46 +164,74 @@ fn checked(claims: &Value, client: &str, issuer: &str, now: i64) -> Result<(Stri
     if !fits {
         return Err(format!("`aud` is `{token}`"));
     }
-    let skew = limits::SMART_SKEW_SECONDS;
+    let (skew, longest) = (limits::SMART_SKEW_SECONDS, limits::SMART_ASSERTION_SECONDS);
     let exp = number("exp").ok_or("`exp` is missing")?;
-    if exp + skew <= now {
+    if exp <= now - skew {
         return Err("the assertion has expired (`exp`)".to_owned());
     }
-    if exp > now + limits::SMART_ASSERTION_SECONDS + skew {
-        return Err(format!("`exp` lies more than {} seconds ahead", limits::SMART_ASSERTION_SECONDS));
+    if exp > now + longest + skew {
+        return Err(format!("`exp` lies more than {longest} seconds ahead"));
     }
     if ["nbf", "iat"].iter().any(|name| number(name).is_some_and(|at| at > now + skew)) {
         return Err("the assertion is not good yet (`nbf`, `iat`)".to_owned());
     }
     let jti = text("jti").filter(|j| !j.is_empty()).ok_or("`jti` is missing")?;
-    Ok((jti.to_owned(), exp + skew + 1))
+    // Whatever its `exp`, it is not good for longer.
+    Ok((jti.to_owned(), now + longest + 2 * skew + 1))
 }
 
-/// The public keys of an app: pasted, or fetched from where it publishes them.
-async fn keys_of(smart: &Smart, app: &App, again: bool) -> Result<Arc<Vec<Jwk>>, String> {
+/// A `NumericDate` (RFC 7519 §2) in seconds, a part of one left out; the farthest there is where it lies beyond.
+fn seconds(value: &Value) -> Option<i64> {
+    let number = value.as_number()?;
+    if let Some(whole) = number.as_i64() {
+        return Some(whole);
+    }
+    let text = number.to_string();
+    let far = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(match text.split_once(['e', 'E']) {
+        Some((_, power)) if power.starts_with('-') => 0,
+        Some(_) => far,
+        None => text.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(far),
+    })
+}
+
+/// The public keys of an app: pasted, or fetched from where it publishes them. Why there are none stands in the log: who asks is not
+/// known yet, and must not learn by it what answers in here.
+async fn keys_of(smart: &Smart, app: &App, again: bool) -> Result<Arc<Vec<Jwk>>, Refused> {
     let read = |text: &str| Jwk::read_set(text, limits::SMART_KEYS).map(Arc::new).map_err(|e| e.to_string());
+    let unread = |why: &str| {
+        tracing::warn!(app = app.id, "the keys of an app cannot be read: {why}");
+        Refused::client("the app's keys cannot be read")
+    };
     if app.what.keys_url.is_empty() {
-        return read(&app.what.keys);
+        return read(&app.what.keys).map_err(|why| unread(&why));
     }
-    let kept = &smart.inner.keys.0;
-    let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let (now, url) = (now_seconds(), &app.what.keys_url);
-    let believed = if again { limits::SMART_KEYS_AGAIN_SECONDS } else { limits::SMART_KEYS_SECONDS };
-    let known = lock().get(&app.id).filter(|f| f.url == *url && now - f.at < believed).cloned();
-    if let Some(known) = known {
-        return Ok(known.keys);
+    let kept = {
+        let mut all = smart.inner.keys.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(app.id).or_default())
+    };
+    let (url, mut kept) = (&app.what.keys_url, kept.lock().await);
+    match kept.need(url, again, now_seconds()) {
+        Need::Known(keys) => return Ok(keys),
+        Need::Rest => return Err(unread("they could not be a moment ago")),
+        Need::Fetch => {}
     }
-    let keys = read(&published(url, app.what.private).await?)?;
-    lock().insert(app.id, Fetched { at: now, url: url.clone(), keys: Arc::clone(&keys) });
+    if kept.url != *url {
+        *kept = Fetched { url: url.clone(), ..Fetched::default() };
+    }
+    let fetched = published(url, app.what.private).await.and_then(|text| read(&text));
+    // What failed is not asked for again at once, and what was known before it failed stays known.
+    kept.tried = now_seconds();
+    let keys = fetched.map_err(|why| unread(&why))?;
+    kept.keys = Some((kept.tried, Arc::clone(&keys)));
     Ok(keys)
 }
 
 /// What an address answers that an administrator has entered; into a private network only where they said so, or wrote a number.
 async fn published(url: &str, private: bool) -> Result<String, String> {
     let endpoint = Endpoint::parse(url)?;
-    let is_number = endpoint.host.parse::<std::net::IpAddr>().is_ok() || endpoint.host == "localhost";
     let call = Call {
-        allowed: if private || is_number { Allowed::Anywhere } else { Allowed::Public },
+        allowed: if private || endpoint.is_number() { Allowed::Anywhere } else { Allowed::Public },
         endpoint,
         method: Method::GET,
         headers: vec![("Accept".to_owned(), "application/json".to_owned())],
@@ -188,6 +246,33 @@ async fn published(url: &str, private: bool) -> Result<String, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn keys_are_fetched_now_and_then() {
+        let keys = Some((1_000, Arc::new(Vec::new())));
+        let known = Fetched { url: "u".to_owned(), tried: 1_000, keys };
+        let failed = Fetched { url: "u".to_owned(), tried: 1_000, keys: None };
+        let need = |kept: &Fetched, url, again, now| match kept.need(url, again, now) {
+            Need::Known(_) => "known",
+            Need::Rest => "rest",
+            Need::Fetch => "fetch",
+        };
+        let (again, old) = (1_000 + limits::SMART_KEYS_AGAIN_SECONDS, 1_000 + limits::SMART_KEYS_SECONDS);
+        for (kept, url, lacking, now, expect) in [
+            (&Fetched::default(), "u", false, 1_000, "fetch"),
+            (&known, "u", false, old - 1, "known"),
+            (&known, "u", false, old, "fetch"),
+            (&known, "u", true, again - 1, "known"),
+            (&known, "u", true, again, "fetch"),
+            (&known, "another", false, 1_000, "fetch"),
+            (&failed, "u", false, again - 1, "rest"),
+            (&failed, "u", true, again - 1, "rest"),
+            (&failed, "u", false, again, "fetch"),
+            (&failed, "another", false, 1_000, "fetch"),
+        ] {
+            assert_eq!(need(kept, url, lacking, now), expect, "{url} {lacking} {now}");
+        }
+    }
 
     #[test]
     fn an_assertion_is_for_this_server_and_for_now() {
@@ -206,6 +291,13 @@ mod tests {
             ("exp", json!(now - 59)),
             ("exp", json!(now + 360)),
             ("iat", json!(now + 60)),
+            ("exp", json!(1_000_299.5)),
+            ("exp", json!(1_000_360.5)),
+            ("exp", json!(999_941.5)),
+            ("nbf", json!(1_000_060.5)),
+            ("nbf", json!(1e-300)),
+            ("nbf", json!(-1e300)),
+            ("nbf", json!(i64::MIN)),
         ] {
             assert!(with(name, value.clone()).is_ok(), "{name} {value}");
         }
@@ -220,6 +312,16 @@ mod tests {
             ("exp", json!(now + 361)),
             ("exp", Value::Null),
             ("exp", json!("soon")),
+            ("exp", json!(i64::MAX)),
+            ("exp", json!(i64::MIN)),
+            ("exp", json!(u64::MAX)),
+            ("exp", json!(1e300)),
+            ("exp", json!(-1e300)),
+            ("exp", json!(1_000_361.5)),
+            ("exp", json!(999_940.5)),
+            ("nbf", json!(1_000_061.5)),
+            ("nbf", json!(1e300)),
+            ("iat", json!(i64::MAX)),
             ("nbf", json!(now + 61)),
             ("iat", json!(now + 61)),
             ("jti", Value::Null),

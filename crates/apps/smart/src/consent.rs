@@ -141,6 +141,10 @@ pub(crate) async fn page(
         let all = if one { all.collect() } else { std::iter::once(first).chain(all).collect() };
         fields.push(Field::new("patient", lang.t(msg::SMART_CONSENT_PATIENT), FieldKind::Choice(all)).required());
     }
+    let nothing = consent.chooses && choices.is_empty() && is_citizen(session);
+    if nothing {
+        parts.push(Notice::new(lang, Tone::Warning, lang.t(msg::SMART_OWN_NONE)).into());
+    }
     if consent.chooses && choices.is_empty() && !find.is_empty() {
         parts.push(Notice::new(lang, Tone::Warning, lang.t(msg::SMART_FIND_NONE)).into());
     }
@@ -150,7 +154,8 @@ pub(crate) async fn page(
         let form = field_form(lang, "/oauth/authorize", ("", hidden("allow")), &fields, [allow.into()]);
         parts.push(Card::new("", form).into());
     }
-    let deny = Button::submit(lang.t(msg::SMART_DENY));
+    // It is told that nothing was let.
+    let deny = Button::submit(lang.t(if nothing { msg::SMART_BACK } else { msg::SMART_DENY }));
     parts.push(field_form(lang, "/oauth/authorize", ("", hidden("deny")), &[], [deny.into()]));
     parts.push(muted(lang.t(msg::SMART_CONSENT_END)));
     Ok(shell::page(&session.meta(title, "/account"), stack(parts)))

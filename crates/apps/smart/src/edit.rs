@@ -10,7 +10,7 @@ use mach_access::secret::{self, token_hash};
 use mach_base::limits;
 use mach_base::text::is_facility_code;
 use mach_house::admin::{Closed, Proven, administrator};
-use mach_house::call::endpoint::Endpoint;
+use mach_house::call::endpoint::{Endpoint, is_never};
 use mach_house::{Failure, Session};
 use mach_sign::jwt::Jwk;
 use mach_store::schema;
@@ -89,7 +89,28 @@ pub(crate) fn is_redirect(url: &str) -> bool {
     }
 }
 
-fn checked(lang: Lang, typed: &Typed, proof: Option<Proof>) -> Result<NewApp, Errors> {
+/// Why this server may not be made to fetch keys at an address; `None` where it may. Into its own network only an administrator of
+/// the province leads it; what `was` entered before stays.
+fn refused_keys(lang: Lang, typed: &Typed, of_province: bool, was: Option<&NewApp>) -> Option<String> {
+    let (url, private) = (typed.keys_url.trim(), typed.private == "yes");
+    let wrong = || lang.fmt(msg::SMART_REDIRECT_WRONG, &[("url", url)]);
+    let Some(endpoint) = Endpoint::parse(url).ok().filter(|e| e.tls || e.is_number()) else { return Some(wrong()) };
+    if endpoint.host.parse().is_ok_and(is_never) {
+        return Some(lang.fmt(msg::SMART_KEYS_NEVER, &[("url", url)]));
+    }
+    let as_it_was = was.is_some_and(|w| w.keys_url == url && w.private == private);
+    let inside = private || endpoint.is_number();
+    (inside && !of_province && !as_it_was).then(|| lang.t(msg::SMART_KEYS_PROVINCE).to_owned())
+}
+
+/// What was typed as an app. `of_province`: by an administrator who is bound to no facility; `was`: what is changed.
+fn checked(
+    lang: Lang,
+    typed: &Typed,
+    proof: Option<Proof>,
+    of_province: bool,
+    was: Option<&NewApp>,
+) -> Result<NewApp, Errors> {
     let mut errors = Errors::new();
     let mut wrong = |field, text: String| errors.push((field, text));
     let name = typed.name.trim();
@@ -109,8 +130,13 @@ fn checked(lang: Lang, typed: &Typed, proof: Option<Proof>) -> Result<NewApp, Er
     let scopes = Scope::list(&typed.scopes);
     if let Some(unknown) = Scope::unknown(&typed.scopes) {
         wrong("scopes", lang.fmt(msg::SMART_SCOPE_WRONG, &[("scope", unknown)]));
-    } else if scopes.is_empty() || typed.scopes.len() > limits::SMART_SCOPE_BYTES {
+    } else if scopes.is_empty() {
         wrong("scopes", lang.t(msg::SMART_SCOPES_WANTED).to_owned());
+    } else if typed.scopes.len() > limits::SMART_SCOPE_BYTES
+        || typed.scopes.split_ascii_whitespace().count() > limits::SMART_SCOPES
+    {
+        let most = [limits::SMART_SCOPES, limits::SMART_SCOPE_BYTES].map(|n| n.to_string());
+        wrong("scopes", lang.fmt(msg::SMART_SCOPES_MANY, &[("most", &most[0]), ("bytes", &most[1])]));
     }
     let asks_people =
         scopes.iter().any(|s| !matches!(s, Scope::Resources(r) if r.level == smart::scope::Level::System));
@@ -122,16 +148,17 @@ fn checked(lang: Lang, typed: &Typed, proof: Option<Proof>) -> Result<NewApp, Er
         match (keys.is_empty(), keys_url.is_empty()) {
             (true, true) | (false, false) => wrong("keys_url", lang.t(msg::SMART_KEYS_WANTED).to_owned()),
             (false, true) => {
-                if let Err(e) = Jwk::read_set(keys, limits::SMART_KEYS) {
-                    wrong("keys", lang.fmt(msg::SMART_KEYS_WRONG, &[("why", &e.to_string())]));
-                } else if keys.len() > limits::SMART_KEYS_BYTES {
-                    wrong("keys", lang.fmt(msg::SMART_KEYS_WRONG, &[("why", "")]));
+                let why = match Jwk::read_set(keys, limits::SMART_KEYS) {
+                    _ if keys.len() > limits::SMART_KEYS_BYTES => Some(format!("> {} byte", limits::SMART_KEYS_BYTES)),
+                    read => read.err().map(|e| e.to_string()),
+                };
+                if let Some(why) = why {
+                    wrong("keys", lang.fmt(msg::SMART_KEYS_WRONG, &[("why", &why)]));
                 }
             }
             (true, false) => {
-                let local = |e: &Endpoint| e.tls || e.host == "localhost" || e.host.parse::<std::net::IpAddr>().is_ok();
-                if !Endpoint::parse(keys_url).is_ok_and(|e| local(&e)) {
-                    wrong("keys_url", lang.fmt(msg::SMART_REDIRECT_WRONG, &[("url", keys_url)]));
+                if let Some(text) = refused_keys(lang, typed, of_province, was) {
+                    wrong("keys_url", text);
                 }
             }
         }
@@ -149,7 +176,7 @@ fn checked(lang: Lang, typed: &Typed, proof: Option<Proof>) -> Result<NewApp, Er
         proof,
         keys: of_key(keys),
         keys_url: of_key(keys_url),
-        private: typed.private == "yes",
+        private: proof == Proof::Key && !keys_url.is_empty() && typed.private == "yes",
         redirects,
         launch: launch.to_owned(),
         scopes: smart::scope::text(&scopes),
@@ -178,10 +205,10 @@ fn fields(session: &Session, typed: &Typed, app: Option<&App>, errors: &Errors) 
     if app.is_none_or(|a| a.what.proof == Proof::Key) {
         let url = text("keys_url", msg::SMART_KEYS_URL, FieldKind::Text, &typed.keys_url);
         all.push(url.hint(lang.t(msg::SMART_KEYS_HINT)));
-        let private = vec![
-            (String::new(), lang.t(msg::SMART_PRIVATE_NO).to_owned()),
-            ("yes".to_owned(), lang.t(msg::SMART_PRIVATE_YES).to_owned()),
-        ];
+        let mut private = vec![(String::new(), lang.t(msg::SMART_PRIVATE_NO).to_owned())];
+        if session.actor.facility.is_none() || app.is_some_and(|a| a.what.private) {
+            private.push(("yes".to_owned(), lang.t(msg::SMART_PRIVATE_YES).to_owned()));
+        }
         all.push(text("private", msg::SMART_PRIVATE, FieldKind::Choice(private), &typed.private));
         all.push(text("keys", msg::SMART_KEYS, FieldKind::Lines, &typed.keys));
     }
@@ -225,7 +252,8 @@ pub(crate) async fn register(
 ) -> Result<Response, Closed> {
     let (house, lang) = (&smart.inner.house, session.lang);
     let refused = |errors: &Errors| (StatusCode::BAD_REQUEST, new_form(&session, &typed, errors)).into_response();
-    let new = match checked(lang, &typed, Proof::parse(&typed.proof)) {
+    let of_province = session.actor.facility.is_none();
+    let new = match checked(lang, &typed, Proof::parse(&typed.proof), of_province, None) {
         Ok(new) => new,
         Err(errors) => return Ok(refused(&errors)),
     };
@@ -321,7 +349,8 @@ pub(crate) async fn change(
 ) -> Result<Response, Closed> {
     let house = &smart.inner.house;
     let app = admin::app_of(house, &decision, id).await?;
-    match checked(session.lang, &typed, Some(app.what.proof)) {
+    let of_province = session.actor.facility.is_none();
+    match checked(session.lang, &typed, Some(app.what.proof), of_province, Some(&app.what)) {
         Ok(new) => {
             house.write(decision, move |tx| tx.change_app(id, &new)).await?;
             Ok(Redirect::to(&format!("/admin/apps/{id}")).into_response())
@@ -365,7 +394,96 @@ pub(crate) async fn end(
 
 #[cfg(test)]
 mod tests {
-    use super::is_redirect;
+    use super::*;
+    use mach_sign::key::{Signer, SoftKey};
+
+    /// The fields that are wrong.
+    fn wrong(typed: &Typed, of_province: bool, was: Option<&NewApp>) -> Vec<&'static str> {
+        let found = checked(Lang::En, typed, Proof::parse(&typed.proof), of_province, was);
+        found.err().unwrap_or_default().into_iter().map(|(field, _)| field).collect()
+    }
+
+    fn typed(proof: Proof) -> Typed {
+        let owned = str::to_owned;
+        let (name, redirects) = (owned("App"), owned("https://a.vn/cb"));
+        Typed { name, proof: owned(proof.code()), redirects, scopes: owned("patient/*.rs"), ..Typed::default() }
+    }
+
+    #[test]
+    fn keys_are_fetched_from_within_where_the_province_says_so() {
+        let at = |url: &str, private: &str| Typed {
+            keys_url: url.to_owned(),
+            private: private.to_owned(),
+            ..typed(Proof::Key)
+        };
+        for (url, private, facility, province) in [
+            ("https://app.vn/jwks", "", true, true),
+            ("https://app.vn/jwks", "yes", false, true),
+            ("http://app.vn/jwks", "", false, false),
+            ("https://10.0.0.1/jwks", "", false, true),
+            ("http://127.0.0.1:9/jwks", "", false, true),
+            ("http://[::1]:9/jwks", "", false, true),
+            ("http://localhost:9/jwks", "", false, true),
+            ("https://8.8.8.8/jwks", "", false, true),
+            ("https://169.254.169.254/latest", "yes", false, false),
+            ("https://[fe80::1]/", "yes", false, false),
+            ("https://[::ffff:169.254.169.254]/", "yes", false, false),
+            ("https://100.100.100.200/", "", false, false),
+            ("ftp://app.vn/", "", false, false),
+            ("https://user@app.vn/", "", false, false),
+        ] {
+            let typed = at(url, private);
+            let good = [wrong(&typed, false, None), wrong(&typed, true, None)].map(|w| w.is_empty());
+            assert_eq!(good, [facility, province], "{url} {private}");
+        }
+        // What the province entered, a facility's administrator leaves as it is, and changes nothing of it.
+        let was = checked(Lang::En, &at("https://10.0.0.1/jwks", ""), Some(Proof::Key), true, None);
+        let was = was.unwrap_or_else(|e| panic!("{e:?}"));
+        assert!(wrong(&at("https://10.0.0.1/jwks", ""), false, Some(&was)).is_empty());
+        for (url, private) in [("https://10.0.0.2/jwks", ""), ("https://10.0.0.1/jwks", "yes")] {
+            assert_eq!(wrong(&at(url, private), false, Some(&was)), ["keys_url"], "{url} {private}");
+        }
+    }
+
+    #[test]
+    fn what_an_app_is_registered_with_has_its_limits() {
+        let open = typed(Proof::Public);
+        let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().join(" ");
+        let redirect = |n: usize| format!("https://a.vn/{n}");
+        let scope = |_: usize| "patient/*.rs".to_owned();
+        let key = SoftKey::generate().unwrap_or_else(|e| panic!("{e}"));
+        let jwk = mach_sign::jwt::public_jwk(key.public(), "k").unwrap_or_else(|e| panic!("{e}"));
+        let set = |count: usize| serde_json::json!({ "keys": vec![jwk.clone(); count] }).to_string();
+        let padded = |bytes: usize| format!("{{{}{}", " ".repeat(bytes - set(1).len()), &set(1)[1..]);
+        let with_keys = |keys: String| Typed { keys, ..typed(Proof::Key) };
+        for past in [0, 1] {
+            for (field, typed) in [
+                ("name", Typed { name: "x".repeat(limits::NAME_CHARS + past), ..open.clone() }),
+                ("redirects", Typed { redirects: lines(limits::SMART_REDIRECTS + past, &redirect), ..open.clone() }),
+                ("scopes", Typed { scopes: lines(limits::SMART_SCOPES + past, &scope), ..open.clone() }),
+                (
+                    "scopes",
+                    Typed { scopes: format!("{:1$}", "openid", limits::SMART_SCOPE_BYTES + past), ..open.clone() },
+                ),
+                ("keys", with_keys(set(limits::SMART_KEYS + past))),
+                ("keys", with_keys(padded(limits::SMART_KEYS_BYTES + past))),
+            ] {
+                let expect = if past == 0 { vec![] } else { vec![field] };
+                assert_eq!(wrong(&typed, false, None), expect, "{field}");
+            }
+        }
+        for (field, typed) in [
+            ("name", Typed { name: " ".to_owned(), ..open.clone() }),
+            ("redirects", Typed { redirects: String::new(), ..open.clone() }),
+            ("scopes", Typed { scopes: String::new(), ..open.clone() }),
+            ("scopes", Typed { scopes: "patient/Nothing.rs".to_owned(), ..open.clone() }),
+            ("proof", Typed { proof: "other".to_owned(), ..open.clone() }),
+            ("keys_url", typed(Proof::Key)),
+            ("keys", with_keys("{}".to_owned())),
+        ] {
+            assert_eq!(wrong(&typed, true, None), [field]);
+        }
+    }
 
     #[test]
     fn addresses_of_apps_are_whole_and_safe() {

@@ -1,6 +1,6 @@
 //! What a token is (RFC 7662), its end (RFC 7009), and who signed in (OpenID Connect Core §5.3).
 
-use crate::oauth::{Params, Refused};
+use crate::oauth::{Params, Refused, Sent};
 use crate::{Smart, client, identity};
 use axum::Extension;
 use axum::Json;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(crate) async fn introspect(
     Extension(smart): Extension<Smart>,
     headers: HeaderMap,
-    body: String,
+    Sent(body): Sent,
 ) -> Result<Json<Value>, Refused> {
     let params = Params::form(&headers, &body)?;
     let hash = token_hash(params.wanted("token")?);
@@ -70,7 +70,7 @@ pub(crate) async fn introspect(
 pub(crate) async fn revoke(
     Extension(smart): Extension<Smart>,
     headers: HeaderMap,
-    body: String,
+    Sent(body): Sent,
 ) -> Result<StatusCode, Refused> {
     let params = Params::form(&headers, &body)?;
     let hash = token_hash(params.wanted("token")?);

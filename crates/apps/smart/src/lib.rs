@@ -9,7 +9,7 @@
 //! | `POST /oauth/introspect`, `/oauth/revoke` | the app's proof | what a token is; ends it |
 //! | `GET`, `POST /oauth/userinfo` | an access token | who signed in |
 //! | `GET`, `POST /apps/launch/{person}` | read FHIR | opens an app from a patient's page |
-//! | `GET /account/apps`, `POST /account/apps/{grant}/end` | use account | what I let apps do; ends it |
+//! | `GET /account/apps`, `POST /account/apps/{app}/end` | use account | what I let apps do; ends it |
 //! | `GET /admin/apps`, `GET`, `POST /admin/apps/new`, `/admin/apps/{id}` | administer | apps, registered and changed |
 //! | `POST /admin/apps/{id}/secret`, `…/end`, `…/grants/{grant}/end` | administer, proven | another secret; shuts it out or lets it in; ends a grant |
 //!
@@ -47,21 +47,13 @@ pub(crate) struct Smart {
 
 struct Inner {
     house: House,
-    /// The address by which others know this server; where it is not told, that by which it is called.
-    public: Option<String>,
     keys: client::Keys,
 }
 
 impl Smart {
     /// The issuer: `https://host`.
     pub(crate) fn issuer(&self, headers: &HeaderMap) -> String {
-        if let Some(public) = &self.inner.public {
-            return public.clone();
-        }
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-        let host = text("host").filter(|h| h.len() < 256 && !h.contains(['/', '"', '<', '\\'])).unwrap_or("localhost");
-        let tls = text("x-forwarded-proto") == Some("https");
-        format!("{}://{host}", if tls { "https" } else { "http" })
+        self.inner.house.address(headers)
     }
 
     /// The address of the records' interface.
@@ -73,18 +65,17 @@ impl Smart {
 /// Bytes of a request to the machine's addresses, and of the forms of people.
 const BODY_BYTES: usize = 256 << 10;
 
-/// The routes of this crate; see the table above. `public`: the address by which others know this server, where it is told.
-pub fn router(house: &House, public: Option<String>) -> Router<House> {
-    let public = public.map(|url| url.trim_end_matches('/').to_owned());
-    let smart = Smart { inner: Arc::new(Inner { house: house.clone(), public, keys: client::Keys::default() }) };
+/// The routes of this crate; see the table above.
+pub fn router(house: &House) -> Router<House> {
+    let smart = Smart { inner: Arc::new(Inner { house: house.clone(), keys: client::Keys::default() }) };
     let machines = Router::new()
         .route("/fhir/.well-known/smart-configuration", get(discovery::smart))
         .route("/.well-known/openid-configuration", get(discovery::openid))
         .route("/.well-known/oauth-authorization-server", get(discovery::openid))
         .route("/oauth/jwks", get(discovery::jwks))
-        .route("/oauth/token", post(token::token))
-        .route("/oauth/introspect", post(inspect::introspect))
-        .route("/oauth/revoke", post(inspect::revoke))
+        .route("/oauth/token", post(token::token).fallback(oauth::posts_only))
+        .route("/oauth/introspect", post(inspect::introspect).fallback(oauth::posts_only))
+        .route("/oauth/revoke", post(inspect::revoke).fallback(oauth::posts_only))
         .route("/oauth/userinfo", get(inspect::userinfo).post(inspect::userinfo))
         .layer(from_fn(oauth::open_to_pages));
     Router::new()
@@ -92,7 +83,7 @@ pub fn router(house: &House, public: Option<String>) -> Router<House> {
         .route("/oauth/authorize", get(authorize::show).post(authorize::decided))
         .route("/apps/launch/{person}", get(launch::page).post(launch::open))
         .route("/account/apps", get(mine::page))
-        .route("/account/apps/{grant}/end", post(mine::end))
+        .route("/account/apps/{app}/end", post(mine::end))
         .route("/admin/apps", get(admin::page))
         .route("/admin/apps/new", get(edit::new_page).post(edit::register))
         .route("/admin/apps/{id}", get(edit::page).post(edit::change))

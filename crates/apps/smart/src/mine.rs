@@ -6,8 +6,7 @@ use axum::extract::{Path, Query};
 use axum::response::Redirect;
 use mach_access::Act;
 use mach_house::{Failure, Session};
-use mach_store::smart::scope::Scope;
-use mach_store::smart::{self, Given};
+use mach_store::smart::{self, Let};
 use mach_ui::components::{Button, Card, Empty, Icon, Notice, PageHead, PostForm, Tone, line, muted, stack};
 use mach_ui::format::moment;
 use mach_ui::http::Problem;
@@ -28,7 +27,7 @@ pub(crate) async fn page(
     let (house, lang) = (&smart.inner.house, session.lang);
     let decision = house.decide(&session, Act::UseAccount).await?;
     let account = session.actor.account;
-    let given = house.read(decision, move |r| smart::grants_of_account(r, account).map_err(Failure::from)).await?;
+    let given = house.read(decision, move |r| smart::apps_of_account(r, account).map_err(Failure::from)).await?;
     let title = lang.t(msg::SMART_MINE);
     let mut parts = vec![Html::from(PageHead::new(title).lead(lang.t(msg::SMART_MINE_LEAD)))];
     if asked.done == "end" {
@@ -41,33 +40,25 @@ pub(crate) async fn page(
     Ok(shell::page(&session.meta(title, "/account"), stack(parts)))
 }
 
-fn card(lang: Lang, given: &Given) -> Html {
-    let grant = &given.grant;
-    let mut body: Vec<Html> =
-        words::of_scopes(lang, &Scope::list(&grant.scopes)).iter().map(|text| line(text)).collect();
-    let when = [("from", moment(grant.made)), ("until", moment(grant.until))];
+fn card(lang: Lang, given: &Let) -> Html {
+    let mut body: Vec<Html> = words::of_scopes(lang, &given.scopes).iter().map(|text| line(text)).collect();
+    let when = [("from", moment(given.from)), ("until", moment(given.until))];
     let when: Vec<(&str, &str)> = when.iter().map(|(name, at)| (*name, at.as_str())).collect();
     body.push(muted(&lang.fmt(msg::SMART_SINCE, &when)));
-    let action = format!("/account/apps/{}/end", grant.id);
+    let action = format!("/account/apps/{}/end", given.app);
     let end = PostForm::new(lang, action, Button::submit(lang.t(msg::SMART_STOP))).sure(lang.t(msg::SMART_STOP_SURE));
     body.push(end.into());
-    Card::new(&given.app, stack(body)).into()
+    Card::new(&given.name, stack(body)).into()
 }
 
 pub(crate) async fn end(
     Extension(smart): Extension<Smart>,
     session: Session,
-    Path(grant): Path<i64>,
+    Path(app): Path<i64>,
 ) -> Result<Redirect, Problem> {
     let house = &smart.inner.house;
     let decision = house.decide(&session, Act::UseAccount).await?;
     let account = session.actor.account;
-    let ended = house.write(decision, move |tx| {
-        let own = smart::grants_of_account(tx, account)?;
-        match own.iter().any(|g| g.grant.id == grant) {
-            true => tx.end_app_grant(grant, "owner"),
-            false => Ok(false),
-        }
-    });
+    let ended = house.write(decision, move |tx| tx.end_app_of_account(account, app));
     if ended.await? { Ok(Redirect::to("/account/apps?done=end")) } else { Err(Problem::NotFound) }
 }

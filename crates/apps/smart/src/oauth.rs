@@ -1,7 +1,7 @@
 //! The protocol's own words: parameters that come once, errors as JSON, pages of other origins.
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -65,11 +65,35 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let body = serde_json::json!({ "error": self.error, "error_description": self.text });
         let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"mach\""));
         }
         response
     }
+}
+
+/// The body of a request to a machine's address. What is no text, or too long, is refused in the protocol's words.
+pub(crate) struct Sent(pub(crate) String);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+        String::from_request(request, state).await.map(Self).map_err(|e| match e.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                Refused { status, ..Refused::request(format!("the body is longer than {} bytes", crate::BODY_BYTES)) }
+            }
+            _ => Refused::request("the body is a form in UTF-8"),
+        })
+    }
+}
+
+/// What another method than POST is answered with.
+pub(crate) async fn posts_only() -> Response {
+    let refused = Refused { status: StatusCode::METHOD_NOT_ALLOWED, ..Refused::request("send it by POST") };
+    ([(header::ALLOW, "POST")], refused).into_response()
 }
 
 /// Parameters of a request, each once.

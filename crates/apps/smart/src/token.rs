@@ -1,6 +1,6 @@
 //! `POST /oauth/token`: a code, a refresh token or an app's own proof for an access token.
 
-use crate::oauth::{Params, Refused};
+use crate::oauth::{Params, Refused, Sent};
 use crate::{Smart, client, identity};
 use axum::Extension;
 use axum::Json;
@@ -46,7 +46,7 @@ impl From<Not> for Refused {
 pub(crate) async fn token(
     Extension(smart): Extension<Smart>,
     headers: HeaderMap,
-    body: String,
+    Sent(body): Sent,
 ) -> Result<Response, Refused> {
     let params = Params::form(&headers, &body)?;
     let grant_type = params.wanted("grant_type")?;
@@ -96,6 +96,10 @@ async fn by_code(smart: &Smart, app: &App, params: &Params) -> Result<Given, Ref
             return Ok(Err(Not::Grant("`redirect_uri` or `code_verifier` is not that of the request for the code")));
         }
         let scopes = still(&app, &Scope::list(&grant.scopes));
+        if scopes.is_empty() {
+            tx.end_app_grant(grant.id, "app")?;
+            return Ok(Err(Not::Scope("nothing of what was granted is allowed to the app any more")));
+        }
         let refresh = refresh.filter(|_| scopes.contains(&Scope::Offline));
         let text = scope::text(&scopes);
         tx.authorise(&Authorised {
@@ -127,6 +131,9 @@ async fn by_refresh(smart: &Smart, app: &App, params: &Params) -> Result<Given, 
             }
         };
         let all = still(&app, &Scope::list(&scopes));
+        if !all.contains(&Scope::Offline) {
+            return Ok(Err(Not::Grant("`offline_access` is not allowed to the app any more")));
+        }
         let narrower = match wished {
             Some(wished) if wished.is_empty() || !scope::covers(&all, &wished) => {
                 return Ok(Err(Not::Scope("`scope` asks for more than was granted")));

@@ -247,6 +247,8 @@ pub const SMART_ONLINE_SECONDS: i64 = SESSION_MINUTES * 60;
 pub const SMART_LAUNCH_SECONDS: i64 = 300;
 /// Seconds by which the clocks of others may differ.
 pub const SMART_SKEW_SECONDS: i64 = 60;
+/// For how long the page of consent may be read before who reads it proves once more who they are.
+pub const SMART_READING_SECONDS: i64 = PROVEN_MINUTES * 60;
 /// Seconds for which an app's signed proof of itself may be good at most.
 pub const SMART_ASSERTION_SECONDS: i64 = 300;
 /// Bytes of such a proof.

@@ -3,6 +3,7 @@
 //! A handler extracts a [`Session`], asks [`House::decide`] for a decision, and gives it to [`House::read`] or
 //! [`House::write`]; there is no other way to a row. Database work runs on blocking threads, never on the async ones.
 
+mod address;
 pub mod admin;
 pub mod call;
 pub mod carry;
@@ -47,6 +48,7 @@ struct Inner {
     secure: bool,
     demo: bool,
     public: Option<String>,
+    listening: std::sync::OnceLock<String>,
     challenges: passkey::Challenges,
 }
 
@@ -86,6 +88,7 @@ impl House {
                 secure: settings.secure,
                 demo: settings.demo,
                 public: settings.public,
+                listening: std::sync::OnceLock::new(),
                 challenges: passkey::Challenges::default(),
             }),
         }

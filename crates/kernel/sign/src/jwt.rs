@@ -73,16 +73,19 @@ impl Jwk {
         })
     }
 
-    /// The keys of a JWK Set that can be used here, at most `most`; others are passed over, as RFC 7517 §5 asks.
+    /// The keys of a JWK Set of at most `most` that can be used here; others are passed over, as RFC 7517 §5 asks.
     ///
     /// # Errors
-    /// `Malformed` where it is no set; `Unsupported` where no key of it can be used, with why the first cannot.
+    /// `Malformed` where it is no set, or has more keys; `Unsupported` where no key of it can be used, with why the first cannot.
     pub fn read_set(text: &str, most: usize) -> Result<Vec<Self>> {
         let set: Value = serde_json::from_str(text).map_err(|_| malformed("JWK Set", "no JSON"))?;
         let keys = set.get("keys").and_then(Value::as_array).ok_or_else(|| malformed("JWK Set", "no `keys`"))?;
+        if keys.len() > most {
+            return Err(malformed("JWK Set", "too many keys"));
+        }
         let mut first = None;
         let mut found = Vec::new();
-        for key in keys.iter().take(most) {
+        for key in keys {
             match Self::read(key) {
                 Ok(key) => found.push(key),
                 Err(e) => first = first.or(Some(e)),
@@ -226,6 +229,7 @@ mod tests {
         let (key, other) = (SoftKey::generate().unwrap(), SoftKey::generate().unwrap());
         let jwk = |key: &SoftKey, name| public_jwk(key.public(), name).unwrap();
         let token = sign(&json!({ "iss": "a" }), &key, "k1").unwrap();
+        assert!(Read::parse(&token, token.len()).is_ok() && Read::parse(&token, token.len() - 1).is_err());
         let read = Read::parse(&token, LIMIT).unwrap();
         assert_eq!((read.name.as_str(), read.algorithm(), read.unproven("iss")), ("k1", "ES256", Some("a")));
         assert_eq!(read.verified(&set(&[jwk(&other, "k0"), jwk(&key, "k1")])).unwrap()["iss"], "a");
@@ -286,5 +290,8 @@ mod tests {
             assert_eq!(Jwk::read(&key).is_ok(), usable, "{key}");
         }
         assert!(Jwk::read_set("{}", 8).is_err() && Jwk::read_set(r#"{"keys":[]}"#, 8).is_err());
+        let good = json!({ "kty": "RSA", "n": URL_SAFE_NO_PAD.encode([0xc5_u8; 256]), "e": "AQAB" });
+        let of = |count: usize| json!({ "keys": vec![good.clone(); count] }).to_string();
+        assert!(Jwk::read_set(&of(8), 8).is_ok_and(|keys| keys.len() == 8) && Jwk::read_set(&of(9), 8).is_err());
     }
 }

@@ -12,8 +12,8 @@ use crate::log::{self, Fact};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 pub use grants::{
-    Authorised, Code, Given, Grant, Launch, NewGrant, Redeemed, Refreshed, Token, Use, grants_of_account,
-    grants_of_app, holder, launch_of, seen_app, token,
+    Authorised, Code, Given, Grant, Launch, Let, NewGrant, Redeemed, Refreshed, Token, Use, apps_of_account,
+    grants_of_account, grants_of_app, holder, launch_of, seen_app, token,
 };
 pub(crate) use keys::reseal;
 pub use keys::{SigningKey, signing_keys};

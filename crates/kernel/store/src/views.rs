@@ -91,9 +91,12 @@ fn stored(r: &dyn Row) -> Result<Stored> {
     })
 }
 
-/// The province's views, and the facility's own.
+/// The province's views, and the facility's own; for the province all, for who stands for neither the province's alone.
 fn own_or_shared(scope: Scope) -> String {
-    scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility IN (0, {f})"))
+    match scope {
+        Scope::Part(part) if part.facility.is_none() && part.standing.is_none() => "facility = 0".to_owned(),
+        scope => scope.facility().map_or("1 = 1".to_owned(), |f| format!("facility IN (0, {f})")),
+    }
 }
 
 /// The view with this id as `scope` may see it; a facility's own comes before the province's, for the province its own.

@@ -33,6 +33,15 @@ fn app() -> Router {
         )
         .route("/fhir/own", get(|| async { broken_in("application/fhir+json", "{\"secret\":1}") }))
         .route("/fhir/xml", get(|| async { broken_in("application/fhir+xml; charset=utf-8", "<secret/>") }))
+        .route(
+            "/oauth/token",
+            post(|| async { ([("retry-after", "7")], Problem::TooMany) }).put(|| async {
+                if true {
+                    panic!("secret of a panic")
+                }
+            }),
+        )
+        .route("/oauth/revoke", post(|_: axum::Json<String>| async {}))
         .route("/read", post(|body: String| async move { body.len().to_string() }))
         .route("/change", post(|| async { "changed" }))
         .route("/api/broken", get(|| async { Problem::BadRequest("tháng <13>".into()) }))
@@ -200,6 +209,31 @@ fn check_markup(html: &str) {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), all, "{ids:?}");
+}
+
+#[tokio::test]
+async fn apps_are_told_in_their_protocols_words() {
+    for (method, uri, status, error) in [
+        ("POST", "/oauth/token", 429, "temporarily_unavailable"),
+        ("POST", "/oauth/token?lang=vi", 429, "temporarily_unavailable"),
+        ("GET", "/oauth/token", 405, "invalid_request"),
+        ("PUT", "/oauth/token", 500, "server_error"),
+        ("POST", "/oauth/revoke", 415, "invalid_request"),
+        ("POST", "/oauth/introspect", 404, "invalid_request"),
+    ] {
+        let (got, headers, text) = ask(method, uri, &[("accept", "text/html"), ("sec-fetch-site", "cross-site")]).await;
+        assert_eq!(got.as_u16(), status, "{method} {uri} {text}");
+        assert!(headers["content-type"].to_str().unwrap().starts_with("application/json"), "{headers:?}");
+        assert_eq!(
+            (&headers["access-control-allow-origin"], &headers["cache-control"]),
+            (&"*".parse().unwrap(), &"no-store".parse().unwrap())
+        );
+        assert!(text.starts_with(&format!("{{\"error\":\"{error}\",\"error_description\":\"")), "{text}");
+        // RFC 6749 §5.2: ASCII without `"` and `\`.
+        assert!(text.is_ascii() && !text.contains(['\\', '<']) && !text.contains("secret"), "{text}");
+        assert_eq!(headers.get("retry-after").is_some(), status == 429);
+        assert_eq!(headers.get("allow").is_some(), status == 405);
+    }
 }
 
 #[tokio::test]

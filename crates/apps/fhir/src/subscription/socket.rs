@@ -58,7 +58,7 @@ pub async fn connect(
         refusal.retry_after = Some(30);
         return Err(refusal);
     };
-    let base = base(&parts.headers);
+    let base = base(&house, &parts.headers, false);
     let line = Line { state, store: house.store().clone(), actor, base, bound: Vec::new() };
     let upgrade = upgrade
         .max_message_size(limits::WEBSOCKET_MESSAGE_BYTES)

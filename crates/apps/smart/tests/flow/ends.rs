@@ -21,6 +21,24 @@ async fn whoever_let_an_app_in_sees_and_ends_it() {
 }
 
 #[tokio::test]
+async fn what_one_app_was_let_again_and_again_is_one() {
+    let world = World::new().await;
+    let first = world.token("doctor-a", SCOPE).await;
+    let second = world.token("doctor-a", "launch/patient patient/Patient.r").await;
+    let others = world.token("doctor-b", "user/Observation.rs").await;
+    let of_other_app = world.code("doctor-a", "few", "launch/patient patient/Observation.rs").await;
+    let of_other_app = world.form("/oauth/token", &World::exchange("few", &of_other_app)).await.json();
+    let of_other_app = of_other_app["access_token"].as_str().unwrap();
+    let mine = world.page("doctor-a", "GET", "/account/apps", "").await.text;
+    assert_eq!([mine.matches("/account/apps/1/end").count(), mine.matches("/end\"").count()], [1, 2], "{mine}");
+    assert_eq!(world.page("doctor-a", "POST", "/account/apps/1/end", "").await.status, StatusCode::SEE_OTHER);
+    assert!(!world.is_good(&first).await);
+    assert_eq!(world.get(&second, "Patient/p1").await.status, StatusCode::UNAUTHORIZED);
+    assert!(world.is_good(&others).await && world.is_good(of_other_app).await);
+    assert_eq!(world.page("doctor-a", "POST", "/account/apps/1/end", "").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn apps_end_with_what_they_stand_on() {
     let world = World::new().await;
     let of = |name: &'static str| {
@@ -78,4 +96,32 @@ async fn the_log_agrees_with_what_was_let() {
     let hash = mach_access::secret::token_hash(&token);
     assert_eq!(mach_store::sql::int(&mut reader, sql, &[hash.as_slice().into()]).unwrap(), 1);
     assert_eq!(mach_store::sql::int(&mut reader, sql, &[token.as_bytes().into()]).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_over_is_not_ended_again() {
+    let world = World::new().await;
+    let old = world.token("doctor-a", SCOPE).await;
+    world
+        .store
+        .write(&console(), |tx| {
+            use mach_store::sql::Execute;
+            tx.run("UPDATE smart_grant SET until = made - 1", &[]).map(drop)
+        })
+        .unwrap();
+    let new = world.token("doctor-a", SCOPE).await;
+    assert!(!world.is_good(&old).await && world.is_good(&new).await);
+    world
+        .store
+        .write(&console(), |tx| {
+            let app = smart::by_client(tx, "public")?.expect("registered");
+            tx.end_app(app.id, true)
+        })
+        .unwrap();
+    let mut reader = world.store.read(&console()).unwrap();
+    let app = smart::by_client(&mut reader, "public").unwrap().unwrap().id;
+    let given = smart::grants_of_app(&mut reader, app).unwrap();
+    let mut ended: Vec<(i64, bool)> = given.iter().map(|g| (g.grant.id, g.grant.ended)).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [(1, false), (2, true)]);
 }

@@ -4,6 +4,9 @@
 mod backend;
 mod codes;
 mod ends;
+mod keys;
 mod launches;
+mod limits;
+mod proofs;
 mod scopes;
 mod world;

@@ -14,6 +14,7 @@ use mach_store::accounts::NewAccount;
 use mach_store::resources::{Index, Save};
 use mach_store::sessions::State;
 use mach_store::smart::{NewApp, Proof};
+use mach_store::sql::Execute;
 use mach_store::{Store, schema};
 use mach_test_engines::Home;
 use serde_json::{Value, json};
@@ -105,12 +106,10 @@ impl World {
         let store = home.open();
         let folder = tempfile::tempdir().unwrap();
         let house = House::new(store.clone(), Settings::default());
+        house.listens_at(ISSUER);
         let interface = Interface::upon(&store, folder.path());
-        let routes = interface
-            .router()
-            .merge(mach_house::sign_in::router())
-            .merge(mach_smart::router(&house, None))
-            .with_state(house);
+        let routes =
+            interface.router().merge(mach_house::sign_in::router()).merge(mach_smart::router(&house)).with_state(house);
         let world = Self { app: mach_ui::http::serve(routes), store, _folder: folder, _home: home };
         world
             .store
@@ -159,7 +158,10 @@ impl World {
     }
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "mach.test");
+        let mut request = Request::builder().method(method).uri(path);
+        if headers.iter().all(|(name, _)| *name != "host") {
+            request = request.header(header::HOST, "mach.test");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -176,6 +178,33 @@ impl World {
         let status = answer.status();
         let bytes = to_bytes(answer.into_body(), 16 << 20).await.unwrap();
         Answer { status, location, policy, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// As if somebody had proven so long ago who they are.
+    pub fn proven(&self, who: &'static str, seconds_ago: i64) {
+        let at = mach_base::time::now_seconds() - seconds_ago;
+        self.store
+            .write(&console(), move |tx| {
+                let sql = "UPDATE session SET proven = ?2 WHERE token = ?1";
+                tx.run(sql, &[token_hash(who).as_slice().into(), at.into()]).map(drop)
+            })
+            .unwrap();
+    }
+
+    /// Somebody more who is signed in by their name; an administrator with a second factor.
+    pub fn comes(&self, name: &'static str, role: Role, facility: Option<i64>) {
+        self.store
+            .write(&console(), move |tx| {
+                let (display, password) = (name.to_owned(), "none".to_owned());
+                let new = NewAccount { name: name.to_owned(), display, role, facility, password };
+                let id = tx.set_account(&new)?;
+                if role == Role::Administrator {
+                    tx.propose_factor(id, b"secret")?;
+                    tx.confirm_factor(id, 0, &[])?;
+                }
+                tx.begin_session(&token_hash(name), id, State::Open, "test")
+            })
+            .unwrap();
     }
 
     /// A request to the records' interface by a token.

@@ -83,7 +83,8 @@ impl Endpoint {
         })
     }
 
-    fn is_number(&self) -> bool {
+    /// Whether it is written as a number, or as this very machine: who writes it knows where it leads.
+    pub fn is_number(&self) -> bool {
         self.host.parse::<IpAddr>().is_ok() || self.host == "localhost"
     }
 }
@@ -140,12 +141,41 @@ pub fn reachable(found: impl Iterator<Item = SocketAddr>, allowed: Allowed) -> R
     if all.is_empty() {
         return Err("the receiver's name leads nowhere".to_owned());
     }
+    let all: Vec<SocketAddr> = all.into_iter().filter(|a| !is_never(a.ip())).collect();
+    if all.is_empty() {
+        return Err("the receiver's name leads to an address of the line itself, which is never called".to_owned());
+    }
     let usable: Vec<SocketAddr> =
         all.into_iter().filter(|a| allowed == Allowed::Anywhere || is_public(a.ip())).take(4).collect();
     if usable.is_empty() {
         return Err("the receiver's name leads into a private network, which is not allowed for it".to_owned());
     }
     Ok(usable)
+}
+
+/// Where clouds tell a machine its own secrets, beside the link-local address that most of them use.
+const METADATA: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// Whether an address is called for nobody, whoever allowed it: it is link-local, or tells a machine in a cloud its own secrets.
+pub fn is_never(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local() || METADATA.contains(&ip),
+        IpAddr::V6(ip) => match (inner(ip), ip.segments()) {
+            (Some(v4), _) => is_never(IpAddr::V4(v4)),
+            (None, [first, ..]) => first & 0xffc0 == 0xfe80 || ip == METADATA_V6,
+        },
+    }
+}
+
+/// The address of version 4 that one of version 6 leads to: mapped, NAT64, 6to4.
+fn inner(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let joined = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(joined(high, low)),
+        _ => ip.to_ipv4_mapped(),
+    }
 }
 
 /// Whether an address belongs to the public Internet (IANA special-purpose registries).
@@ -174,18 +204,10 @@ fn public_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn public_v6(ip: Ipv6Addr) -> bool {
-    if let Some(v4) = ip.to_ipv4_mapped() {
+    if let Some(v4) = inner(ip) {
         return public_v4(v4);
     }
-    let s = ip.segments();
-    let inner = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match s {
-        // NAT64 and 6to4 lead to the address they hold.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
-        [0x2002, high, low, ..] => inner(high, low),
+    match ip.segments() {
         [0x2001, 0xdb8, ..] | [0x2001, 0, ..] => false,
         // Global unicast is 2000::/3; all else is local, mapped, multicast or not given out.
         [first, ..] => (0x2000..0x4000).contains(&first),
@@ -286,6 +308,30 @@ mod tests {
         for ip in "8.8.8.8 172.32.0.1 100.128.0.1 2606:4700::1111 64:ff9b::808:808".split_whitespace() {
             assert!(is_public(ip.parse().unwrap()), "{ip}");
         }
+    }
+
+    #[test]
+    fn what_tells_a_machine_its_secrets_is_called_for_nobody() {
+        let found = |ips: &[&str]| {
+            let found: Vec<SocketAddr> = ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 80)).collect();
+            [Allowed::Public, Allowed::Anywhere].map(|allowed| {
+                let usable = reachable(found.clone().into_iter(), allowed).unwrap_or_default();
+                usable.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(" ")
+            })
+        };
+        for ip in "169.254.0.0 169.254.169.254 169.254.255.255 100.100.100.200 168.63.129.16 192.0.0.192 fe80::1 \
+                   febf::1 fd00:ec2::254 ::ffff:169.254.169.254 64:ff9b::a9fe:a9fe 2002:a9fe:a9fe::"
+            .split_whitespace()
+        {
+            assert!(is_never(ip.parse().unwrap()), "{ip}");
+            assert_eq!(found(&[ip]), ["", ""], "{ip}");
+        }
+        for ip in
+            "169.253.255.255 169.255.0.0 100.100.100.201 fec0::1 fd00:ec2::253 127.0.0.1 10.0.0.1".split_whitespace()
+        {
+            assert!(!is_never(ip.parse().unwrap()), "{ip}");
+        }
+        assert_eq!(found(&["169.254.169.254", "10.0.0.1", "8.8.8.8"]), ["8.8.8.8", "10.0.0.1 8.8.8.8"]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Grants: what somebody let an app do, its code, its tokens, and what a second use of them ends.
 
+use super::scope::Scope as Scopes;
 use super::{APP_ACCOUNTS, App, COLUMNS, app, scope};
 use crate::log::{self, Fact};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx, accounts, resources};
-use mach_access::app::{App as Asking, Need};
+use mach_access::app::{App as Asking, Need, Rights};
 use mach_access::{Act, Actor, Reach, Role, Scope, decide};
 use mach_base::{limits, time::now_seconds};
 use mach_tlog::fact::Kind;
@@ -88,6 +89,21 @@ pub struct Given {
     pub owner: String,
 }
 
+/// What somebody let one app, by all their sign-ins with it.
+#[derive(Clone, Debug)]
+pub struct Let {
+    /// The app's number.
+    pub app: i64,
+    /// Its name.
+    pub name: String,
+    /// What it may do today.
+    pub scopes: Vec<Scopes>,
+    /// Since when, seconds.
+    pub from: i64,
+    /// Until when at most, seconds.
+    pub until: i64,
+}
+
 /// What came of a code.
 #[derive(Clone, Debug)]
 pub enum Redeemed {
@@ -115,7 +131,7 @@ pub enum Refreshed {
 pub struct Token {
     /// What it is for.
     pub of: Use,
-    /// Its scopes.
+    /// What of its scopes its app is allowed today.
     pub scopes: String,
     /// When it was made, seconds.
     pub made: i64,
@@ -321,18 +337,25 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    /// Ends the grants for which `which` holds of `?1`.
-    pub(super) fn end_grants(&mut self, which: &str, of: i64, why: &str) -> Result<()> {
-        let sql = format!("SELECT id FROM smart_grant WHERE {which} AND ended = 0");
-        for id in sql::list(self, &sql, &[of.into()], |r| r.int(0))? {
-            self.end_app_grant(id, why)?;
+    /// Ends the grants for which `which` holds of `?1`; false where there are none.
+    pub(super) fn end_grants(&mut self, which: &str, of: i64, why: &str) -> Result<bool> {
+        // What is over by itself is left as it is.
+        let sql = format!("SELECT id FROM smart_grant WHERE {which} AND ended = 0 AND until > ?2");
+        let all = sql::list(self, &sql, &[of.into(), now_seconds().into()], |r| r.int(0))?;
+        for id in &all {
+            self.end_app_grant(*id, why)?;
         }
-        Ok(())
+        Ok(!all.is_empty())
     }
 
     /// Ends every grant of an account: its password, its role or the account itself is another.
     pub(crate) fn end_grants_of_account(&mut self, account: i64) -> Result<()> {
-        self.end_grants("account = ?1 AND account > 0", account, "account")
+        self.end_grants("account = ?1 AND account > 0", account, "account").map(drop)
+    }
+
+    /// Ends all that an account let one app, each sign-in of it; false where nothing holds.
+    pub fn end_app_of_account(&mut self, account: i64, app: i64) -> Result<bool> {
+        self.end_grants(&format!("account = ?1 AND account > 0 AND app = {app}"), account, "owner")
     }
 
     /// Ends one access token, and leaves its grant.
@@ -393,8 +416,10 @@ pub fn token(on: &mut dyn Query, hash: &[u8; 32]) -> Result<Option<Token>> {
             2 => Use::Refresh,
             _ => return Err(Error::Column(rest)),
         };
-        let (scopes, made, until) = (r.text(rest + 1)?.to_owned(), r.int(rest + 2)?, r.int(rest + 3)?);
-        Ok(Token { of, scopes, made, until, grant: grant(r, at)?, app: app(r)? })
+        let (app, made, until) = (app(r)?, r.int(rest + 2)?, r.int(rest + 3)?);
+        // What the app is allowed no more, a token in hand gives no more.
+        let still = scope::granted(&Scopes::list(r.text(rest + 1)?), &Scopes::list(&app.what.scopes), Rights::ALL);
+        Ok(Token { of, scopes: scope::text(&still), made, until, grant: grant(r, at)?, app })
     })
 }
 
@@ -451,6 +476,29 @@ fn given(r: &dyn Row) -> Result<Given> {
 pub fn grants_of_account(on: &mut dyn Query, account: i64) -> Result<Vec<Given>> {
     let sql = format!("{GIVEN} WHERE g.account = ?1 AND g.ended = 0 AND g.until > ?2 ORDER BY g.id DESC LIMIT 200");
     sql::list(on, &sql, &[account.into(), now_seconds().into()], given)
+}
+
+/// What an account let each app, by all its sign-ins together, the app that was let in last first; at most 500.
+pub fn apps_of_account(on: &mut dyn Query, account: i64) -> Result<Vec<Let>> {
+    let sql = "SELECT g.app, p.name, p.scopes, g.scopes, min(g.made), max(g.until) FROM smart_grant g
+        JOIN smart_app p ON p.id = g.app WHERE g.account = ?1 AND g.ended = 0 AND g.until > ?2
+        GROUP BY g.app, p.name, p.scopes, g.scopes ORDER BY max(g.id) DESC LIMIT 500";
+    let rows = sql::list(on, sql, &[account.into(), now_seconds().into()], |r| {
+        let (name, allowed) = (r.text(1)?.to_owned(), Scopes::list(r.text(2)?));
+        let scopes = scope::granted(&Scopes::list(r.text(3)?), &allowed, Rights::ALL);
+        Ok(Let { app: r.int(0)?, name, scopes, from: r.int(4)?, until: r.int(5)? })
+    })?;
+    let mut all: Vec<Let> = Vec::new();
+    for row in rows {
+        let Some(known) = all.iter_mut().find(|l| l.app == row.app) else {
+            all.push(row);
+            continue;
+        };
+        let both = [known.scopes.clone(), row.scopes].concat();
+        known.scopes = scope::granted(&both, &both, Rights::ALL);
+        (known.from, known.until) = (known.from.min(row.from), known.until.max(row.until));
+    }
+    Ok(all)
 }
 
 /// The grants to an app, the latest first, ended ones too; at most 200.

@@ -89,6 +89,19 @@ async fn answer(mut request: Request, next: Next) -> Response {
     response
 }
 
+/// A problem in the words of RFC 6749 §5.2, which are ASCII; for pages of any origin too: no cookie is looked at where it is told.
+fn oauth(status: StatusCode, problem: &Problem) -> Response {
+    let error = match status.as_u16() {
+        429 | 503 => "temporarily_unavailable",
+        500.. => "server_error",
+        _ => "invalid_request",
+    };
+    let (what, todo) = problem.words();
+    let text = [what, todo].map(|text| Lang::En.t(text).replace(|c: char| !c.is_ascii(), "-")).join(". ");
+    let body = serde_json::json!({ "error": error, "error_description": text });
+    ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], (status, Json(body))).into_response()
+}
+
 /// What is kept of a request until its answer is known.
 struct Asked {
     lang: Lang,
@@ -137,6 +150,9 @@ impl Asked {
         }
         if self.here.0.starts_with("/api/") {
             return self.with_headers_of(response, (status, Json(problem.outcome(self.lang, id))).into_response());
+        }
+        if APP_ADDRESSES.contains(&self.here.0.split('?').next().unwrap_or_default()) {
+            return self.with_headers_of(response, oauth(status, &problem));
         }
         let door = match problem {
             Problem::Unauthenticated => Some("/sign-in"),
