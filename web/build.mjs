@@ -69,7 +69,8 @@ const fonts = {
 function themes(text) {
   const chosen = {
     "prefers-color-scheme:dark": [":root:not([data-theme])", ":root[data-theme=dark]{color-scheme:dark;"],
-    "prefers-contrast:more": [":root", ":root[data-theme=contrast]{color-scheme:light;"],
+    // As strong as what asks for dark, and behind it: a device may ask for both.
+    "prefers-contrast:more": [":root:root", ":root[data-theme=contrast]{color-scheme:light;"],
   };
   for (const [query, [system, own]] of Object.entries(chosen)) {
     const found = new RegExp(`@media ?\\(${query.replace(":", ": ?")}\\)\\{:root\\{([^}]*)\\}\\}`).exec(text);

@@ -1880,6 +1880,7 @@ find-label = Search Mạch
 find-lead = People, national id, card, phone, certificate, prescription and claim numbers, pages, forms, facilities. No accents needed.
 find-results = Search results
 find-loading = Searching…
+find-count = Lines found: { $count }; arrow down to choose
 find-failed = The search did not work just now. Press Enter to try again.
 find-many = You are searching too fast. Wait a minute and try again.
 find-people = People

@@ -1880,6 +1880,7 @@ find-label = Tìm trong Mạch
 find-lead = Người bệnh, số CCCD, thẻ, điện thoại, mã giấy, mã đơn, mã hồ sơ, trang, biểu mẫu, cơ sở. Không cần gõ dấu.
 find-results = Kết quả tìm kiếm
 find-loading = Đang tìm…
+find-count = { $count } dòng tìm thấy; mũi tên xuống để chọn
 find-failed = Không tìm được lúc này. Nhấn Enter để thử lại.
 find-many = Bạn tìm quá nhanh. Chờ một phút rồi thử lại.
 find-people = Người bệnh

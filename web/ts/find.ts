@@ -9,13 +9,25 @@ export function find(): void {
   const form = document.querySelector<HTMLFormElement>("form[data-find]");
   const input = form?.querySelector("input"), panel = form?.querySelector<HTMLElement>(".panel");
   if (!form || !input || !panel) return;
+  const told = form.querySelector<HTMLElement>("[role=status]");
   let timer = 0, sent: AbortController | undefined, shown: string | undefined;
+  for (const [name, value] of [["role", "combobox"], ["aria-haspopup", "dialog"], ["aria-controls", panel.id]] as const) input.setAttribute(name, value);
+
+  const show = (is: boolean): void => {
+    panel.hidden = !is;
+    input.setAttribute("aria-expanded", String(is));
+  };
+  // To who does not see the panel.
+  const tell = (text = ""): void => {
+    if (told) told.textContent = text;
+  };
+  show(false);
 
   const say = (text = ""): void => {
     const line = document.createElement("p");
     line.className = "muted";
-    line.setAttribute("role", "status");
     line.textContent = text;
+    tell(text);
     panel.replaceChildren(line);
   };
   // The same text may be asked for once more.
@@ -26,7 +38,8 @@ export function find(): void {
   const close = (): void => {
     sent?.abort();
     clearTimeout(timer);
-    panel.hidden = true;
+    show(false);
+    tell();
     shown = undefined;
   };
   const links = (): HTMLElement[] => [...panel.querySelectorAll<HTMLElement>("a[href]")];
@@ -38,7 +51,7 @@ export function find(): void {
     shown = text;
     sent?.abort();
     const now = (sent = new AbortController());
-    panel.hidden = false;
+    show(true);
     const slow = setTimeout(() => say(form.dataset.loading), LIVE_MS);
     try {
       const url = `/search?${new URLSearchParams({ q: text })}`;
@@ -48,6 +61,8 @@ export function find(): void {
       if (!answer.ok) return fail(answer.status === 429 ? form.dataset.many : form.dataset.failed);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       panel.replaceChildren(...page.body.childNodes);
+      const count = links().length;
+      tell(count ? form.dataset.count?.replace("{ $count }", String(count)) : (panel.textContent ?? "").trim());
     } catch {
       if (!now.signal.aborted) fail(form.dataset.failed);
     } finally {

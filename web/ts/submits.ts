@@ -4,14 +4,19 @@ import { around, busy, go } from "./dom";
 /** After the last key; short enough to feel live, long enough not to ask for each letter. */
 const LIVE_MS = 220;
 
+/** The form that sends itself soon: what it asked for before is of yesterday. */
+let timer = 0;
+
 function live(): void {
-  let timer = 0;
   const later = (event: Event): void => {
     const input = around<HTMLInputElement>(event, "input[data-live]");
     // While a Telex syllable is being composed the text is not yet what is meant; `compositionend` tells when it is.
     if (!input || (event instanceof InputEvent && event.isComposing)) return;
     clearTimeout(timer);
-    timer = setTimeout(() => input.form?.requestSubmit(), LIVE_MS);
+    timer = setTimeout(() => {
+      timer = 0;
+      input.form?.requestSubmit();
+    }, LIVE_MS);
   };
   document.addEventListener("input", later);
   document.addEventListener("compositionend", later);
@@ -47,6 +52,49 @@ function progress(): void {
   });
 }
 
+/** From a page down to a field in it. */
+function way(page: Element, field: Element): Element[] {
+  const found: Element[] = [];
+  for (let at: Element | null = field; at; at = at === page ? null : at.parentElement) found.unshift(at);
+  return found;
+}
+
+/** Puts a page around a field that one is in: a field that is taken out of the page, for however short, loses its focus, the keys
+ *  that come meanwhile, and the syllable that Telex is composing. False where the field stands elsewhere in the new page. */
+function enclose(from: Element, to: Element, kept: Element, same: Element): boolean {
+  const mine = way(from, kept), its = way(to, same);
+  if (mine.length !== its.length || mine.some((e, n) => e.tagName !== its[n]?.tagName)) return false;
+  for (let n = 0; n + 1 < mine.length; n += 1) {
+    const [old, now, inner, next] = [mine[n], its[n], mine[n + 1], its[n + 1]] as [Element, Element, Element, Element];
+    for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    const nodes = [...now.childNodes], at = nodes.indexOf(next);
+    for (const node of [...old.childNodes]) if (node !== inner) node.remove();
+    inner.before(...nodes.slice(0, at));
+    old.append(...nodes.slice(at + 1));
+  }
+  return true;
+}
+
+/** Filters that follow each other so soon while one types are one step of the browser's way back. */
+const STEP_MS = 2_000;
+let typed = 0;
+/** What is shown, which `location` says no more when one has gone back. */
+let shown = "";
+
+const address = (): string => location.pathname + location.search;
+
+function step(to: URL, isTyped: boolean): void {
+  const now = Date.now();
+  const goesOn = (isTyped && now - typed < STEP_MS) || to.pathname + to.search === address();
+  history[goesOn ? "replaceState" : "pushState"](null, "", to);
+  typed = isTyped ? now : 0;
+  shown = address();
+}
+
+/** Links beside the content that lead back to where one is: the language, the colours. */
+const BACK = [".langs", ".menu", ".portal"];
+
 /** The page that a form of filters asks for, put in the place of this one: where one was typing, one goes on typing. */
 async function swap(form: HTMLFormElement, sent: AbortController): Promise<void> {
   const url = new URL(form.action);
@@ -58,17 +106,17 @@ async function swap(form: HTMLFormElement, sent: AbortController): Promise<void>
     const [from, to] = [document.querySelector("main"), page.querySelector("main")];
     // Another page's answer, a sign-in or a refusal is shown as the page it is.
     if (!answer.ok || !from || !to) return go(url);
-    const old = document.activeElement instanceof HTMLInputElement && from.contains(document.activeElement) ? document.activeElement : null;
-    from.replaceWith(document.importNode(to, true));
+    // More was typed, and is asked for in a moment: what stands in the fields is newer than this answer.
+    if (timer) return;
+    const old = document.activeElement, kept = old?.id && form.contains(old) ? old : null;
+    const same = kept && page.getElementById(kept.id);
+    if (!kept || !same || !to.contains(same) || !enclose(from, to, kept, same)) from.replaceWith(document.importNode(to, true));
     document.title = page.title;
-    history.replaceState(null, "", url);
-    const now = old?.id ? document.getElementById(old.id) : null;
-    if (old && now instanceof HTMLInputElement) {
-      const at = old.type === "search" ? old.selectionStart : null;
-      if (now.type === "search") now.value = old.value;
-      now.focus();
-      if (at !== null) now.setSelectionRange(at, at);
+    for (const part of BACK) {
+      const now = page.querySelector(part);
+      if (now) document.querySelector(part)?.replaceWith(document.importNode(now, true));
     }
+    step(url, kept?.hasAttribute("data-live") === true);
     document.dispatchEvent(new Event("swapped"));
   } catch {
     if (!sent.signal.aborted) go(url);
@@ -83,8 +131,15 @@ function swaps(): void {
     const form = around<HTMLFormElement>(event, "form[data-swap]");
     if (!form || event.defaultPrevented) return;
     event.preventDefault();
+    clearTimeout(timer);
+    timer = 0;
     last?.abort();
     void swap(form, (last = new AbortController()));
+  });
+  shown = address();
+  // One went back, or forward: the page of then is asked for anew. A place within the page is none of its own.
+  window.addEventListener("popstate", () => {
+    if (address() !== shown && !document.querySelector("dialog[data-lock][open]")) location.reload();
   });
 }
 

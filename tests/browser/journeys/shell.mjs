@@ -3,6 +3,53 @@ import assert from "node:assert/strict";
 import { journey } from "../lib/browser.mjs";
 import { fold } from "../lib/text.mjs";
 
+/** How far the text of elements stands out from what is behind it, as WCAG counts it: the least of all that `selector` finds. */
+const leastContrast = (page, selector) => page.evaluate((selector) => {
+  const parts = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).slice(0, 3).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (e) => {
+    for (let at = e; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if ((parts(colour)[3] ?? 1) > 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const all = [...document.querySelectorAll(selector)].filter((e) => e.checkVisibility());
+  if (all.length === 0) throw new Error(`nothing is ${selector}`);
+  return Math.min(...all.map((e) => {
+    const [low, high] = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  }));
+}, selector);
+
+/** Holds the answers of the addresses that `which` matches until it is called: a slow line. */
+async function hold(page, which) {
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  const held = async (route) => {
+    await released;
+    // One that was given up meanwhile has nobody to answer.
+    await route.continue().catch(() => undefined);
+  };
+  await page.route(which, held);
+  return async () => {
+    release();
+    await page.unroute(which, held);
+  };
+}
+
+/** Marks a field, and counts what happens to the page around it. */
+const watch = (page, selector) => page.evaluate((selector) => {
+  const field = document.querySelector(selector);
+  Object.assign(window, { field, swaps: 0, ended: 0 });
+  document.addEventListener("swapped", () => (window.swaps += 1));
+  document.addEventListener("compositionend", () => (window.ended += 1));
+  field.focus();
+}, selector);
+
 export default async (world) => {
   const phone = world.screen.name === "phone";
   await journey(world, "search", {}, (user) => {
@@ -28,6 +75,11 @@ export default async (world) => {
         }
         const names = await page.locator('.links a[href^="/people/"] b:visible').allInnerTexts();
         assert.ok(names.length > 1, `${names.length} found`);
+        if (!phone) {
+          assert.equal(await page.locator(".search input").getAttribute("aria-expanded"), "true");
+          const count = await panel.locator("a[href]").count();
+          assert.match(await page.locator(".search [role=status]").innerText(), new RegExp(`^${count} `), "told to who does not see it");
+        }
         for (const name of names) assert.match(fold(name), /nguyen/);
         await user.look("search-people");
       }],
@@ -57,6 +109,8 @@ export default async (world) => {
         await user.look("search-recent");
         await page.keyboard.press("Escape");
         assert.ok(!(await panel.isVisible()));
+        assert.equal(await page.locator(".search input").getAttribute("aria-expanded"), "false");
+        assert.equal(await page.locator(".search [role=status]").innerText(), "");
       }],
       ["and quickly", async () => {
         const times = await page.evaluate(async () => {
@@ -81,6 +135,77 @@ export default async (world) => {
       ["signing out", () => user.signOut()],
     ];
   });
+  await journey(world, "filters while one types", {}, (user) => {
+    const { page } = user;
+    const state = () => page.evaluate(() => ({
+      value: window.field.value, at: window.field.selectionStart, same: document.activeElement === window.field, swaps: window.swaps, ended: window.ended,
+    }));
+    return [
+      ["keys that come while an answer is under way are kept, and asked for", async () => {
+        await user.signIn(user.server.account("leader"));
+        await page.waitForURL((url) => url.pathname === "/hoc");
+        await user.open("/search");
+        await watch(page, "main input[name=q]");
+        const release = await hold(page, "**/search?*");
+        const asked = page.waitForRequest((r) => r.url().includes("q=ngu"));
+        await page.keyboard.type("ngu");
+        await asked;
+        const answered = page.waitForResponse((r) => r.url().endsWith("q=ngu"));
+        await page.keyboard.type("ye");
+        await release();
+        await answered.catch(() => undefined);
+        await page.keyboard.type("n");
+        await page.waitForURL((url) => url.search === "?q=nguyen");
+        await page.locator('main .links a[href^="/people/"]').first().waitFor();
+        const now = await state();
+        assert.deepEqual([now.value, now.at, now.same], ["nguyen", 6, true]);
+      }],
+      ["a syllable that is being composed goes on", async () => {
+        await user.open("/search");
+        await watch(page, "main input[name=q]");
+        const ime = await page.context().newCDPSession(page);
+        const compose = (text) => ime.send("Input.imeSetComposition", { text, selectionStart: text.length, selectionEnd: text.length });
+        const release = await hold(page, "**/search?*");
+        const asked = page.waitForRequest((r) => r.url().endsWith("q=l"));
+        await page.keyboard.type("l");
+        await asked;
+        await compose("e");
+        await release();
+        await page.waitForFunction(() => window.swaps === 1);
+        await compose("ê");
+        const now = await state();
+        assert.deepEqual([now.value, now.same, now.ended], ["lê", true, 0]);
+        await ime.send("Input.insertText", { text: "ê" });
+        await page.waitForURL((url) => url.searchParams.get("q") === "lê");
+        await page.waitForFunction(() => window.swaps === 2);
+        assert.deepEqual((({ value, same }) => [value, same])(await state()), ["lê", true]);
+      }],
+      ["a choice by arrow keys keeps the field, and Back takes it back", async () => {
+        await user.open("/hoc");
+        const first = page.url();
+        await watch(page, "main select[name=compare]");
+        const chosen = await page.locator("main select[name=compare]").inputValue();
+        for (const n of [1, 2]) {
+          await page.keyboard.press("ArrowDown");
+          await page.waitForFunction((n) => window.swaps === n, n);
+          assert.equal((await state()).same, true, `after ${n}`);
+        }
+        const last = await page.locator("main select[name=compare]").inputValue();
+        assert.ok(last !== chosen && page.url().includes(`compare=${last}`), page.url());
+        await page.goBack({ waitUntil: "load" });
+        await page.goBack({ waitUntil: "load" });
+        await page.waitForFunction(() => window.field === undefined);
+        assert.equal(page.url(), first);
+        assert.equal(await page.locator("main select[name=compare]").inputValue(), chosen);
+        // A place within a page is no other page.
+        await page.evaluate(() => Object.assign(window, { field: 1 }));
+        await page.evaluate(() => (location.hash = "main"));
+        await page.goBack();
+        assert.equal(await page.evaluate(() => window.field), 1);
+        await user.signOut();
+      }],
+    ];
+  });
   await journey(world, "work and notices", {}, (user) => {
     const { page } = user;
     return [
@@ -100,6 +225,17 @@ export default async (world) => {
   });
   await journey(world, "look", {}, (user) => {
     const { page } = user;
+    // What axe cannot tell: text of the colour of its own ground.
+    const readable = async () => {
+      for (const selector of [...(phone ? [] : [".langs a[aria-current]"]), ".langs a:not([aria-current])", ".chip", "code"]) {
+        const least = await leastContrast(page, selector);
+        assert.ok(least >= 4.5, `${selector} ${least.toFixed(2)}`);
+      }
+      const button = page.locator("main .btn:not(.primary):not(.strong):not(.danger)").first();
+      await button.hover();
+      const least = await leastContrast(page, "main .btn:hover");
+      assert.ok(least >= 4.5, `a button under the pointer ${least.toFixed(2)}`);
+    };
     return [
       ["colours and size are chosen once and stay, on every page", async () => {
         await user.signIn(user.server.account("clinician"));
@@ -112,6 +248,13 @@ export default async (world) => {
           await page.waitForURL((url) => url.pathname === "/people");
           assert.equal(await page.locator("html").getAttribute("data-theme"), theme);
           await user.look(`people-${theme}`);
+          if (phone && size === "largest") {
+            await page.locator(".bottom .drawer summary").click();
+            const top = await page.evaluate(() => document.querySelector(".sheet").getBoundingClientRect().top);
+            assert.ok(top >= 0, `the menu begins ${-top} px above the screen`);
+            await user.picture("menu-largest");
+            await page.locator(".bottom .drawer summary").click();
+          }
           for (const path of ["/work", "/certificates", "/search?q=nguyen"]) {
             await user.open(path);
             await user.look(`${path.split(/[/?]/)[1]}-${theme}`);
@@ -143,8 +286,21 @@ export default async (world) => {
           await page.context().addCookies([{ name: "look", value: `${theme}.normal`, url: user.server.url }]);
           await user.open("/ui");
           await user.look(`gallery-${theme}`);
+          await readable();
         }
         await page.context().addCookies([{ name: "look", value: "system.normal", url: user.server.url }]);
+        // A device that asks for dark and for more contrast gets both.
+        const line = () => page.evaluate(() => {
+          const of = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+          return [of("--line"), of("--ink"), of("--surface")];
+        });
+        await page.emulateMedia({ colorScheme: "dark", contrast: "more" });
+        await user.open("/ui");
+        const [edge, ink, ground] = await line();
+        assert.equal(edge, ink, "lines are as strong as text");
+        assert.notEqual(ground.trim(), "#fff", "and dark");
+        await readable();
+        await page.emulateMedia({ colorScheme: null, contrast: null });
         await user.signOut();
       }],
     ];

@@ -119,6 +119,7 @@ fn document(meta: &PageMeta, body: Html, bare: bool) -> Html {
         meta,
         bare,
         look: Look::now(),
+        is_look: meta.here.split('?').next() == Some("/look"),
         look_href: format!("/look?next={}", format::query_value(&meta.here)),
         title: lang.fmt(msg::PAGE_TITLE, &[("title", &meta.title)]),
         css: assets::url("app.css"),
@@ -147,6 +148,8 @@ struct Document<'a> {
     meta: &'a PageMeta,
     bare: bool,
     look: Look,
+    /// The page on which that is chosen leads to itself no more.
+    is_look: bool,
     look_href: String,
     title: String,
     css: String,
