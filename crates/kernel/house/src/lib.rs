@@ -24,7 +24,7 @@ pub mod waiting;
 
 pub use recent::Opened;
 pub use recover::is_weak;
-pub use session::{NewSession, SESSION_COOKIE, Session, bearer, facility_name, house_decision, role_label};
+pub use session::{NewSession, PART, SESSION_COOKIE, Session, bearer, facility_name, house_decision, role_label};
 
 use mach_access::{Act, Decision, decide};
 use mach_store::sql::Query;
@@ -214,6 +214,8 @@ impl From<mach_store::Error> for Failure {
     fn from(error: mach_store::Error) -> Self {
         Self(match error {
             mach_store::Error::Full | mach_store::Error::Stopped | mach_store::Error::Lost(_) => Problem::Unavailable,
+            // Who sent it is told what to leave out.
+            nul @ mach_store::Error::Nul => Problem::BadRequest(nul.to_string()),
             other => Problem::internal(other),
         })
     }
@@ -222,5 +224,22 @@ impl From<mach_store::Error> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_refuses_is_told_apart() {
+        for (error, status) in [
+            (mach_store::Error::Nul, 400),
+            (mach_store::Error::Full, 503),
+            (mach_store::Error::Lost(String::new()), 503),
+            (mach_store::Error::Missing("a row"), 500),
+        ] {
+            assert_eq!(Failure::from(error.clone()).0.status().as_u16(), status, "{error}");
+        }
     }
 }

@@ -367,6 +367,7 @@ impl Execute for Engine {
     }
 
     fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<usize> {
+        sql::are_kept(args)?;
         match self {
             Self::Sqlite(c) => c.run(sql, args),
             Self::Postgres(c) => c.run(sql, args),
@@ -374,6 +375,7 @@ impl Execute for Engine {
     }
 
     fn push(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<()> {
+        sql::are_kept(args)?;
         match self {
             Self::Sqlite(c) => c.run(sql, args).map(drop),
             Self::Postgres(c) => c.push(sql, args),
@@ -381,6 +383,7 @@ impl Execute for Engine {
     }
 
     fn add(&mut self, into: &sql::Into, values: &[Arg<'_>]) -> Result<()> {
+        sql::are_kept(values)?;
         match self {
             Self::Sqlite(c) => c.add(into, values),
             Self::Postgres(c) => c.add(into, values),
@@ -395,6 +398,7 @@ impl Execute for Engine {
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {
+        sql::are_kept(args)?;
         match self {
             Self::Sqlite(c) => c.insert(sql, args),
             Self::Postgres(c) => c.insert(sql, args),

@@ -113,6 +113,9 @@ pub enum Error {
     /// The keys are not there, or what is sealed does not open with them.
     #[error("{0}")]
     Sealed(String),
+    /// A text with U+0000 was handed in: PostgreSQL keeps none, so no engine does. The fault of who sent it.
+    #[error("a text holds the character U+0000, which no text may hold; leave it out")]
+    Nul,
     /// A caller's own reason to take its write back.
     #[error("{0}")]
     Refused(String),

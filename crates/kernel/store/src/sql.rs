@@ -182,8 +182,17 @@ pub(crate) const ARGS: usize = 32_766;
 /// Bytes of a statement that is kept prepared: a longer one is hardly asked again.
 pub(crate) const KEPT_BYTES: usize = 32 << 10;
 
-/// That a statement has no more arguments than an engine takes.
+/// That no text of a statement holds what no engine keeps.
+pub(crate) fn are_kept(args: &[Arg<'_>]) -> Result<()> {
+    match args.iter().any(|arg| matches!(arg, Arg::Text(text) if text.contains('\0'))) {
+        true => Err(Error::Nul),
+        false => Ok(()),
+    }
+}
+
+/// That an engine takes a question's arguments: no more of them than it can have, and each such as it keeps.
 pub(crate) fn may_have(args: &[Arg<'_>]) -> Result<()> {
+    are_kept(args)?;
     if args.len() <= ARGS {
         return Ok(());
     }

@@ -20,7 +20,32 @@ on_both_engines!(
     sessions_end_by_themselves_and_by_what_their_account_becomes,
     codes_that_open_and_wishes_to_get_back_in,
     a_newer_store_is_left_alone,
+    no_text_holds_the_character_that_one_engine_cannot_keep,
 );
+
+fn no_text_holds_the_character_that_one_engine_cannot_keep(home: &Home) {
+    use mach_store::sql::{self, Query};
+    let store = home.open();
+    let is_refused = |done: mach_store::Result<()>, what: &str| {
+        assert!(matches!(done, Err(Error::Nul)), "{what}: {done:?}");
+    };
+    let sql = "SELECT id FROM account WHERE name = ?1";
+    let ask = |on: &mut dyn Query| sql::first(on, sql, &["a\0".into()], |r| r.int(0)).map(drop);
+    is_refused(ask(&mut store.read(&console()).unwrap()), "read");
+    is_refused(ask(&mut store.read_one(&console()).unwrap()), "read one");
+    is_refused(store.write(&console(), move |tx| ask(tx)), "asked while writing");
+    let look = "INSERT INTO look(account, chosen) VALUES (?1, ?2)";
+    is_refused(store.write(&console(), move |tx| tx.run(look, &[1.into(), "\0".into()]).map(drop)), "run");
+    is_refused(store.write(&console(), move |tx| tx.push(look, &[1.into(), "\0".into()])), "push");
+    let notice = "INSERT INTO notice(account, at, kind, href) VALUES (?1, ?2, ?3, ?4)";
+    let row = [1.into(), 1.into(), 1.into(), "/\0".into()];
+    is_refused(store.write(&console(), move |tx| tx.insert(notice, &row).map(drop)), "insert");
+    is_refused(store.write(&console(), |tx| tx.audit(None, "a\0b", "granted")), "the trail");
+    // The pieces beside it are kept, and nothing of it is.
+    store.write(&console(), |tx| tx.keep_look(7, "dark.normal")).unwrap();
+    let looks = |account| mach_store::notices::look(&mut store.read(&console()).unwrap(), account).unwrap();
+    assert_eq!((looks(1), looks(7).as_deref()), (None, Some("dark.normal")));
+}
 
 fn codes_that_open_and_wishes_to_get_back_in(home: &Home) {
     let store = home.open();

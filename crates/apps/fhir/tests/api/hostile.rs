@@ -39,6 +39,16 @@ async fn types_named_twice_or_elsewhere_are_one_or_none() {
 }
 
 #[tokio::test]
+async fn a_value_with_the_character_that_no_text_holds_is_the_askers_fault() {
+    let place = given().await;
+    for bad in ["Patient?identifier=a%00", "Patient?_id=%00", "Observation?code=%00", "Observation?code:text=a%00b"] {
+        let answer = place.get(PROVINCE, &format!("/fhir/{bad}")).await;
+        assert!(answer.status.is_client_error() || answer.matches().is_empty(), "{bad}: {}", answer.text);
+    }
+    place.get(PROVINCE, "/fhir/Patient?_tag=a%00").await.refused(400);
+}
+
+#[tokio::test]
 async fn parameters_of_the_answer_have_no_modifiers() {
     let place = given().await;
     for name in [
