@@ -17,7 +17,7 @@ use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_signing::desk::{Desk, Keys as _};
 use mach_signing::flights;
-use mach_store::prescriptions::{self, Prescription, Sending, State};
+use mach_store::prescriptions::{self, Prescription, State};
 use mach_store::schema;
 use mach_store::signing::Act as Signs;
 use mach_ui::components::{
@@ -169,7 +169,7 @@ fn acts(lang: Lang, case: &Case, subject: &crate::check::Subject) -> Vec<Html> {
         }
         acts.push(PostForm::new(lang, address("back"), Button::submit(lang.t(msg::RX_BACK)).icon(Icon::Undo)).into());
     }
-    if matches!(case.row.sending, Sending::Due | Sending::Refused) {
+    if case.row.may_be_sent() {
         acts.push(PostForm::new(lang, address("send"), Button::submit(lang.t(msg::RX_SEND_AGAIN))).into());
     }
     if matches!(case.row.state, State::Draft | State::Signed) {

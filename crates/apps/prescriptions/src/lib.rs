@@ -59,7 +59,7 @@ pub const WORK: &[Queue] = &[
         act: Act::Prescribe,
         label: msg::WORK_PRESCRIPTIONS_REFUSED,
         icon: Icon::Warning,
-        href: "/prescriptions?state=signed",
+        href: "/prescriptions?sending=refused",
         page: "/prescriptions",
         ask: |r, who| waiting::prescriptions_refused(r, who.account),
     },

@@ -8,7 +8,7 @@ use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_store::people;
-use mach_store::prescriptions::{self, Filter, State};
+use mach_store::prescriptions::{self, Filter, Sending, State};
 use mach_ui::components::{Button, Card, Cell, Column, Empty, Icon, PageHead, Row, Segment, Table, stack};
 use mach_ui::http::Problem;
 use mach_ui::{Html, format, msg, shell};
@@ -21,6 +21,9 @@ const ROWS: usize = 50;
 pub(crate) struct Asked {
     #[serde(default)]
     state: String,
+    /// `refused`: those that the national system gave back.
+    #[serde(default)]
+    sending: String,
     before: Option<i64>,
 }
 
@@ -37,8 +40,13 @@ pub(crate) async fn page(
         "" => None,
         code => Some(State::parse(code).ok_or_else(|| Problem::BadRequest(lang.t(msg::RX_NONE).to_owned()))?),
     };
+    let is_refused = match asked.sending.as_str() {
+        "" => false,
+        code if code == Sending::Refused.code() => true,
+        _ => return Err(Problem::BadRequest(lang.t(msg::RX_NONE).to_owned())),
+    };
     let account = session.actor.account;
-    let filter = Filter { account, state, before: asked.before, ..Filter::default() };
+    let filter = Filter { account, state, is_refused, before: asked.before, ..Filter::default() };
     let (mut rows, names, counts) = house
         .read(decision.clone(), move |r| {
             let rows = prescriptions::list(r, filter, ROWS + 1)?;
@@ -53,11 +61,18 @@ pub(crate) async fn page(
     let now = now_seconds();
     let all: i64 = counts.iter().map(|(_, n)| n).sum();
     let label = |name: &str, n: i64| format!("{name} ({})", format::integer(lang, n));
-    let mut segment =
-        Segment::new(lang.t(msg::RX_STATE)).item(label(lang.t(msg::RX_ALL), all), "/prescriptions", state.is_none());
+    let mut segment = Segment::new(lang.t(msg::RX_STATE)).item(
+        label(lang.t(msg::RX_ALL), all),
+        "/prescriptions",
+        state.is_none() && !is_refused,
+    );
     for (one, n) in &counts {
         let href = format!("/prescriptions?state={}", one.code());
         segment = segment.item(label(lang.t(state_word(*one)), *n), href, state == Some(*one));
+    }
+    if is_refused {
+        let href = format!("/prescriptions?sending={}", asked.sending);
+        segment = segment.item(lang.t(msg::RX_SEND_REFUSED), href, true);
     }
     let columns = [msg::RX_PERSON, msg::RX_CODE, msg::RX_KIND, msg::RX_STATE, msg::RX_WRITTEN, msg::RX_SENDING];
     let kinds =
@@ -86,7 +101,10 @@ pub(crate) async fn page(
     }
     let head = PageHead::new(lang.t(msg::RX)).lead(lang.t(msg::RX_LEAD)).actions(actions);
     let next = rows.last().filter(|_| more).map(|last| {
-        let of = state.map(|s| format!("state={}&", s.code())).unwrap_or_default();
+        let mut of = state.map(|s| format!("state={}&", s.code())).unwrap_or_default();
+        if is_refused {
+            of.push_str(&format!("sending={}&", asked.sending));
+        }
         link(lang.t(msg::NEXT_PAGE), format!("/prescriptions?{of}before={}", last.id), Icon::Next)
     });
     let parts = [Some(head.into()), Some(segment.into()), Some(Card::new("", table).into()), next];

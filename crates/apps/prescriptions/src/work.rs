@@ -361,7 +361,7 @@ fn end(tx: &mut Tx<'_>, code: &str, to: State, by: &By, why: &str) -> Result<()>
         let mut case = case::of(tx, row)?;
         case.row.state = to;
         // The national system has no word for taking back: what was not sent is not sent any more, what was stays there.
-        if case.row.sending == Sending::Due {
+        if matches!(case.row.sending, Sending::Due | Sending::Refused) {
             (case.row.sending, case.row.next) = (Sending::None, None);
         }
         case.row.look = None;
@@ -401,7 +401,7 @@ pub fn cancel(tx: &mut Tx<'_>, code: &str, by: &By, why: &str) -> Result<Done<()
 /// Of the store.
 pub fn send_again(tx: &mut Tx<'_>, code: &str) -> Result<Done<()>> {
     let Some(mut row) = prescriptions::by_code(tx, code)? else { return Ok(Err(No::Unknown)) };
-    if !matches!(row.sending, Sending::Due | Sending::Refused) {
+    if !row.may_be_sent() {
         return Ok(Err(No::State));
     }
     (row.sending, row.next) = (Sending::Due, Some(now_seconds()));

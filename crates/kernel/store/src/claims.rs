@@ -11,6 +11,10 @@ use mach_base::time::now_seconds;
 use mach_seal::Purpose;
 use mach_tlog::fact::Kind;
 
+/// The files that wait for who sent them, few of all.
+pub(crate) const BROKEN: &[&str] =
+    &["CREATE INDEX received_file_broken ON received_file(account, at) WHERE done = 0 OR findings <> ''"];
+
 /// Tables of files and claims.
 pub const DDL: &[&str] = &[
     "CREATE TABLE received_file(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, account INTEGER NOT NULL, facility INTEGER,

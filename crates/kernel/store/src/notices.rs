@@ -96,6 +96,13 @@ impl Tx<'_> {
         self.run(&sql, &[account.into()]).map(drop)
     }
 
+    /// Takes one notice of a kind back that is for second `at`, where that lies ahead; false where there is none.
+    pub fn take_notice_back(&mut self, account: i64, kind: Kind, at: i64) -> Result<bool> {
+        let sql = "DELETE FROM notice WHERE account = ?1 AND id =
+            (SELECT id FROM notice WHERE account = ?1 AND kind = ?2 AND at = ?3 AND at > ?4 ORDER BY id DESC LIMIT 1)";
+        self.run(sql, &[account.into(), (kind as i64).into(), at.into(), now_seconds().into()]).map(|n| n == 1)
+    }
+
     /// Tells every open account of a facility that may do `act`.
     pub fn notify_those(&mut self, facility: i64, act: Act, kind: Kind, href: &str) -> Result<()> {
         let sql = "SELECT id, role FROM account WHERE facility = ?1 AND closed = 0";

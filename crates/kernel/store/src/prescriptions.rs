@@ -134,6 +134,17 @@ pub struct Prescription {
     pub said: String,
 }
 
+/// Prescriptions that were signed and that nobody took back: what is sent and what waits is of these.
+pub(crate) const COUNTS: &str = "state IN (2, 3, 4)";
+
+impl Prescription {
+    /// Whether it still goes to the national system: signed, not taken back, not taken there.
+    pub fn may_be_sent(&self) -> bool {
+        matches!(self.state, State::Signed | State::Partly | State::Done)
+            && matches!(self.sending, Sending::Due | Sending::Refused)
+    }
+}
+
 /// A line of a prescription as the pharmacy counts it. Quantities are in hundredths of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -163,6 +174,8 @@ pub struct Filter {
     pub account: i64,
     /// Only of this state.
     pub state: Option<State>,
+    /// Only those that the national system gave back and that count.
+    pub is_refused: bool,
     /// Only of this person.
     pub person: Option<i64>,
     /// Only those before this row.
@@ -230,6 +243,9 @@ pub fn list(on: &mut dyn Query, filter: Filter, limit: usize) -> Result<Vec<Pres
     if let Some(state) = filter.state {
         sql.push_str(&format!(" AND state = {}", state as i64));
     }
+    if filter.is_refused {
+        sql.push_str(&format!(" AND sending = {} AND {COUNTS}", Sending::Refused as i64));
+    }
     if let Some(person) = filter.person {
         sql.push_str(&format!(" AND person = {person}"));
     }
@@ -292,7 +308,8 @@ pub fn lines(on: &mut dyn Query, p: &Prescription) -> Result<Vec<Line>> {
 /// Prescriptions whose sending is due, the longest waiting first.
 pub fn due(on: &mut dyn Query, now: i64, limit: usize) -> Result<Vec<Prescription>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM prescription WHERE next IS NOT NULL AND next <= ?1 ORDER BY next, id LIMIT {limit}{}",
+        "SELECT {COLUMNS} FROM prescription WHERE next IS NOT NULL AND next <= ?1 AND {COUNTS}
+            ORDER BY next, id LIMIT {limit}{}",
         every!("province")
     );
     sql::list(on, &sql, &[now.into()], row)
@@ -310,8 +327,9 @@ pub fn looks_due(on: &mut dyn Query, now: i64, limit: usize) -> Result<Vec<Presc
 /// When something is to be sent or asked next, seconds; `None` where nothing is.
 pub fn next_due(on: &mut dyn Query) -> Result<Option<i64>> {
     let mut next = None;
+    let due = format!("SELECT min(next) FROM prescription WHERE next IS NOT NULL AND {COUNTS}{}", every!("province"));
     for sql in [
-        concat!("SELECT min(next) FROM prescription WHERE next IS NOT NULL", every!("province")),
+        due.as_str(),
         concat!("SELECT min(look) FROM prescription WHERE look IS NOT NULL", every!("province")),
         concat!("SELECT min(next) FROM sale WHERE next IS NOT NULL", every!("province")),
     ] {

@@ -42,6 +42,7 @@ const STEPS: &[&[&str]] = &[
     smart::DDL,
     passkeys::DDL,
     notices::DDL,
+    claims::BROKEN,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -74,6 +75,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             DDL,
             resources::DDL,
             claims::DDL,
+            claims::BROKEN,
             people::DDL,
             cells::DDL,
             accounts::DDL,

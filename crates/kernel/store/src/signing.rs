@@ -443,6 +443,12 @@ impl Tx<'_> {
         let done = self.run(sql, &[id.into(), facility.into(), now_seconds().into()])? == 1;
         if done {
             self.log_event("delegation", &format!("{id}: ended"))?;
+            // What never began is not told.
+            let of = "SELECT deputy, from_at FROM delegation WHERE id = ?1 AND facility = ?2";
+            let of = sql::first(self, of, &[id.into(), facility.into()], |r| Ok((r.int(0)?, r.int(1)?)))?;
+            if let Some((deputy, from)) = of {
+                self.take_notice_back(deputy, Kind::DelegationBegins, from)?;
+            }
         }
         Ok(done)
     }

@@ -1,8 +1,9 @@
 //! How much waits for somebody, since when and until when: one small statement for each kind, over an index, counted to a bound.
 
 use crate::distribution::{unless_one, within};
+use crate::prescriptions::{self, COUNTS};
 use crate::sql::{self, Arg, Query};
-use crate::{Result, certificates, prescriptions};
+use crate::{Result, certificates};
 use mach_base::limits::WAITING_ROWS;
 
 /// What waits.
@@ -66,7 +67,8 @@ pub fn drafts_of(on: &mut dyn Query, account: i64) -> Result<Waiting> {
 /// Prescriptions of an account that the national system gave back.
 pub fn prescriptions_refused(on: &mut dyn Query, account: i64) -> Result<Waiting> {
     let refused = prescriptions::Sending::Refused as i64;
-    let from = format!("prescription WHERE {} AND sending = {refused} AND account = ?1", within(on.scope()));
+    let from =
+        format!("prescription WHERE {} AND sending = {refused} AND account = ?1 AND {COUNTS}", within(on.scope()));
     counted(on, ("signed", NONE), &from, &[account.into()])
 }
 
@@ -95,11 +97,8 @@ pub fn emergencies(on: &mut dyn Query) -> Result<Waiting> {
 
 /// Claim files that an account sent since second `from` and that were not read to their end, or could not be read.
 pub fn broken_files(on: &mut dyn Query, account: i64, from: i64) -> Result<Waiting> {
-    let rows = format!(
-        "(SELECT id, at, account, done, findings FROM received_file ORDER BY id DESC LIMIT {WAITING_ROWS}) f
-            WHERE account = ?1 AND at >= ?2 AND (done = 0 OR findings <> '')"
-    );
-    counted_over(on, ("at", NONE), &rows, &[account.into(), from.into()], "")
+    let rows = "received_file WHERE account = ?1 AND at >= ?2 AND (done = 0 OR findings <> '')";
+    counted_over(on, ("at", NONE), rows, &[account.into(), from.into()], "")
 }
 
 /// Spreadsheets of doses that an account sent since second `from`, with rows that were refused or not read.

@@ -1,6 +1,7 @@
 //! The national system: what is sent, told and asked for, over a bad line.
 
 use crate::both;
+use crate::world::World;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract;
@@ -13,7 +14,8 @@ use mach_prescriptions::simulator::{Fault, Simulator};
 use mach_prescriptions::work::{self, No};
 use mach_sign::jws;
 use mach_signing::desk::Keys as _;
-use mach_store::prescriptions::{Sending, State};
+use mach_store::prescriptions::{self, Filter, Prescription, Sending, State};
+use mach_store::waiting;
 use serde_json::Value;
 
 #[test]
@@ -50,6 +52,39 @@ fn a_bad_line_loses_nothing_and_doubles_nothing() {
         assert_eq!(world.case(&refused).row.sending, Sending::Sent);
         let at = refused.clone();
         assert_eq!(world.act(move |tx, _| work::send_again(tx, &at)), Err(No::State));
+    });
+}
+
+#[test]
+fn what_was_given_back_and_then_taken_back_waits_no_more() {
+    both(|world| {
+        let (first, second) = (world.signed("c", "LOR010", 500), world.signed("c", "OME020", 500));
+        world.system.fail([Fault::Refuses, Fault::Refuses]);
+        world.deliver(now_seconds() + 1);
+        let waits = |world: &World| {
+            let account = world.by.account;
+            let mut reader = world.store.read(&world.doctor).expect("a reader");
+            let filter = Filter { account, is_refused: true, ..Filter::default() };
+            let listed = prescriptions::list(&mut reader, filter, 9).expect("a list");
+            let count = waiting::prescriptions_refused(&mut reader, account).expect("a count").count;
+            (count, listed.into_iter().map(|p| p.code).collect::<Vec<_>>())
+        };
+        assert_eq!(waits(&world), (2, vec![second.clone(), first.clone()]));
+        let at = first.clone();
+        assert_eq!(world.act(move |tx, by| work::cancel(tx, &at, by, "nhầm người")), Ok(()));
+        assert_eq!(waits(&world), (1, vec![second.clone()]));
+        let row = world.case(&first).row;
+        assert_eq!((row.state, row.sending, row.next), (State::Cancelled, Sending::None, None));
+        let at = first.clone();
+        assert_eq!(world.act(move |tx, _| work::send_again(tx, &at)), Err(No::State));
+        // One that an older program took back and left as given back: it neither waits nor is sent.
+        let left = Prescription { sending: Sending::Due, next: Some(1), ..row };
+        world.store.write(&world.doctor, move |tx| tx.keep_prescription(&left)).expect("kept");
+        let at = first.clone();
+        assert_eq!(world.act(move |tx, _| work::send_again(tx, &at)), Err(No::State));
+        assert_eq!(world.deliver(now_seconds() + 2), 0);
+        let due = prescriptions::next_due(&mut world.store.read(&world.console).expect("a reader")).expect("asked");
+        assert_eq!(due, None);
     });
 }
 

@@ -356,7 +356,7 @@ mod tests {
         for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose"] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
-        for made in ["TABLE notice", "TABLE look", "INDEX certificate_refused"] {
+        for made in ["TABLE notice", "TABLE look", "INDEX certificate_refused", "INDEX received_file_broken"] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
         for made in [
