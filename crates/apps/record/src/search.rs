@@ -74,14 +74,9 @@ pub(crate) async fn page(
 
 fn find(on: &mut dyn Rows, text: &str, scope: Option<i64>, after: Option<String>) -> Result<Answer, Error> {
     let continued = after.is_some();
-    let found = mach_people::search(on, text, scope, &Part { after, limit: PAGE })?;
-    let mut lines = Vec::with_capacity(found.hits.len());
-    for hit in found.hits {
-        // Somebody of public interest is found by those only who may open their record.
-        if resources::may_open(on, hit.person.id)? {
-            lines.push(line(on, hit.person)?);
-        }
-    }
+    // Somebody of public interest is found by those only who may open their record.
+    let found = mach_people::search_open(on, text, scope, &Part { after, limit: PAGE })?;
+    let lines = found.hits.into_iter().map(|hit| line(on, hit.person)).collect::<Result<Vec<_>, _>>()?;
     Ok(Answer { lines, next: found.next, continued, short: found.short })
 }
 

@@ -5,18 +5,20 @@
 
 use crate::{numbers, search};
 use mach_access::{Act, Decision, decide};
+use mach_base::Day;
 use mach_base::limits::FOUND_ROWS;
 use mach_base::text::fold;
-use mach_base::{Day, limits};
 use mach_forms::library;
+use mach_house::pages::says;
 use mach_house::person::{birth_and_age, masked_ids, sex};
 use mach_house::{Failure, House, Session, pages};
 use mach_people::Page;
-use mach_store::{resources, schema};
+use mach_store::schema;
 use mach_terms::Facilities;
 use mach_ui::components::{Icon, LinkItem, Links};
 use mach_ui::http::Problem;
 use mach_ui::{Lang, Msg, format, msg};
+use std::collections::HashSet;
 
 /// Letters from which on people are looked for.
 const PEOPLE_CHARS: usize = 2;
@@ -83,7 +85,7 @@ pub(crate) async fn all(house: &House, session: &Session, text: &str) -> Result<
             let all = library::all(r, scope)?;
             Ok::<_, Failure>(
                 all.iter()
-                    .filter(|e| says(&[e.form.title.in_lang(Lang::Vi), e.form.title.in_lang(Lang::En)], &asked))
+                    .filter(|e| Lang::ALL.iter().any(|lang| says(e.form.title.in_lang(*lang), &asked)))
                     .map(&forms)
                     .take(FOUND_ROWS)
                     .collect(),
@@ -116,14 +118,9 @@ async fn people(
     let (lang, typed, scope) = (session.lang, text.to_owned(), decision.scope().facility());
     let work = move |reader: &mut mach_store::Reader| {
         let page = Page { after: None, limit: FOUND_ROWS };
-        let answer = mach_people::search(reader, &typed, scope, &page).map_err(|e| Failure(Problem::internal(e)))?;
-        let mut rows = Vec::with_capacity(answer.hits.len());
-        for hit in answer.hits {
-            // Somebody of public interest is found by those only who may open their record.
-            if resources::may_open(reader, hit.person.id)? {
-                rows.push(hit.person);
-            }
-        }
+        // Somebody of public interest is found by those only who may open their record.
+        let answer = mach_people::search_open(reader, &typed, scope, &page).map_err(mach_store::Error::from)?;
+        let rows: Vec<_> = answer.hits.into_iter().map(|hit| hit.person).collect();
         Ok::<_, Failure>((rows, answer.next.is_some(), answer.short))
     };
     let (rows, more, short) = house.read(decision.clone(), work).await?;
@@ -141,14 +138,6 @@ async fn people(
     Ok(())
 }
 
-/// Whether each word of `asked`, folded, begins a word of one of the texts.
-fn says(texts: &[&str], asked: &str) -> bool {
-    let folded: Vec<String> = texts.iter().map(|t| fold(t)).collect();
-    let mut words = asked.split(' ').filter(|w| !w.is_empty()).peekable();
-    words.peek().is_some()
-        && words.all(|word| folded.iter().any(|t| t.split(|c: char| !c.is_alphanumeric()).any(|w| w.starts_with(word))))
-}
-
 fn forms(lang: Lang) -> impl Fn(&library::Entry) -> LinkItem {
     move |entry| {
         let canonical = entry.form.canonical();
@@ -161,6 +150,10 @@ fn forms(lang: Lang) -> impl Fn(&library::Entry) -> LinkItem {
 /// administers.
 async fn facilities(house: &House, session: &Session, text: &str) -> Result<Vec<LinkItem>, Problem> {
     let asked = fold(text);
+    // Signs alone name nothing, and each code begins with nothing.
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
     let is_of_one = session.actor.facility.is_some();
     let (decision, base) = match (decide(&session.actor, Act::Administer), decide(&session.actor, Act::ReadFigures)) {
         (Ok(decision), _) => (decision, "/admin/facilities/"),
@@ -172,39 +165,20 @@ async fn facilities(house: &House, session: &Session, text: &str) -> Result<Vec<
     let named: Vec<(String, String)> = Facilities::shared()
         .on(today)
         .filter(|f| own.as_ref().is_none_or(|own| *own == f.code))
-        .filter(|f| f.code.starts_with(&asked) || says(&[&f.name], &asked))
-        .take(limits::PAGE_ROWS)
+        .filter(|f| fold(&f.code).starts_with(&asked) || says(&f.name, &asked))
         .map(|f| (f.code.clone(), f.name.clone()))
         .collect();
     // Figures are of facilities that sent something.
     let asks_figures = base.starts_with("/hoc");
     let work = move |r: &mut mach_store::Reader| {
-        let mut open = Vec::new();
-        for (code, name) in named {
-            if open.len() < FOUND_ROWS && (!asks_figures || schema::facility_of_code(r, &code)?.is_some()) {
-                open.push(LinkItem::new(Icon::Facility, name, format!("{base}{code}")).detail(code));
-            }
-        }
-        Ok::<_, Failure>(open)
+        let sent: HashSet<String> = match asks_figures {
+            true => schema::facilities(r)?.into_iter().map(|(_, code)| code).collect(),
+            false => HashSet::new(),
+        };
+        let open = named.into_iter().filter(|(code, _)| !asks_figures || sent.contains(code)).take(FOUND_ROWS);
+        let item =
+            |(code, name): (String, String)| LinkItem::new(Icon::Facility, name, format!("{base}{code}")).detail(code);
+        Ok::<_, Failure>(open.map(item).collect())
     };
     house.read(decision, work).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_begin_words() {
-        for (name, asked, fits) in [
-            ("Trạm y tế xã Phú Diên", "tram phu", true),
-            ("Trạm y tế xã Phú Diên", "PHÚ DIÊN", true),
-            ("Trạm y tế xã Phú Diên", "dien tram x", true),
-            ("Trạm y tế xã Phú Diên", "hu", false),
-            ("Trạm y tế xã Phú Diên", "  ", false),
-            ("Giấy khám (2024)", "2024", true),
-        ] {
-            assert_eq!(says(&[name], &fold(asked)), fits, "{name} {asked}");
-        }
-    }
 }

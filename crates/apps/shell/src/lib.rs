@@ -3,7 +3,6 @@
 //! | route | act | shows |
 //! |---|---|---|
 //! | `GET /search` | use account; each kind of line by its own act | people, numbers, pages, forms, facilities that a text finds |
-//!
 //! | `GET /work` | use account; each queue by its own act | what waits for me, what is due first on top |
 //! | `GET /notices`, `GET /notices/{id}`, `POST /notices/read` | use account | what happened that concerns me; follows one; reads all |
 //! | `GET`, `POST /look` | none, open to anybody | colours and size of the pages |

@@ -14,7 +14,7 @@ use mach_ui::{Lang, format, msg};
 
 /// Characters of a certificate's look-up code.
 const CODE_CHARS: usize = 12;
-/// Characters of `MA_LK` from which on a text is taken for one.
+/// Characters of `MA_LK` from which on a text that has a digit is taken for one.
 const LINK_CHARS: usize = 4;
 /// Years of two digits are of this century.
 const CENTURY: i64 = 2000;
@@ -53,7 +53,7 @@ fn certificate(c: &Certificate) -> LinkItem {
 
 /// The prescription with this code, as an account may see it.
 pub(crate) fn prescription(on: &mut dyn Query, text: &str, account: i64) -> Result<Option<LinkItem>> {
-    let is_code = |t: &str| t.len() == 14 && t.is_char_boundary(5) && is_facility_code(&t[..5]);
+    let is_code = |t: &str| t.len() == 14 && t.is_ascii() && is_facility_code(&t[..5]);
     let code = text.to_ascii_lowercase();
     if !is_code(&code) {
         return Ok(None);
@@ -74,24 +74,18 @@ pub(crate) fn claims(
     text: &str,
     (scope, limit): (Scope, usize),
 ) -> Result<Vec<LinkItem>> {
-    if text.chars().count() < LINK_CHARS || text.contains(char::is_whitespace) {
+    let is_link = text.chars().count() >= LINK_CHARS
+        && text.bytes().any(|b| b.is_ascii_digit())
+        && !text.contains(char::is_whitespace);
+    if !is_link {
         return Ok(Vec::new());
     }
-    let facilities = match scope.facility() {
-        Some(own) => schema::facility_code(on, own)?.into_iter().collect(),
-        None if matches!(scope, Scope::All) => schema::facilities(on)?.into_iter().map(|(_, code)| code).collect(),
-        None => Vec::new(),
+    let facilities = match scope {
+        Scope::All => schema::facilities(on)?.into_iter().map(|(id, _)| id).collect(),
+        _ => scope.facility().into_iter().collect::<Vec<_>>(),
     };
-    let mut found = Vec::new();
-    for code in facilities {
-        if let Some(claim) = claims_list::by_link(on, scope.facility(), &code, text)? {
-            found.push(claim_item(lang, &claim));
-        }
-        if found.len() == limit {
-            break;
-        }
-    }
-    Ok(found)
+    let found = claims_list::by_link(on, &facilities, text, limit)?;
+    Ok(found.iter().map(|claim| claim_item(lang, claim)).collect())
 }
 
 fn claim_item(lang: Lang, claim: &ClaimRow) -> LinkItem {

@@ -7,14 +7,11 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use mach_access::{Act, decide};
 use mach_base::limits::SEARCH_CHARS;
-use mach_house::{House, Session};
+use mach_house::{House, PART, Session};
 use mach_ui::components::{Card, Empty, Field, FieldKind, Filters, Icon, LinkItem, Links, PageHead, stack};
 use mach_ui::http::Problem;
 use mach_ui::{Html, format, msg, shell};
 use serde::Deserialize;
-
-/// Says that the lines alone are asked for.
-const PART: &str = "x-part";
 
 #[derive(Deserialize)]
 pub(crate) struct Asked {
@@ -29,7 +26,7 @@ pub(crate) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     house.decide(&session, Act::UseAccount).await?;
-    let text: String = asked.q.trim().chars().take(SEARCH_CHARS).collect();
+    let text = typed(&asked.q);
     let found = found::all(&house, &session, &text).await?;
     let lines = lines(&session, &text, found);
     let answer = match headers.contains_key(PART) {
@@ -37,6 +34,12 @@ pub(crate) async fn page(
         false => whole(&session, &text, lines),
     };
     Ok(([(header::VARY, PART)], answer).into_response())
+}
+
+/// The text as it is looked for: what nobody types, such as NUL, which PostgreSQL takes in no text, is a space between words.
+fn typed(asked: &str) -> String {
+    let text: String = asked.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.trim().chars().take(SEARCH_CHARS).collect()
 }
 
 fn whole(session: &Session, text: &str, lines: Html) -> Html {

@@ -90,24 +90,23 @@ pub(crate) fn rail_of(actor: &Actor) -> Vec<NavGroup> {
     groups
 }
 
+/// Whether each word of `asked`, which is folded and has one at least, begins a word of `text`. Accents do not count.
+pub fn says(text: &str, asked: &str) -> bool {
+    let text = fold(text);
+    !asked.is_empty() && asked.split(' ').all(|word| text.split(' ').any(|w| w.starts_with(word)))
+}
+
 /// The pages that `actor` may open and whose name, in either language, or whose part of the house has a word beginning with each
 /// word of `text`; accents do not count. Those whose own name says it stand first.
 pub fn found(actor: &Actor, text: &str) -> Vec<&'static Page> {
     let asked = fold(text);
-    let words: Vec<&str> = asked.split(' ').filter(|w| !w.is_empty()).collect();
-    if words.is_empty() {
-        return Vec::new();
-    }
-    let says = |label: Msg, word: &str| {
-        Lang::ALL
-            .iter()
-            .any(|lang| fold(lang.t(label)).split(|c: char| !c.is_alphanumeric()).any(|w| w.starts_with(word)))
-    };
     let (mut own, mut other) = (Vec::new(), Vec::new());
     for page in open_to(actor) {
-        if words.iter().all(|word| says(page.label, word)) {
+        let in_all = |label: Msg| Lang::ALL.map(|lang| lang.t(label)).join(" ");
+        let name = in_all(page.label);
+        if says(&name, &asked) {
             own.push(page);
-        } else if words.iter().all(|word| says(page.label, word) || page.group.is_some_and(|g| says(g, word))) {
+        } else if page.group.is_some_and(|group| says(&format!("{name} {}", in_all(group)), &asked)) {
             other.push(page);
         }
     }
@@ -142,6 +141,21 @@ mod tests {
             (Role::Leader, "zzz", None),
         ] {
             assert_eq!(found(&of(role), text).first().map(|p| p.href), first, "{role:?} {text}");
+        }
+    }
+
+    #[test]
+    fn words_begin_words() {
+        for (name, asked, fits) in [
+            ("Trạm y tế xã Phú Diên", "tram phu", true),
+            ("Trạm y tế xã Phú Diên", "PHÚ DIÊN", true),
+            ("Trạm y tế xã Phú Diên", "dien tram x", true),
+            ("Trạm y tế xã Phú Diên", "hu", false),
+            ("Trạm y tế xã Phú Diên", "  ", false),
+            ("Trạm y tế xã Phú Diên", ".", false),
+            ("Giấy khám (2024)", "2024", true),
+        ] {
+            assert_eq!(says(name, &fold(asked)), fits, "{name} {asked}");
         }
     }
 

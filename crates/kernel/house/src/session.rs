@@ -23,6 +23,8 @@ use std::time::Instant;
 
 /// Name of the session cookie.
 pub const SESSION_COOKIE: &str = "mach_session";
+/// The header that asks for a part of a page: nothing stands around it.
+pub const PART: &str = "x-part";
 /// Seconds between two notes that a session is in use: one write a minute, not one a request.
 const TOUCH_SECONDS: i64 = 60;
 
@@ -167,7 +169,8 @@ impl FromRequestParts<House> for Session {
         if let Some(token) = token.filter(|_| now_seconds() - found.seen > TOUCH_SECONDS) {
             house.write(house_decision()?, move |tx| tx.touch_session(&token)).await?;
         }
-        let is_page = !["/api/", "/fhir", "/search"].iter().any(|start| here.starts_with(start));
+        let is_page =
+            !["/api/", "/fhir"].iter().any(|start| here.starts_with(start)) && !parts.headers.contains_key(PART);
         let opens = (token.is_some() && parts.method == Method::GET).then_some(found.began);
         let counts = match opens.filter(|_| is_page) {
             Some(_) => house.counts_lately(&found.actor).await,
@@ -275,6 +278,8 @@ impl Session {
             None if self.actor.role == Role::Citizen => String::new(),
             None => self.lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned(),
         };
+        // Who uses no pages of their own, such as a visitor of the access desk, gets no box and no bell that refuse them.
+        let may = decide(&self.actor, Act::UseAccount).is_ok();
         let user = UserView {
             name: self.actor.name.clone(),
             role_label: self.lang.t(role_label(self.actor.role)).to_owned(),
@@ -287,7 +292,8 @@ impl Session {
             here: self.here.clone(),
             user: Some(user),
             nav: self.rail(),
-            unread: Some(self.counts.unread),
+            no_search: !may,
+            unread: may.then_some(self.counts.unread),
             active: active.to_owned(),
             ..PageMeta::default()
         }

@@ -28,4 +28,4 @@ pub use names::{Agreement, Birth, compare_births, compare_names, compare_sexes};
 pub use numbers::{Number, NumberKind, by_exact_number, by_national, phone_of};
 pub use patient::{PersonView, fhir_id, patient_index, patient_json, person_of, root, view};
 pub use resolve::{Resolved, resolve};
-pub use search::{Found, Page, PersonHit, Question, search};
+pub use search::{Found, Page, PersonHit, Question, search, search_open};

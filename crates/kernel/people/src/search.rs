@@ -10,6 +10,7 @@ use mach_base::Day;
 use mach_base::limits::{PAGE_ROWS, SEARCH_CHARS};
 use mach_base::text::{fold, name_key};
 use mach_store::people::{self as rows, PersonRow};
+use mach_store::resources;
 use mach_store::sql::Query;
 
 /// Digits a number must at least be searched by.
@@ -21,6 +22,8 @@ const WHOLE_CHARS: usize = 9;
 const NUMBER_OWNERS: usize = 4000;
 /// Words that may begin with what was typed; a province's names have about three thousand words in all.
 const BEGINNINGS: usize = 600;
+/// Pages looked through for people who may be opened, before the rest is left to a next page.
+const HIDDEN_PAGES: usize = 8;
 /// Chunks read at a time: one statement for each word and block.
 const BLOCK: i64 = 16;
 
@@ -180,6 +183,31 @@ pub fn search(on: &mut dyn Query, text: &str, scope: Option<i64>, page: &Page) -
     let mut seen = Vec::with_capacity(rows.len());
     rows.retain(|row| !seen.contains(&row.id) && (seen.push(row.id), true).1);
     found.hits = rows.into_iter().map(|person| PersonHit { person }).collect();
+    Ok(found)
+}
+
+/// [`search`] among those whose record the asker may open: people who are hidden from them take no place of the page, so that
+/// they hide nobody behind them.
+///
+/// # Errors
+/// Only the store's own.
+pub fn search_open(on: &mut dyn Query, text: &str, scope: Option<i64>, page: &Page) -> Result<Found> {
+    let limit = page.limit.clamp(1, PAGE_ROWS);
+    let mut found = Found { next: page.after.clone(), ..Found::default() };
+    for _ in 0..HIDDEN_PAGES {
+        let part = Page { after: found.next.take(), limit: limit - found.hits.len() };
+        let more = search(on, text, scope, &part)?;
+        (found.next, found.short) = (more.next, more.short);
+        for hit in more.hits {
+            let is_new = found.hits.iter().all(|known| known.person.id != hit.person.id);
+            if is_new && resources::may_open(on, hit.person.id)? {
+                found.hits.push(hit);
+            }
+        }
+        if found.next.is_none() || found.hits.len() == limit {
+            break;
+        }
+    }
     Ok(found)
 }
 

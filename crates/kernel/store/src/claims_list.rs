@@ -122,15 +122,17 @@ pub fn by_id(on: &mut dyn Query, facility: Option<i64>, id: i64) -> Result<Optio
     sql::first(on, &sql, &[id.into()], claim_row)
 }
 
-/// A claim by its facility's code and `MA_LK`; `None` also where it is another facility's than `facility`.
-pub fn by_link(on: &mut dyn Query, facility: Option<i64>, code: &str, link: &str) -> Result<Option<ClaimRow>> {
-    let Some(of) = crate::schema::facility_of_code(on, code)?.filter(|f| facility.is_none_or(|own| own == *f)) else {
-        return Ok(None);
-    };
+/// Claims of some facilities with this `MA_LK`, at most `limit`: one row by its key for each facility.
+pub fn by_link(on: &mut dyn Query, facilities: &[i64], link: &str, limit: usize) -> Result<Vec<ClaimRow>> {
+    if facilities.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (marks, of) = sql::padded(facilities, 2);
     let sql = format!(
-        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE c.facility = ?1 AND c.link = ?2"
+        "SELECT {COLUMNS} FROM claim c JOIN facility f ON f.id = c.facility WHERE c.facility IN ({marks}) AND c.link = ?1
+            ORDER BY c.facility LIMIT {limit}"
     );
-    sql::first(on, &sql, &[of.into(), link.into()], claim_row)
+    sql::list(on, &sql, &[&[link.into()], of.as_slice()].concat(), claim_row)
 }
 
 /// Claims by their facilities' and their own numbers, in the order given; numbers without a claim are left out.

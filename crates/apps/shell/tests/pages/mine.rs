@@ -8,6 +8,7 @@ use mach_base::time::now_seconds;
 use mach_house::waiting::Queue;
 use mach_store::certificates::{Certificate, State};
 use mach_store::notices::{self, Kind};
+use mach_store::signing::Delegation;
 use mach_store::{accounts, schema, waiting};
 use mach_ui::components::Icon;
 use mach_ui::msg;
@@ -97,6 +98,83 @@ async fn work_is_what_waits_for_this_person_what_is_due_first_on_top() {
         assert!(claims.body.split("<main").nth(1).unwrap().contains("/claims?state=refused"));
         // Nothing to do by role: no link to it.
         assert!(!world.get("citizen", "/notices").await.body.contains("href=\"/work\""));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whole_pages_show_what_waits_and_who_has_no_pages_gets_no_box() {
+    both(|world| async move {
+        world.house.list_work(WORK.to_vec());
+        let search = world.get("writer-46001", "/search?q=zzz").await;
+        assert!(search.body.contains("<b class=\"n\">2<"), "two drafts");
+        let part = world.ask("writer-46001", "GET", "/search?q=zzz", "", &[("x-part", "found")]).await;
+        assert!(!part.body.contains("class=\"n\""));
+        for (who, has) in [("writer-46001", true), ("visitor", false), ("", false)] {
+            let page = world.get(who, "/look").await;
+            assert_eq!(page.body.contains("data-find"), has, "{who}");
+            assert_eq!(page.body.contains("href=\"/notices\""), has, "{who}");
+            assert!(!page.body.contains("href=\"/look?next="), "{who}: it leads to itself");
+        }
+        assert!(world.get("leader", "/notices").await.body.contains("href=\"/look?next=/notices"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn broken_files_of_one_are_found_behind_those_of_everybody() {
+    both(|world| async move {
+        let world = &world;
+        let send = |account: i64, files: i64| {
+            let actor = Actor { account, ..Actor::console() };
+            let sent = world.store.write(&decide(&actor, Act::SendClaims).unwrap(), move |tx| {
+                (0..files).try_for_each(|_| tx.receive_file("a.xml", 9, None).map(drop))
+            });
+            sent.unwrap();
+        };
+        send(901, 2);
+        send(902, limits::WAITING_ROWS + 1);
+        let waits = |account| {
+            let decision = decide(&Actor::console(), Act::SendClaims).unwrap();
+            waiting::broken_files(&mut world.store.read(&decision).unwrap(), account, now_seconds() - 60).unwrap().count
+        };
+        assert_eq!((waits(901), waits(902), waits(903)), (2, limits::WAITING_ROWS, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delegation_that_never_began_is_not_told() {
+    both(|world| async move {
+        let now = now_seconds();
+        let deputy = world.account_of("doctor-46001");
+        let of = |from: i64| Delegation {
+            id: 0,
+            facility: 1,
+            head: 0,
+            deputy,
+            from,
+            to: now + 9_000,
+            document: "02/QĐ".into(),
+            ended: None,
+        };
+        let (ahead, begun) = (of(now + 5_000), of(now - 5));
+        let ended = world.write(move |tx| {
+            let (ahead, other, begun) = (tx.delegate(&ahead)?, tx.delegate(&ahead)?, tx.delegate(&begun)?);
+            assert!(other > 0);
+            Ok(tx.end_delegation(1, ahead)? && tx.end_delegation(1, begun)?)
+        });
+        assert!(ended);
+        // One lies ahead, and the one that began stays told.
+        let told = world.write(move |tx| {
+            let before = notices::unread(tx, deputy)?;
+            let again = [
+                tx.take_notice_back(deputy, Kind::DelegationBegins, now + 5_000)?,
+                tx.take_notice_back(deputy, Kind::DelegationBegins, now + 5_000)?,
+            ];
+            Ok((before, again))
+        });
+        assert_eq!(told, (1, [true, false]));
     })
     .await;
 }

@@ -3,8 +3,15 @@
 use crate::world::{HERE, THERE, World, both};
 use axum::http::StatusCode;
 use mach_access::{Act, Actor, decide};
-use mach_base::limits;
-use mach_store::audit;
+use mach_base::{Day, Minute, limits};
+use mach_fhir::ResourceType;
+use mach_house::pages::says;
+use mach_people::{Birth, Evidence};
+use mach_store::resources::Put;
+use mach_store::{audit, schema};
+use mach_terms::{Facilities, Facility};
+
+const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 /// The addresses of the lines that `who` gets for `text`.
 async fn lines(world: &World, who: &str, text: &str) -> Vec<String> {
@@ -14,6 +21,42 @@ async fn lines(world: &World, who: &str, text: &str) -> Vec<String> {
     assert!(!answer.body.contains("<main"), "the lines alone");
     let links = answer.body.split("<a href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
     links.collect()
+}
+
+#[tokio::test]
+async fn people_who_are_hidden_hide_nobody_behind_them() {
+    both(|world| async move {
+        let marked = limits::FOUND_ROWS + 1;
+        world.write(move |tx| {
+            for n in 0..=marked {
+                let national = format!("0460910{n:05}");
+                let evidence = Evidence {
+                    facility: 1,
+                    national_id: Some(&national),
+                    name: "Tạ Kín Đáo",
+                    birth: Birth { year: 1950 + i32::try_from(n).unwrap(), day: None },
+                    sex: 1,
+                    seen: Minute::now(),
+                    ..Evidence::default()
+                };
+                let person = mach_people::resolve(tx, &evidence).unwrap().person;
+                if n < marked {
+                    let body = format!(
+                        r#"{{"resourceType":"Patient","id":"v{n}","meta":{{"security":[{{"system":"{CONFIDENTIALITY}","code":"V"}}]}}}}"#
+                    );
+                    let (kind, id) = (ResourceType::PATIENT, format!("v{n}"));
+                    let (patient, facility) = (Some(person), Some(1));
+                    tx.put(&[Put { kind, id, body, patient, date: None, facility, index: Vec::new() }])?;
+                }
+            }
+            Ok(())
+        });
+        let found = lines(&world, "doctor-46001", "ta kin dao").await;
+        let people: Vec<_> = found.iter().filter(|l| l.starts_with("/people/")).collect();
+        assert_eq!(people.len(), 1, "{found:?}");
+        assert!(!found.iter().any(|l| l.starts_with("/people?")), "{found:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -63,6 +106,16 @@ async fn each_role_finds_its_own_kinds_and_no_other_facilitys() {
         assert!(has(&lines(&world, "leader", "46001").await, "/hoc?facility=46001"), "a facility that sends");
         assert!(!has(&lines(&world, "doctor-46001", "46002").await, "/hoc"), "facilities are no clinician's");
         assert!(has(&lines(&world, "admin", "46001").await, "/admin/facilities/46001"));
+        for signs in [".", "- /", "!?"] {
+            assert!(lines(&world, "admin", signs).await.is_empty(), "signs are no facility's name");
+        }
+        // One that sends is found behind however many of its name that do not.
+        let name = |f: &&Facility| says(&f.name, "tram y te");
+        let named: Vec<&str> = Facilities::shared().on(Day::today()).filter(name).map(|f| f.code.as_str()).collect();
+        assert!(named.len() > limits::PAGE_ROWS, "{}", named.len());
+        let last = named[named.len() - 1];
+        world.write(move |tx| schema::facility_id(tx, last));
+        assert!(has(&lines(&world, "leader", "tram y te").await, &format!("/hoc?facility={last}")));
     })
     .await;
 }
@@ -100,6 +153,8 @@ async fn the_page_says_what_to_do_and_what_was_opened() {
             ("operator-46001", "/search?q=zzzzq", "Vai trò của bạn không tìm người bệnh"),
             ("doctor-46001", "/search?q=%3Cscript%3E", "&lt;script&gt;"),
             ("doctor-46001", "/search?q=%00%ff", "Không tìm thấy gì cho"),
+            ("leader", "/search?q=abc1%00", "Không tìm thấy gì cho “abc1”"),
+            ("leader", "/search?q=a1%00bc%1b%7f", "Không tìm thấy gì cho “a1 bc”"),
             ("doctor-46001", "/search?lang=en&q=zzzzq", "Nothing found for"),
         ] {
             let answer = world.get(who, path).await;

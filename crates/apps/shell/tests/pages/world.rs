@@ -154,6 +154,7 @@ impl World {
             }
             Self::account(tx, "leader", Role::Leader, None)?;
             Self::account(tx, "citizen", Role::Citizen, None)?;
+            Self::account(tx, "visitor", Role::Visitor, None)?;
             Self::account(tx, "citizen-1", Role::Citizen, None)?;
             Self::account(tx, "admin", Role::Administrator, None).map(drop)
         });
