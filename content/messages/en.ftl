@@ -55,6 +55,7 @@ department-of-health = Department of Health
 
 # Sign-in
 sign-in = Sign in
+sign-in-account = I have a staff account
 sign-in-lead = Use the account your facility gave you.
 sign-out = Sign out
 username = User name

@@ -55,6 +55,7 @@ department-of-health = Sở Y tế
 
 # Sign-in
 sign-in = Đăng nhập
+sign-in-account = Tôi có tài khoản nhân viên
 sign-in-lead = Dùng tài khoản đơn vị cấp.
 sign-out = Đăng xuất
 username = Tên đăng nhập

@@ -62,7 +62,7 @@ export function find(): void {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       panel.replaceChildren(...page.body.childNodes);
       const count = links().length;
-      tell(count ? form.dataset.count?.replace("{ $count }", String(count)) : (panel.textContent ?? "").trim());
+      tell(count ? form.dataset.count?.replace("#", String(count)) : (panel.textContent ?? "").trim());
     } catch {
       if (!now.signal.aborted) fail(form.dataset.failed);
     } finally {

@@ -120,6 +120,8 @@ fn document(meta: &PageMeta, body: Html, bare: bool) -> Html {
         bare,
         look: Look::now(),
         is_look: meta.here.split('?').next() == Some("/look"),
+        // The script puts the number in.
+        found: lang.fmt(msg::FIND_COUNT, &[("count", "#")]),
         look_href: format!("/look?next={}", format::query_value(&meta.here)),
         title: lang.fmt(msg::PAGE_TITLE, &[("title", &meta.title)]),
         css: assets::url("app.css"),
@@ -151,6 +153,7 @@ struct Document<'a> {
     /// The page on which that is chosen leads to itself no more.
     is_look: bool,
     look_href: String,
+    found: String,
     title: String,
     css: String,
     js: String,
@@ -211,6 +214,7 @@ mod tests {
         ] {
             assert!(html.contains(part), "{part} in {html}");
         }
+        assert!(!html.contains("{ $"), "no placeable is shown");
         for inline in ["<style", " style=", "<script>", " onclick"] {
             assert!(!html.contains(inline), "{inline}");
         }

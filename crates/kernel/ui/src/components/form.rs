@@ -175,6 +175,11 @@ impl Filters {
     fn field(&self, field: &Field) -> Html {
         field.html(self.lang)
     }
+
+    /// Whether it is nothing but a text to look for: its button says so.
+    fn is_search(&self) -> bool {
+        self.fields.iter().all(|field| matches!(field.kind, FieldKind::Search))
+    }
 }
 
 /// A `POST` of fields with its buttons; what is wrong with them stands above.
@@ -227,6 +232,17 @@ mod tests {
             " required",
         ] {
             assert!(html.as_str().contains(part), "{part} in {html}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_for_a_text_says_so() {
+        let text = || Field::new("q", "Tìm", FieldKind::Search);
+        let choice = Field::new("kind", "Loại", FieldKind::Choice(Vec::new()));
+        for (fields, says) in [(vec![text()], "#search"), (vec![text(), choice], "#settings")] {
+            let filters = Filters { lang: Lang::Vi, action: "/people".into(), fields, kept: Vec::new(), active: false };
+            let html = Html::from(filters);
+            assert!(html.as_str().contains(says), "{says} in {html}");
         }
     }
 
