@@ -65,7 +65,7 @@ export default (world) => {
           if (e.tagName === "SELECT") e.value = "approve";
           else e.click();
         });
-        await head.page.locator('input[name="remark"]').fill("Đủ giấy tờ");
+        await head.page.locator('[name="remark"]').fill("Đủ giấy tờ");
         await head.page.locator(`form[action="${at}"] button[type="submit"]`).click();
         await head.page.locator(`form[action="${at}/code"]`).waitFor();
         await head.look("desk-approved");

@@ -2,11 +2,12 @@
 //! what was approved is open by a code, or given out as certified copies, until its end. Each step can be taken back: a
 //! request that waits is withdrawn, one that was refused put back to wait, what was approved ended.
 
-use crate::desk::{extent_label, purpose_label, staff, state_chip};
+use crate::desk::{extent_label, purpose_label, staff, state_chip, too_long};
 use crate::form::{moment, stack};
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::Redirect;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::policy::Relation;
 use mach_access::{Act, Decision, Role, decide as may, secret};
 use mach_base::limits;
@@ -49,7 +50,7 @@ fn whole(r: &mut Reader, id: i64, lang: Lang) -> Result<Option<Whole>, Failure> 
     }
     let looks = match request.account {
         0 => Vec::new(),
-        account => audit::of_account(r, account, SHOWN)?,
+        account => audit::of_visitor(r, account, SHOWN)?,
     };
     let facility = match schema::facility_code(r, request.facility)? {
         Some(code) => facility_name(&code),
@@ -73,10 +74,11 @@ pub(crate) async fn detail(
     let (decision, found) = look_up(&house, &session, &id).await?;
     let target = format!("desk request {}", found.request.id);
     house.write(decision, move |tx| tx.audit(None, &target, "granted")).await?;
-    Ok(shown(&session, &found, None))
+    Ok(shown(&session, &found, None, None))
 }
 
-fn shown(session: &Session, found: &Whole, code: Option<&str>) -> Html {
+/// The page of a request; with a code that was given out just now; with what was typed of a decision, and what is wrong with it.
+fn shown(session: &Session, found: &Whole, code: Option<&str>, wrong: Option<(&Verdict, String)>) -> Html {
     let (lang, request) = (session.lang, &found.request);
     let title = lang.fmt(msg::DESK_ONE, &[("number", &request.id.to_string())]);
     let mut meta = session.meta(title.clone(), "/access/desk");
@@ -110,7 +112,7 @@ fn shown(session: &Session, found: &Whole, code: Option<&str>) -> Html {
         facts = facts.row(lang.t(msg::DESK_UNTIL), Html::text(&moment(request.until)));
     }
     parts.push(Card::new("", Html::from(facts)).into());
-    parts.extend(decision_form(session, request));
+    parts.extend(decision_form(session, request, wrong));
     let address = |what: &str| format!("/access/desk/{}/{what}", request.id);
     let back = |label, sure, what| {
         let form = PostForm::new(lang, address(what), Button::submit(lang.t(label))).sure(lang.t(sure));
@@ -124,15 +126,17 @@ fn shown(session: &Session, found: &Whole, code: Option<&str>) -> Html {
         _ => {}
     }
     if request.is_open() {
-        let give = PostForm::new(lang, address("code"), Button::submit(lang.t(msg::DESK_CODE)));
+        let given = if request.has_code { msg::DESK_CODE_AGAIN } else { msg::DESK_CODE_NONE };
+        let mut steps = vec![Html::text(lang.t(given))];
+        if registers(session) {
+            steps.push(PostForm::new(lang, address("code"), Button::submit(lang.t(msg::DESK_CODE))).into());
+        }
         let end = PostForm::new(lang, address("end"), Button::submit(lang.t(msg::DESK_END)));
         let end = end.sure(lang.t(msg::DESK_END_SURE));
-        let given = if request.has_code { msg::DESK_CODE_AGAIN } else { msg::DESK_CODE_NONE };
-        parts.push(
-            Card::new(lang.t(msg::DESK_CODE), stack([Html::text(lang.t(given)), give.into(), end.into()])).into(),
-        );
+        steps.push(end.into());
+        parts.push(Card::new(lang.t(msg::DESK_CODE), stack(steps)).into());
     }
-    parts.extend(copies(lang, found));
+    parts.extend(copies(session, found));
     if request.account != 0 {
         parts.push(Card::new(lang.t(msg::DESK_LOOKS), looks(lang, &found.looks)).into());
     }
@@ -144,11 +148,21 @@ fn decides(session: &Session, request: &Request) -> bool {
     may(&session.actor, Act::ReviewAccess).is_ok() && request.made_by != session.actor.account
 }
 
+/// Whether a session may hand records out: a code, a copy. Who only answers for access decides, and reads nothing of care by it.
+fn registers(session: &Session) -> bool {
+    may(&session.actor, Act::RegisterAccess).is_ok()
+}
+
+/// Whether a session may read the copies that were given out: the desk while the request is open, who answers for it afterwards too.
+pub(crate) fn reads_copies(session: &Session, request: &Request) -> bool {
+    registers(session) && (request.is_open() || may(&session.actor, Act::ReviewAccess).is_ok())
+}
+
 /// Certified copies that were given out, and a button for each person of whom one may be.
-fn copies(lang: Lang, found: &Whole) -> Option<Html> {
-    let request = &found.request;
+fn copies(session: &Session, found: &Whole) -> Option<Html> {
+    let (lang, request) = (session.lang, &found.request);
     let mut parts = Vec::new();
-    if request.is_open() && crate::copy::may_be_given(request) {
+    if registers(session) && request.is_open() && crate::copy::may_be_given(request) {
         for (person, name) in &found.people {
             let label = lang.fmt(msg::DESK_COPY_MAKE, &[("name", name)]);
             let action = format!("/access/desk/{}/copies/{person}", request.id);
@@ -160,8 +174,13 @@ fn copies(lang: Lang, found: &Whole) -> Option<Html> {
     }
     let row = |made: &desk::Made| {
         let name = found.people.iter().find(|(person, _)| *person == made.person).map_or("", |(_, name)| name.as_str());
+        let number = made.id.to_string();
+        let number = match reads_copies(session, request) {
+            true => Cell::link(&number, &format!("/access/desk/{}/copies/{number}", request.id)),
+            false => Cell(Html::text(&number)),
+        };
         Row::new([
-            Cell::link(&made.id.to_string(), &format!("/access/desk/{}/copies/{}", request.id, made.id)),
+            number,
             Cell(Html::text(name)),
             Cell::two(&moment(made.made), &made.made_name),
             Cell(Html::text(&made.hash)),
@@ -176,7 +195,7 @@ fn copies(lang: Lang, found: &Whole) -> Option<Html> {
     Some(Card::new(lang.t(msg::DESK_COPIES), stack(parts)).into())
 }
 
-fn decision_form(session: &Session, request: &Request) -> Option<Html> {
+fn decision_form(session: &Session, request: &Request, wrong: Option<(&Verdict, String)>) -> Option<Html> {
     let lang = session.lang;
     may(&session.actor, Act::ReviewAccess).ok()?;
     if request.state != desk::State::Waits {
@@ -187,10 +206,14 @@ fn decision_form(session: &Session, request: &Request) -> Option<Html> {
     }
     let choices = [("approve", msg::DESK_APPROVE), ("refuse", msg::DESK_REFUSE)];
     let choices = choices.map(|(value, label)| (value.to_owned(), lang.t(label).to_owned())).to_vec();
-    let fields = [
+    let mut fields = [
         Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices)).required(),
-        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Text),
+        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Lines),
     ];
+    if let Some((typed, error)) = wrong {
+        let [verdict, remark] = fields;
+        fields = [verdict.value(&typed.verdict), remark.value(&typed.remark).error(error)];
+    }
     let action = format!("/access/desk/{}", request.id);
     let form = crate::form::form(lang, &action, &fields, Button::primary(lang.t(msg::SAVE)));
     Some(Card { tone: Tone::Warning, ..Card::new(lang.t(msg::DESK_DECIDE), form) }.into())
@@ -220,9 +243,14 @@ pub(crate) struct Verdict {
     remark: String,
 }
 
+/// What is said where a request does not stand where a step is taken from: it was taken before, or another one was.
+pub(crate) fn moved(lang: Lang) -> Problem {
+    Problem::Conflict(lang.t(msg::DESK_MOVED).to_owned())
+}
+
 /// Back to the request, where something was done with it.
-fn told(id: i64, done: bool) -> Result<Redirect, Problem> {
-    if done { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(Problem::NotFound) }
+fn told(lang: Lang, id: i64, done: bool) -> Result<Redirect, Problem> {
+    if done { Ok(Redirect::to(&format!("/access/desk/{id}"))) } else { Err(moved(lang)) }
 }
 
 /// Approves or refuses; never one's own request, never another house's.
@@ -231,22 +259,29 @@ pub(crate) async fn decide(
     session: Session,
     Path(id): Path<String>,
     Form(typed): Form<Verdict>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::ReviewAccess).await?;
-    let id: i64 = id.parse().map_err(|_| Problem::NotFound)?;
     let approves = match typed.verdict.as_str() {
         "approve" => true,
         "refuse" => false,
         _ => return Err(Problem::NotFound),
     };
-    let remark: String = typed.remark.trim().chars().take(limits::NAME_CHARS).collect();
+    let remark = typed.remark.trim().to_owned();
+    if let Some(error) = too_long(session.lang, &remark, limits::DESK_TEXT_CHARS) {
+        let (_, found) = look_up(&house, &session, &id).await?;
+        return Ok((StatusCode::BAD_REQUEST, shown(&session, &found, None, Some((&typed, error)))).into_response());
+    }
+    let id: i64 = id.parse().map_err(|_| Problem::NotFound)?;
     let (own, me) = (decision.scope().facility().unwrap_or(0), session.actor.account);
     let done = house
         .write(decision, move |tx| {
             let found = desk::by_id(tx, id)?.filter(|r| r.facility == own && r.made_by != me);
-            let Some(request) = found.filter(|r| r.state == desk::State::Waits) else { return Ok(false) };
+            let Some(request) = found else { return Ok(None) };
+            if request.state != desk::State::Waits {
+                return Ok(Some(false));
+            }
             if !approves {
-                return tx.decide_request(id, desk::State::Refused, (0, 0), &remark);
+                return tx.decide_request(id, desk::State::Refused, (0, 0), &remark).map(Some);
             }
             let until = now_seconds() + request.days * 86_400;
             let Words { name, body, paper, .. } = request.words;
@@ -258,6 +293,8 @@ pub(crate) async fn decide(
                 facility: None,
                 password: String::new(),
             })?;
+            // Whoever had the name before: nothing of theirs opens it.
+            tx.drop_factors(account)?;
             for person in desk::people_of(tx, id)? {
                 let grant = tx.grant(&NewGrant {
                     person,
@@ -273,27 +310,30 @@ pub(crate) async fn decide(
                 })?;
                 tx.limit_grant(grant, request.extent)?;
             }
-            tx.decide_request(id, desk::State::Approved, (until, account), &remark)
+            tx.decide_request(id, desk::State::Approved, (until, account), &remark).map(Some)
         })
-        .await?;
-    told(id, done)
+        .await?
+        .ok_or(Problem::NotFound)?;
+    told(session.lang, id, done).map(IntoResponse::into_response)
 }
 
-/// Gives a code out: shown this once; an earlier one, and who came in by it, is out.
+/// Gives a code out: shown this once; an earlier one, and who came in by it, is out. It opens records: only the desk gives it out,
+/// by somebody who proved who they are.
 pub(crate) async fn code(
     State(house): State<House>,
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Html, Problem> {
-    let (decision, mut found) = look_up(&house, &session, &id).await?;
-    if !found.request.is_open() {
-        return Err(Problem::NotFound);
-    }
+    let decision = house.decide(&session, Act::RegisterAccess).await?;
+    session.is_proven()?;
+    let (_, mut found) = look_up(&house, &session, &id).await?;
     let code = new_code()?;
     let (hash, id) = (secret::token_hash(&plain_code(&code)), found.request.id);
-    house.write(decision, move |tx| tx.set_request_code(id, &hash)).await?;
+    if !house.write(decision, move |tx| tx.set_request_code(id, &hash)).await? {
+        return Err(moved(session.lang));
+    }
     found.request.has_code = true;
-    Ok(shown(&session, &found, Some(&code)))
+    Ok(shown(&session, &found, Some(&code), None))
 }
 
 /// Ends what was approved.
@@ -305,7 +345,7 @@ pub(crate) async fn end(
     let (decision, found) = look_up(&house, &session, &id).await?;
     let id = found.request.id;
     let ended = house.write(decision, move |tx| tx.end_request(id)).await?;
-    told(id, ended)
+    told(session.lang, id, ended)
 }
 
 /// Takes back a request that waits.
@@ -317,7 +357,7 @@ pub(crate) async fn withdraw(
     let (decision, found) = look_up(&house, &session, &id).await?;
     let id = found.request.id;
     let done = house.write(decision, move |tx| tx.move_request(id, desk::State::Withdrawn)).await?;
-    told(id, done)
+    told(session.lang, id, done)
 }
 
 /// Puts a request that was refused back to wait.
@@ -333,5 +373,5 @@ pub(crate) async fn reopen(
     }
     let id = found.request.id;
     let done = house.write(decision, move |tx| tx.move_request(id, desk::State::Waits)).await?;
-    told(id, done)
+    told(session.lang, id, done)
 }

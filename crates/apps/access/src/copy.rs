@@ -1,14 +1,14 @@
 //! Certified copies: what a request opens of one record, on paper as PDF/A, numbered, with a digest of what it was made from, kept
 //! as it was given out. The hash of the file stands in the audit trail, and so in the transparency log.
 
-use crate::case::{Whole, look_up};
+use crate::case::{Whole, look_up, moved, reads_copies};
 use crate::desk::{extent_label, purpose_label};
 use crate::facts::{self, Fact, Facts};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::policy::Purpose;
-use mach_access::{Act, Actor, Reach, Role, decide, secret};
+use mach_access::{Act, Actor, Decision, Reach, Role, decide, secret};
 use mach_base::time::now_seconds;
 use mach_documents::{Block, Cell, Paper, Style, Text};
 use mach_house::{Failure, House, Session};
@@ -17,6 +17,9 @@ use mach_store::grants;
 use mach_ui::http::Problem;
 use mach_ui::{Lang, msg};
 use sha2::{Digest, Sha256};
+
+/// Numbers that are tried for a copy, where others are made at the same time.
+const NUMBERS: usize = 3;
 
 /// Whether copies are given out for what is asked: to who may know whose record it is.
 pub(crate) fn may_be_given(request: &Request) -> bool {
@@ -38,12 +41,16 @@ pub(crate) async fn make(
     session: Session,
     Path((id, person)): Path<(String, String)>,
 ) -> Result<Redirect, Problem> {
-    let (decision, found) = look_up(&house, &session, &id).await?;
+    let decision = house.decide(&session, Act::RegisterAccess).await?;
+    let (_, found) = look_up(&house, &session, &id).await?;
     let person: i64 = person.parse().map_err(|_| Problem::NotFound)?;
     let request = &found.request;
     let is_asked = found.people.iter().any(|(asked, _)| *asked == person);
-    if !is_asked || !request.is_open() || !may_be_given(request) {
+    if !is_asked || !may_be_given(request) {
         return Err(Problem::NotFound);
+    }
+    if !request.is_open() {
+        return Err(moved(session.lang));
     }
     // What the visitor may see, and nothing that only the desk may.
     let visitor = Actor {
@@ -55,26 +62,40 @@ pub(crate) async fn make(
         app: None,
     };
     let theirs = decide(&visitor, Act::ViewDesk).map_err(Problem::internal)?;
-    let account = request.account;
+    let (account, of) = (request.account, (request.id, person));
+    let back = format!("/access/desk/{}", request.id);
+    for _ in 0..NUMBERS {
+        let told = (&found, session.actor.name.as_str(), session.lang);
+        let (hash, file, number) = drawn(&house, (&theirs, account), person, told).await?;
+        if house.write(decision.clone(), move |tx| tx.add_copy(number, of, &hash, &file)).await? {
+            return Ok(Redirect::to(&back));
+        }
+    }
+    Err(Problem::Conflict(session.lang.t(msg::DESK_COPY_AGAIN).to_owned()))
+}
+
+/// A copy as it is now, under the next number: its hash, its file, the number.
+async fn drawn(
+    house: &House,
+    (theirs, account): (&Decision, i64),
+    person: i64,
+    (found, by, lang): (&Whole, &str, Lang),
+) -> Result<(String, Vec<u8>, i64), Problem> {
+    let extent = found.request.extent;
     let read = house
-        .read(theirs, move |r| -> Result<Option<(Facts, i64)>, Failure> {
+        .read(theirs.clone(), move |r| -> Result<Option<(Facts, i64)>, Failure> {
             let grant = grants::of_account(r, account)?.into_iter().find(|grant| grant.person == person);
             let Some(grant) = grant else { return Ok(None) };
             let next = desk::next_copy(r)?;
-            Ok(facts::gather(r, &grant)?.map(|facts| (facts, next)))
+            Ok(facts::gather(r, &grant, extent)?.map(|facts| (facts, next)))
         })
         .await?;
-    let (facts, number) = read.ok_or(Problem::NotFound)?;
-    let by = session.actor.name.clone();
-    let back = format!("/access/desk/{}", request.id);
-    let of = (request.id, person);
+    let (facts, number) = read.ok_or_else(|| Problem::Conflict(lang.t(msg::DESK_COPY_CLOSED).to_owned()))?;
     // Laying out and packing takes tens of milliseconds: not on the async threads.
-    let paper = paper(number, &found, &facts, (&by, now_seconds()));
+    let paper = paper(number, found, &facts, (by, now_seconds()));
     let rendered = tokio::task::spawn_blocking(move || paper.render()).await;
     let file = rendered.map_err(Problem::internal)?.map_err(Problem::internal)?.pdf;
-    let hash = secret::hex(&Sha256::digest(&file));
-    house.write(decision, move |tx| tx.add_copy(number, of, &hash, &file)).await?;
-    Ok(Redirect::to(&back))
+    Ok((secret::hex(&Sha256::digest(&file)), file, number))
 }
 
 /// The paper. In Vietnamese, whoever made it: it goes to courts and offices.
@@ -106,7 +127,7 @@ fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64)) -> P
     }
     paper.add(Block::Space(6.0));
     if facts.facts.is_empty() {
-        paper.add(Block::paragraph("Không có dữ liệu nào trong phạm vi đã duyệt."));
+        paper.add(Block::paragraph("Trong phạm vi được xem không có dữ kiện nào."));
     } else {
         let row =
             |fact: &Fact| [lang.t(fact.kind), &fact.when, &fact.code, &fact.said, &fact.value].map(Cell::from).to_vec();
@@ -117,9 +138,13 @@ fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64)) -> P
             size: 10.0,
         });
     }
-    if facts.more {
-        let most = facts::FACTS.to_string();
-        paper.add(Block::paragraph(&lang.fmt(msg::DESK_FACTS_MORE, &[("most", &most)])));
+    let left = facts.left_out(lang);
+    if !left.is_empty() {
+        paper.add(Block::Space(4.0));
+        paper.add(Block::paragraph(&format!("{}:", lang.t(msg::DESK_LEFT))));
+        for rule in left {
+            paper.add(Block::paragraph(&format!("– {rule}")));
+        }
     }
     paper.add(Block::Space(8.0));
     let day = facts::day_of(now).vi();
@@ -134,7 +159,7 @@ fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64)) -> P
 }
 
 /// A copy as it was given out; the look is written down.
-async fn give(house: &House, decision: mach_access::Decision, id: i64, request: i64) -> Result<Response, Problem> {
+async fn give(house: &House, decision: Decision, id: i64, request: i64) -> Result<Response, Problem> {
     let found = house.read(decision.clone(), move |r| -> Result<_, Failure> { Ok(desk::copy(r, id)?) }).await?;
     let (made, file): (Made, Vec<u8>) = found.filter(|(made, _)| made.request == request).ok_or(Problem::NotFound)?;
     house.write(decision, move |tx| tx.audit(Some(made.person), &format!("desk copy {id}"), "granted")).await?;
@@ -143,13 +168,17 @@ async fn give(house: &House, decision: mach_access::Decision, id: i64, request: 
     Ok((headers, file).into_response())
 }
 
-/// `GET /access/desk/{id}/copies/{copy}`: for the desk.
+/// `GET /access/desk/{id}/copies/{copy}`: for the desk while the request is open, and afterwards for who answers for it.
 pub(crate) async fn of_desk(
     State(house): State<House>,
     session: Session,
     Path((id, copy)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (decision, found) = look_up(&house, &session, &id).await?;
+    let decision = house.decide(&session, Act::RegisterAccess).await?;
+    let (_, found) = look_up(&house, &session, &id).await?;
+    if !reads_copies(&session, &found.request) {
+        return Err(Problem::NotFound);
+    }
     let copy: i64 = copy.parse().map_err(|_| Problem::NotFound)?;
     give(&house, decision, copy, found.request.id).await
 }

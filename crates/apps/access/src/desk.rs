@@ -95,6 +95,11 @@ pub(crate) struct Typed {
     days: String,
 }
 
+/// What is said of a text that is longer than `most` characters.
+pub(crate) fn too_long(lang: Lang, text: &str, most: usize) -> Option<String> {
+    (text.chars().count() > most).then(|| lang.fmt(msg::FIELD_TOO_LONG, &[("max", &most.to_string())]))
+}
+
 type Errors = Vec<(&'static str, String)>;
 
 pub(crate) async fn list(
@@ -208,25 +213,26 @@ pub(crate) async fn write(
     let decision = house.decide(&session, Act::RegisterAccess).await?;
     let lang = session.lang;
     let mut errors: Errors = Vec::new();
-    let short = |text: &str| text.trim().chars().take(limits::NAME_CHARS).collect::<String>();
+    let plain = |text: &str| text.trim().to_owned();
     let words = Words {
-        name: short(&typed.name),
-        body: short(&typed.body),
-        paper: short(&typed.paper),
-        ground: short(&typed.ground),
-        why: short(&typed.why),
+        name: plain(&typed.name),
+        body: plain(&typed.body),
+        paper: plain(&typed.paper),
+        ground: plain(&typed.ground),
+        why: plain(&typed.why),
     };
     let filled = [
-        ("name", &words.name),
-        ("body", &words.body),
-        ("paper", &words.paper),
-        ("ground", &words.ground),
-        ("why", &words.why),
+        ("name", &words.name, limits::NAME_CHARS),
+        ("body", &words.body, limits::NAME_CHARS),
+        ("paper", &words.paper, limits::NAME_CHARS),
+        ("ground", &words.ground, limits::DESK_TEXT_CHARS),
+        ("why", &words.why, limits::DESK_TEXT_CHARS),
     ];
-    for (name, text) in filled {
+    for (name, text, most) in filled {
         if text.is_empty() {
             errors.push((name, lang.t(msg::DESK_EMPTY).to_owned()));
         }
+        errors.extend(too_long(lang, text, most).map(|error| (name, error)));
     }
     let purpose = PURPOSES.iter().map(|(p, _)| *p).find(|p| p.code() == typed.purpose);
     if purpose.is_none() {
@@ -241,10 +247,12 @@ pub(crate) async fn write(
         let most = limits::DESK_DAYS.to_string();
         errors.push(("days", lang.fmt(msg::DESK_DAYS_HINT, &[("most", &most)])));
     }
-    let numbers: Vec<String> = typed.numbers.lines().map(short).filter(|line| !line.is_empty()).collect();
+    let numbers: Vec<String> = typed.numbers.lines().map(plain).filter(|line| !line.is_empty()).collect();
     if numbers.is_empty() || numbers.len() > limits::DESK_PEOPLE {
         let most = limits::DESK_PEOPLE.to_string();
         errors.push(("numbers", lang.fmt(msg::DESK_NUMBERS_HINT, &[("most", &most)])));
+    } else if let Some(error) = numbers.iter().find_map(|number| too_long(lang, number, limits::NAME_CHARS)) {
+        errors.push(("numbers", error));
     } else if errors.is_empty() {
         match find(&house, &decision, numbers).await? {
             Ok(people) => {

@@ -1,15 +1,17 @@
 //! What a grant of the access desk opens, fact by fact: by its visitor's own decision, so that nothing else can be among them.
-//! Where the policy does not tell who a person is, a fact is its code and its year.
+//! Where the policy does not tell who a person is, a fact is its code and its year. What is left out is said beside them, by its
+//! rule: whether the record has any of what a purpose may not see is not told.
 
 use mach_access::policy::{Class, Hidden, Policy, Relation};
+use mach_access::sensitive::{Label, Labels};
 use mach_access::{Act, Role};
 use mach_base::{Day, Minute};
 use mach_fhir::tree::Value;
 use mach_fhir::{ResourceType, Tree};
-use mach_house::Failure;
+use mach_house::{Failure, facility_name};
 use mach_store::grants::Grant;
 use mach_store::people::PersonRow;
-use mach_store::{Reader, people, resources};
+use mach_store::{Reader, desk, people, resources, schema};
 use mach_ui::{Lang, Msg, msg};
 
 /// Facts of each kind on a page or in a copy.
@@ -29,6 +31,9 @@ pub(crate) const KINDS: [(ResourceType, Msg, bool); 9] = [
     (ResourceType::PROCEDURE, msg::DESK_KIND_PROCEDURE, true),
     (ResourceType::CLAIM, msg::DESK_KIND_CLAIM, false),
 ];
+
+/// Types that say who the person is.
+const WHO: [ResourceType; 3] = [ResourceType::PATIENT, ResourceType::PERSON, ResourceType::RELATED_PERSON];
 
 /// Whether a permission tells who the person is.
 pub(crate) fn names(grant: &Grant) -> bool {
@@ -56,7 +61,70 @@ pub(crate) struct Facts {
     pub(crate) facts: Vec<Fact>,
     /// Bytes of what the facts were read from, in their order: type, id, version and body.
     pub(crate) sources: Vec<String>,
-    pub(crate) more: bool,
+    /// Of some kind there are more than [`FACTS`].
+    more: bool,
+    left: Left,
+}
+
+/// What is not among the facts, by the rules that leave it out.
+struct Left {
+    /// The one facility whose facts they are; none: every facility's.
+    facility: Option<String>,
+    /// What is sensitive so is kept from the purpose.
+    labels: Labels,
+    /// A period was asked: what has no date is in none.
+    has_period: bool,
+    /// Nobody is named: what has no code is free text.
+    is_nameless: bool,
+    /// Types of the record that are open, and of which there are no facts here.
+    kinds: Vec<ResourceType>,
+}
+
+/// The labels that are kept from a purpose of the desk wherever they stand.
+fn kept_back(grant: &Grant) -> Labels {
+    let hidden = |class: &Class| {
+        match Policy::shared().hidden_for((Role::Visitor, Act::ViewDesk), Relation::Desk, *class, grant.purpose) {
+            Hidden::Labelled(labels) => labels,
+            // All of a class is closed: its types are not among those that are open.
+            Hidden::All => Labels::NONE,
+        }
+    };
+    Class::ALL.iter().map(hidden).fold(Labels::NONE, Labels::and)
+}
+
+impl Facts {
+    /// What is left out, a sentence for each rule that leaves something out.
+    pub(crate) fn left_out(&self, lang: Lang) -> Vec<String> {
+        let left = &self.left;
+        let mut said = Vec::new();
+        if self.more {
+            said.push(lang.fmt(msg::DESK_FACTS_MORE, &[("most", &FACTS.to_string())]));
+        }
+        if let Some(facility) = &left.facility {
+            said.push(lang.fmt(msg::DESK_LEFT_FACILITY, &[("facility", facility)]));
+        }
+        if !left.labels.is_empty() {
+            let label = |label: &Label| match label {
+                Label::Hiv => lang.t(msg::DESK_LABEL_HIV),
+                Label::Mental => lang.t(msg::DESK_LABEL_MENTAL),
+                Label::Genetic => lang.t(msg::DESK_LABEL_GENETIC),
+                Label::Vip => lang.t(msg::DESK_LABEL_VIP),
+            };
+            let labels: Vec<&str> = Label::ALL.iter().filter(|l| left.labels.has(**l)).map(label).collect();
+            said.push(lang.fmt(msg::DESK_LEFT_LABELS, &[("labels", &labels.join(", "))]));
+        }
+        if left.has_period {
+            said.push(lang.t(msg::DESK_LEFT_UNDATED).to_owned());
+        }
+        if left.is_nameless {
+            said.push(lang.t(msg::DESK_LEFT_UNCODED).to_owned());
+        }
+        if !left.kinds.is_empty() {
+            let kinds: Vec<&str> = left.kinds.iter().map(|kind| kind.name()).collect();
+            said.push(lang.fmt(msg::DESK_LEFT_KINDS, &[("kinds", &kinds.join(", "))]));
+        }
+        said
+    }
 }
 
 /// A code with what it is called; nothing that was typed as free text.
@@ -125,8 +193,8 @@ fn ages(row: &PersonRow) -> Option<String> {
     Some(if age >= OLDEST { format!("{OLDEST}+") } else { format!("{from}–{}", from + AGES - 1) })
 }
 
-/// What `grant` opens to the reader, who is its visitor; none where it opens nothing any more.
-pub(crate) fn gather(r: &mut Reader, grant: &Grant) -> Result<Option<Facts>, Failure> {
+/// What `grant`, narrowed to `extent`, opens to the reader, who is its visitor; none where it opens nothing, or nothing any more.
+pub(crate) fn gather(r: &mut Reader, grant: &Grant, extent: desk::Extent) -> Result<Option<Facts>, Failure> {
     if !grant.holds() || grant.relation != Relation::Desk || !resources::may_open(r, grant.person)? {
         return Ok(None);
     }
@@ -137,7 +205,10 @@ pub(crate) fn gather(r: &mut Reader, grant: &Grant) -> Result<Option<Facts>, Fai
         if !is_named && !without_name {
             continue;
         }
-        let found = resources::of_patient(r, grant.person, kind, None, FACTS + 1)?;
+        let mut found = resources::of_patient(r, grant.person, kind, None, FACTS + 1)?;
+        if found.len() <= FACTS {
+            found.extend(resources::undated_of_patient(r, grant.person, kind, FACTS + 1 - found.len())?);
+        }
         more |= found.len() > FACTS;
         for resource in found.iter().take(FACTS) {
             let Some(fact) = fact(&resource.body, label, is_named) else { continue };
@@ -145,8 +216,19 @@ pub(crate) fn gather(r: &mut Reader, grant: &Grant) -> Result<Option<Facts>, Fai
             sources.push(format!("{}/{}/{} {}", kind.name(), resource.id, resource.version, resource.body));
         }
     }
+    // Who a person is stands above the facts, where it is told.
+    let has_facts =
+        |kind: &ResourceType| KINDS.iter().any(|(of, _, without_name)| of == kind && (is_named || *without_name));
+    let mut kinds = resources::kinds_of_patient(r, grant.person)?;
+    kinds.retain(|kind| !WHO.contains(kind) && !has_facts(kind));
+    let facility = match grant.at_facility {
+        0 => None,
+        facility => schema::facility_code(r, facility)?.map(|code| facility_name(&code)),
+    };
+    let has_period = extent.first.is_some() || extent.last.is_some();
+    let left = Left { facility, labels: kept_back(grant), has_period, is_nameless: !is_named, kinds };
     let (person, sex, ages) = (grant.person, row.sex, ages(&row));
-    Ok(Some(Facts { person, who: is_named.then_some(row), sex, ages, facts, sources, more }))
+    Ok(Some(Facts { person, who: is_named.then_some(row), sex, ages, facts, sources, more, left }))
 }
 
 /// What a sex is called; nothing where it is not known.

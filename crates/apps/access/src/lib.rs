@@ -6,12 +6,13 @@
 //! | `GET /admin/care`, `GET`, `POST /admin/care/{account}` | administer | which Practitioner an account is, and which Location its ward |
 //! | `GET /access/reviews` | review access | emergencies that wait for review, and those reviewed |
 //! | `POST /access/reviews/{id}` | review access | in order, or misuse; never one's own |
-//! | `GET`, `POST /access/desk` | register access | what the access desk was asked; writes a request down |
+//! | `GET`, `POST /access/desk` | register or review access; register | what the access desk was asked; writes a request down |
 //! | `GET /access/desk/{id}` | register or review access | one request, who looked by it |
 //! | `POST /access/desk/{id}` | review access | approves or refuses it; never one's own |
-//! | `POST /access/desk/{id}/code`, `…/end` | register or review access | a code for who was let in; ends it |
+//! | `POST /access/desk/{id}/code` | register access, proved lately | a code for who was let in |
+//! | `POST /access/desk/{id}/end` | register or review access | ends it |
 //! | `POST /access/desk/{id}/withdraw`, `…/reopen` | register; review access | takes one back that waits; puts one that was refused back to wait |
-//! | `GET`, `POST /access/desk/{id}/copies/{copy}` | register or review access | a certified copy; makes one of a person's record |
+//! | `GET`, `POST /access/desk/{id}/copies/{copy}` | register access | a certified copy (when the request is over: review access too); makes one of a person's record |
 //! | `GET /desk/copies/{copy}` | view desk | a certified copy, for who was let in |
 //! | `GET`, `POST /desk` | open | who was let in comes by the number of the request and a code |
 //! | `GET /desk/view`, `GET /desk/facts/{grant}` | view desk | what is open to them; coded facts without who it was |
@@ -46,14 +47,24 @@ use mach_ui::msg;
 use std::sync::Arc;
 
 /// What waits of access.
-pub const WORK: &[Queue] = &[Queue {
-    act: Act::ReviewAccess,
-    label: msg::WORK_EMERGENCIES,
-    icon: Icon::Shield,
-    href: "/access/reviews",
-    page: "/access/reviews",
-    ask: |r, _| waiting::emergencies(r),
-}];
+pub const WORK: &[Queue] = &[
+    Queue {
+        act: Act::ReviewAccess,
+        label: msg::WORK_EMERGENCIES,
+        icon: Icon::Shield,
+        href: "/access/reviews",
+        page: "/access/reviews",
+        ask: |r, _| waiting::emergencies(r),
+    },
+    Queue {
+        act: Act::ReviewAccess,
+        label: msg::WORK_DESK,
+        icon: Icon::Review,
+        href: "/access/desk",
+        page: "/access/desk",
+        ask: |r, who| waiting::desk_requests(r, who.account),
+    },
+];
 
 /// The routes of this crate; see the table above. Codes are sent by `gateway`.
 pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {

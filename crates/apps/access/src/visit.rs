@@ -2,7 +2,7 @@
 //! records, or the facts that were asked for, and certified copies that were made.
 
 use crate::desk::{extent_label, purpose_label};
-use crate::facts::{self, FACTS, Fact, Facts, names};
+use crate::facts::{self, Fact, Facts, names};
 use crate::form::{moment, stack};
 use axum::Form;
 use axum::extract::{Path, State};
@@ -15,7 +15,7 @@ use mach_house::proof::plain_code;
 use mach_house::{Failure, House, NewSession, Session};
 use mach_store::grants::{self, Grant};
 use mach_store::sessions::State as Stands;
-use mach_store::{desk, people};
+use mach_store::{desk, people, resources};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, Row, Table, Tone,
 };
@@ -80,7 +80,7 @@ pub(crate) async fn enter(
                 tx.begin_session(&stored, account, Stands::Open, &agent)?;
             }
             let outcome = if account.is_some() { "granted" } else { "denied" };
-            tx.audit(None, "desk sign-in", outcome)?;
+            tx.audit(None, &format!("desk sign-in {number}"), outcome)?;
             Ok(account.is_some())
         })
         .await?;
@@ -93,8 +93,8 @@ pub(crate) async fn enter(
 
 struct Open {
     request: Option<desk::Request>,
-    /// What is open, each with its person's name where that is.
-    grants: Vec<(Grant, Option<String>)>,
+    /// What was let in to, each with its person's name where that is told, and whether the policy opens anything of it.
+    grants: Vec<(Grant, Option<String>, bool)>,
     /// Certified copies that were made of it.
     copies: Vec<desk::Made>,
 }
@@ -110,9 +110,10 @@ pub(crate) async fn page(State(house): State<House>, session: Session) -> Result
                     true => Some(people::person(r, grant.person)?.map(|p| p.name).unwrap_or_default()),
                     false => None,
                 };
-                open.push((grant, name));
+                let opens = resources::may_open(r, grant.person)?;
+                open.push((grant, name, opens));
             }
-            open.sort_by_key(|(grant, _)| grant.id);
+            open.sort_by_key(|(grant, ..)| grant.id);
             let request = desk::of_account(r, account)?;
             let copies = match request.as_ref().filter(|request| request.is_open()) {
                 Some(request) => desk::copies_of(r, request.id)?,
@@ -138,13 +139,14 @@ pub(crate) async fn page(State(house): State<House>, session: Session) -> Result
         parts.push(Notice::new(lang, Tone::Warning, text).into());
     }
     let is_whole = found.request.as_ref().is_some_and(|request| request.extent.is_whole());
-    let row = |(n, (grant, name)): (usize, &(Grant, Option<String>))| match name {
-        Some(name) if is_whole => Row::new([Cell::link(name, &format!("/people/{}", grant.person))]),
-        Some(name) => Row::new([Cell::link(name, &format!("/desk/facts/{}", grant.id))]),
-        None => {
-            let label = lang.fmt(msg::DESK_RECORD, &[("number", &(n + 1).to_string())]);
-            Row::new([Cell::link(&label, &format!("/desk/facts/{}", grant.id))])
-        }
+    let row = |(n, (grant, name, opens)): (usize, &(Grant, Option<String>, bool))| {
+        let number = (n + 1).to_string();
+        let label = name.clone().unwrap_or_else(|| lang.fmt(msg::DESK_RECORD, &[("number", &number)]));
+        Row::new([match (opens, name) {
+            (false, _) => Cell::two(&label, lang.t(msg::DESK_FACTS_NONE)),
+            (true, Some(_)) if is_whole => Cell::link(&label, &format!("/people/{}", grant.person)),
+            (true, _) => Cell::link(&label, &format!("/desk/facts/{}", grant.id)),
+        }])
     };
     let table = Table::new(lang, title, vec![Column::text(lang.t(msg::DESK_PEOPLE))])
         .rows(found.grants.iter().enumerate().map(row).collect())
@@ -174,7 +176,10 @@ pub(crate) async fn facts(
     let found = house
         .read(decision.clone(), move |r| -> Result<Option<Facts>, Failure> {
             match grants::by_id(r, id)?.filter(|grant| grant.account == account) {
-                Some(grant) => facts::gather(r, &grant),
+                Some(grant) => {
+                    let extent = desk::of_account(r, account)?.map_or_else(desk::Extent::default, |of| of.extent);
+                    facts::gather(r, &grant, extent)
+                }
                 None => Ok(None),
             }
         })
@@ -211,11 +216,13 @@ fn shown(session: &Session, found: &Facts) -> Html {
         .stack();
     let mut parts = vec![Html::from(PageHead::new(title).lead(who))];
     parts.push(Notice::new(lang, Tone::Warning, lang.t(msg::DESK_WATCHED)).into());
-    if found.more {
-        let most = FACTS.to_string();
-        parts.push(Notice::new(lang, Tone::Info, lang.fmt(msg::DESK_FACTS_MORE, &[("most", &most)])).into());
-    }
     parts.push(Card::new("", Html::from(Table { caption_hidden: true, ..table })).into());
+    let left = found.left_out(lang);
+    if !left.is_empty() {
+        let mut notice = Notice::new(lang, Tone::Info, lang.t(msg::DESK_LEFT));
+        notice.more = stack(left.iter().map(|rule| Html::text(rule)));
+        parts.push(notice.into());
+    }
     parts.push(Button::link(lang.t(msg::DESK_VIEW), "/desk/view").into());
     shell::page(&meta, stack(parts))
 }

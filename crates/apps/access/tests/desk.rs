@@ -118,8 +118,8 @@ async fn a_court_sees_what_was_approved_and_nobody_approves_their_own_request() 
         ("clerk-a", "/access/desk/1", StatusCode::FORBIDDEN),
         ("head-b", "/access/desk/1", StatusCode::NOT_FOUND),
         ("head-a", "/access/desk/2", StatusCode::NOT_FOUND),
-        ("clerk-a", "/access/desk/1/code", StatusCode::NOT_FOUND),
-        ("clerk-a", "/access/desk/1/end", StatusCode::NOT_FOUND),
+        ("clerk-a", "/access/desk/1/code", StatusCode::CONFLICT),
+        ("clerk-a", "/access/desk/1/end", StatusCode::CONFLICT),
     ] {
         let refused = place.ask(who, "POST", path, "verdict=approve").await;
         assert_eq!(refused.status, status, "{who} {path}");
@@ -127,7 +127,8 @@ async fn a_court_sees_what_was_approved_and_nobody_approves_their_own_request() 
     let done = place.ask("head-a", "POST", "/access/desk/1", "verdict=approve&remark=%C4%91%E1%BB%A7").await;
     assert_eq!(done.to, "/access/desk/1", "{}", done.body);
     let twice = place.ask("head-a", "POST", "/access/desk/1", "verdict=refuse").await;
-    assert_eq!(twice.status, StatusCode::NOT_FOUND, "decided once");
+    assert_eq!(twice.status, StatusCode::CONFLICT, "decided once");
+    assert!(twice.body.contains("Yêu cầu không còn ở bước này"), "{}", twice.body);
     let request = desk::by_id(&mut place.store.read(&console()).unwrap(), 1).unwrap().unwrap();
     assert!(request.is_open() && request.words.name == "Thẩm phán A" && request.remark == "đủ");
     // A facility's desk opens what the facility wrote, sensitive facts too, and nothing of another one.
@@ -171,6 +172,10 @@ async fn codes_that_are_tried_end_and_so_do_the_days() {
     for _ in 0..desk::CODE_TRIES {
         place.ask("", "POST", "/desk", "number=1&code=WRONG").await;
     }
+    let spent = place.ask("clerk-a", "GET", "/access/desk/1", "").await.body;
+    assert!(spent.contains("Không có mã nào dùng được"), "the desk sees that the code was tried to its end: {spent}");
+    let tried = mach_store::audit::of_target(&mut place.store.read(&console()).unwrap(), "desk sign-in 1").unwrap();
+    assert_eq!(tried.len() as i64, desk::CODE_TRIES, "the trail says which request was tried");
     let late = place.ask("", "POST", "/desk", &format!("number=1&code={code}")).await;
     assert_eq!(late.status, StatusCode::UNAUTHORIZED);
     let visitor = let_in(&place, 1).await;
@@ -186,7 +191,7 @@ async fn codes_that_are_tried_end_and_so_do_the_days() {
     let over = place.ask(&visitor, "GET", "/desk/view", "").await;
     assert!(!over.body.contains("/people/1"), "{}", over.body);
     assert_eq!(place.ask("", "POST", "/desk", &format!("number=1&code={code}")).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/1/code", "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/1/code", "").await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
@@ -215,7 +220,7 @@ async fn a_student_learns_what_was_found_and_not_of_whom() {
     // Refused is not open.
     place.ask("clerk-a", "POST", "/access/desk", &asked("HRESCH", CCCD, "2")).await;
     assert_eq!(place.ask("head-a", "POST", "/access/desk/2", "verdict=refuse").await.to, "/access/desk/2");
-    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/2/code", "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/2/code", "").await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
@@ -250,7 +255,7 @@ async fn parts_and_days_that_were_not_asked_stay_closed_and_a_copy_has_no_more()
     let form = asked("LEGAL", CCCD, "3") + "&parts=8&first=2026-03-04&last=2026-03-04";
     assert_eq!(place.ask("clerk-a", "POST", "/access/desk", &form).await.to, "/access/desk?done=written");
     let copy = place.ask("clerk-a", "POST", "/access/desk/1/copies/1", "").await;
-    assert_eq!(copy.status, StatusCode::NOT_FOUND, "nothing is approved yet");
+    assert_eq!(copy.status, StatusCode::CONFLICT, "nothing is approved yet");
     place.ask("head-a", "POST", "/access/desk/1", "verdict=approve").await;
     let account = desk::by_id(&mut place.store.read(&console()).unwrap(), 1).unwrap().unwrap().account;
     let (opens, knows, conditions) = seen_by(&place, account);
@@ -297,12 +302,13 @@ async fn parts_and_days_that_were_not_asked_stay_closed_and_a_copy_has_no_more()
     assert_eq!(status_of(&place, "head-b", "/access/desk/1/copies/1").await, StatusCode::NOT_FOUND);
     assert_eq!(status_of(&place, "clerk-a", "/access/desk/1/copies/1").await, StatusCode::OK);
     place.ask("head-a", "POST", "/access/desk/1/end", "").await;
-    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/1/copies/1", "").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(
-        status_of(&place, "clerk-a", "/access/desk/1/copies/1").await,
-        StatusCode::OK,
-        "what was given out stays known"
-    );
+    for again in ["/access/desk/1/copies/1", "/access/desk/1/end"] {
+        assert_eq!(place.ask("clerk-a", "POST", again, "").await.status, StatusCode::CONFLICT, "{again}");
+    }
+    for (who, status) in [("clerk-a", StatusCode::NOT_FOUND), ("head-a", StatusCode::OK)] {
+        let path = "/access/desk/1/copies/1";
+        assert_eq!(status_of(&place, who, path).await, status, "{who}: what was given out stays known to who answers");
+    }
 }
 
 #[tokio::test]
@@ -326,14 +332,242 @@ async fn steps_are_taken_back() {
             assert_eq!(state(1), to);
         }
     }
-    assert_eq!(place.ask("head-a", "POST", "/access/desk/1", "verdict=approve").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(place.ask("head-a", "POST", "/access/desk/1", "verdict=approve").await.status, StatusCode::CONFLICT);
     place.ask("head-a", "POST", "/access/desk/2", "verdict=refuse").await;
     assert_eq!(state(2), desk::State::Refused);
     assert_eq!(place.ask("head-a", "POST", "/access/desk/2/reopen", "").await.to, "/access/desk/2");
     assert_eq!(state(2), desk::State::Waits);
     place.ask("head-a", "POST", "/access/desk/2", "verdict=approve").await;
     assert_eq!(state(2), desk::State::Approved);
-    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/2/withdraw", "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(place.ask("clerk-a", "POST", "/access/desk/2/withdraw", "").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn who_answers_for_access_decides_and_reads_nothing_of_care_by_it() {
+    let place = Place::new();
+    given(&place);
+    place.ask("leader", "POST", "/access/desk", &asked("LEGAL", CCCD, "3")).await;
+    assert_eq!(place.ask("admin", "POST", "/access/desk/1", "verdict=approve").await.to, "/access/desk/1");
+    for path in ["/access/desk/1/code", "/access/desk/1/copies/1"] {
+        assert_eq!(place.ask("admin", "POST", path, "").await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let page = place.ask("admin", "GET", "/access/desk/1", "").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for button in ["/access/desk/1/code", "/access/desk/1/copies/1"] {
+        assert!(!page.body.contains(button), "{button}: {}", page.body);
+    }
+    // Who hands a code out proved who they are.
+    let moved = |to: i64| {
+        place.write(move |tx| {
+            use mach_store::sql::Execute;
+            tx.run("UPDATE session SET proven = proven + ?1", &[to.into()]).map(drop)
+        });
+    };
+    moved(-limits::PROVEN_MINUTES * 60 - 5);
+    let unproven = place.ask("leader", "POST", "/access/desk/1/code", "").await;
+    assert!(unproven.status != StatusCode::OK && !unproven.body.contains("Mã: "), "{}", unproven.body);
+    moved(limits::PROVEN_MINUTES * 60 + 5);
+    let page = place.ask("leader", "POST", "/access/desk/1/code", "").await;
+    assert!(page.status == StatusCode::OK && page.body.contains("Mã: "), "{}", page.body);
+    assert_eq!(place.ask("leader", "POST", "/access/desk/1/copies/1", "").await.to, "/access/desk/1");
+    assert_eq!(status_of(&place, "admin", "/access/desk/1/copies/1").await, StatusCode::FORBIDDEN);
+    assert!(!place.ask("admin", "GET", "/access/desk/1", "").await.body.contains("/access/desk/1/copies/1"));
+    assert_eq!(status_of(&place, "leader", "/access/desk/1/copies/1").await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_visitor_s_name_is_nobody_else_s_and_what_opened_it_before_opens_nothing() {
+    let place = Place::new();
+    given(&place);
+    assert!(!mach_store::accounts::is_account_name("visitor-1"));
+    let before = place.write(|tx| {
+        let facility = Some(schema::facility_id(tx, "46001")?);
+        let new = mach_store::accounts::NewAccount {
+            name: "visitor-1".to_owned(),
+            display: "x".to_owned(),
+            role: Role::Clinician,
+            facility,
+            password: String::new(),
+        };
+        let id = tx.set_account(&new)?;
+        tx.propose_factor(id, b"12345678901234567890")?;
+        tx.confirm_factor(id, 1, &[])?;
+        Ok(id)
+    });
+    place.ask("clerk-a", "POST", "/access/desk", &asked("LEGAL", CCCD, "3")).await;
+    place.ask("head-a", "POST", "/access/desk/1", "verdict=approve").await;
+    let mut reader = place.store.read(&console()).unwrap();
+    assert_eq!(desk::by_id(&mut reader, 1).unwrap().unwrap().account, before);
+    assert!(!mach_store::factors::is_guarded(&mut reader, before).unwrap());
+}
+
+#[tokio::test]
+async fn copies_made_at_the_same_moment_have_numbers_of_their_own() {
+    let place = Place::new();
+    given(&place);
+    place.ask("clerk-a", "POST", "/access/desk", &asked("LEGAL", CCCD, "3")).await;
+    place.ask("head-a", "POST", "/access/desk/1", "verdict=approve").await;
+    let press = || place.ask("clerk-a", "POST", "/access/desk/1/copies/1", "");
+    let (first, second) = tokio::join!(press(), press());
+    for made in [first, second] {
+        assert_eq!((made.status, made.to.as_str()), (StatusCode::SEE_OTHER, "/access/desk/1"), "{}", made.body);
+    }
+    let made = desk::copies_of(&mut place.store.read(&console()).unwrap(), 1).unwrap();
+    assert_eq!(made.iter().map(|copy| copy.id).collect::<Vec<_>>(), [2, 1]);
+    assert_ne!(made[0].hash, made[1].hash, "each says its own number");
+}
+
+#[tokio::test]
+async fn what_is_typed_is_kept_whole_or_refused() {
+    let place = Place::new();
+    given(&place);
+    let filled = |field: &str, n: usize| {
+        let mut form = String::new();
+        for name in ["name", "body", "paper", "ground", "why"] {
+            let text = if name == field { "ă".repeat(n) } else { "x".to_owned() };
+            form += &format!("{name}={text}&");
+        }
+        form + &format!("purpose=LEGAL&numbers={CCCD}&days=3")
+    };
+    for (id, (field, most)) in
+        (1..).zip([("name", limits::NAME_CHARS), ("paper", 255), ("ground", 2_000), ("why", limits::DESK_TEXT_CHARS)])
+    {
+        let refused = place.ask("clerk-a", "POST", "/access/desk", &filled(field, most + 1)).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{field}");
+        assert!(refused.body.contains(&format!("Dài quá {most} ký tự")), "{field}: {}", refused.body);
+        assert_eq!(
+            place.ask("clerk-a", "POST", "/access/desk", &filled(field, most)).await.to,
+            "/access/desk?done=written"
+        );
+        let words = desk::by_id(&mut place.store.read(&console()).unwrap(), id).unwrap().unwrap().words;
+        let kept = [&words.name, &words.paper, &words.ground, &words.why].map(|text| text.chars().count());
+        assert_eq!(kept.into_iter().max(), Some(most), "{field}");
+    }
+    let long = |n: usize| format!("verdict=refuse&remark={}", "ă".repeat(n));
+    let refused = place.ask("head-a", "POST", "/access/desk/1", &long(limits::DESK_TEXT_CHARS + 1)).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    assert!(refused.body.contains("Dài quá 2000 ký tự"), "{}", refused.body);
+    assert_eq!(
+        place.ask("head-a", "POST", "/access/desk/1", &long(limits::DESK_TEXT_CHARS)).await.to,
+        "/access/desk/1"
+    );
+    let remark = desk::by_id(&mut place.store.read(&console()).unwrap(), 1).unwrap().unwrap().remark;
+    assert_eq!(remark.chars().count(), limits::DESK_TEXT_CHARS);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_decision_waits_for_who_may_decide_it() {
+    let place = Place::new();
+    given(&place);
+    for who in ["clerk-a", "head-a", "leader"] {
+        place.ask(who, "POST", "/access/desk", &asked("LEGAL", CCCD, "3")).await;
+    }
+    let waits = |name: &str| {
+        let mut all = place.store.read(&console()).unwrap();
+        let account = mach_store::accounts::by_name(&mut all, name).unwrap().unwrap();
+        drop(all);
+        let queue = mach_access_pages::WORK.iter().find(|queue| queue.page == "/access/desk").unwrap();
+        let decision = decide(&account.actor, queue.act).unwrap();
+        (queue.ask)(&mut place.store.read_one(&decision).unwrap(), &account.actor).unwrap().count
+    };
+    assert_eq!(["head-a", "head-b", "leader", "admin"].map(waits), [1, 0, 0, 1]);
+    place.ask("head-a", "POST", "/access/desk/1", "verdict=refuse").await;
+    assert_eq!(waits("head-a"), 0);
+}
+
+/// A plain resource of person 1, written by A.
+fn save(place: &Place, kind: ResourceType, id: &'static str, date: Option<i64>, code: &'static str) {
+    place.write(move |tx| {
+        let facility = schema::facility_id(tx, "46001")?;
+        let body = format!(
+            r#"{{"resourceType":"{}","id":"{id}","code":{{"coding":[{{"code":"{code}","display":"called {code}"}}]}}}}"#,
+            kind.name()
+        );
+        let index = Index::default();
+        let patient = Some(1);
+        let save = Save { kind, id: id.to_owned(), body: Some(body), patient, date, facility, fresh: false, index };
+        tx.save(&mut [save]).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn what_is_not_among_the_facts_is_said_by_its_rule() {
+    let place = Place::new();
+    given(&place);
+    save(&place, ResourceType::OBSERVATION, "undated", None, "K4");
+    save(&place, ResourceType::CARE_PLAN, "plan", Some(1), "P1");
+    for form in [
+        asked("HPAYMT", CCCD, "3"),
+        asked("LEGAL", CCCD, "3"),
+        asked("HPAYMT", CCCD, "3") + "&parts=16&first=2026-03-04",
+        asked("EDUC", CCCD, "3"),
+    ] {
+        assert_eq!(place.ask("clerk-a", "POST", "/access/desk", &form).await.to, "/access/desk?done=written");
+    }
+    let hidden =
+        "Dữ kiện về HIV, sức khỏe tâm thần, di truyền, người được bảo vệ thông tin, và lượt khám có dữ kiện đó";
+    let (here, undated, plan) = ("chỉ có những gì", "Dữ kiện không ghi ngày", "CarePlan");
+    for (id, says, not) in [
+        (1, vec![hidden, here, plan, "called K4", "called I10"], vec![undated, "called B20", "không có mã"]),
+        (2, vec![here, plan, "called K4", "called B20"], vec![hidden, undated]),
+        // Nothing is there: no more is said than that nothing of what may be seen is.
+        (3, vec![hidden, here, undated, "Không có dữ kiện nào được mở"], vec!["called", plan]),
+        (4, vec![hidden, here, "Dữ kiện không có mã", plan, "called K4"], vec![undated, "called B20"]),
+    ] {
+        place.ask("head-a", "POST", &format!("/access/desk/{id}"), "verdict=approve").await;
+        let visitor = let_in(&place, id).await;
+        let page = place.ask(&visitor, "GET", &format!("/desk/facts/{id}"), "").await;
+        assert_eq!(page.status, StatusCode::OK, "{id}");
+        for text in says {
+            assert!(page.body.contains(text), "{id} says {text}: {}", page.body);
+        }
+        for text in not {
+            assert!(!page.body.contains(text), "{id} says nothing of {text}: {}", page.body);
+        }
+    }
+    let Ok(_) = std::process::Command::new("pdftotext").arg("-v").output() else {
+        eprintln!("SKIPPED: pdftotext is not installed, the copy's own words are not read");
+        return;
+    };
+    for (id, says) in [(1, "sức khỏe tâm thần"), (3, "Trong phạm vi được xem không có dữ kiện nào.")]
+    {
+        place.ask("clerk-a", "POST", &format!("/access/desk/{id}/copies/1"), "").await;
+        let mut reader = place.store.read(&console()).unwrap();
+        let made = desk::copies_of(&mut reader, id).unwrap();
+        let (_, file) = desk::copy(&mut reader, made[0].id).unwrap().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("copy.pdf");
+        std::fs::write(&path, file).unwrap();
+        let read = std::process::Command::new("pdftotext").arg(&path).arg("-").output().unwrap();
+        let text = String::from_utf8(read.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(says) && text.contains("Không có ở đây"), "{id}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_policy_closes_altogether_is_no_link_and_no_copy() {
+    let place = Place::new();
+    given(&place);
+    place.write(|tx| {
+        let label =
+            r#""meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"CEL"}]}"#;
+        let facility = schema::facility_id(tx, "46001")?;
+        let body = format!(r#"{{"resourceType":"Patient","id":"p1",{label}}}"#);
+        let (kind, id, index) = (ResourceType::PATIENT, "p1".to_owned(), Index::default());
+        let save = Save { kind, id, body: Some(body), patient: Some(1), date: None, facility, fresh: false, index };
+        tx.save(&mut [save]).map(drop)
+    });
+    place.ask("clerk-a", "POST", "/access/desk", &asked("HPAYMT", CCCD, "3")).await;
+    place.ask("head-a", "POST", "/access/desk/1", "verdict=approve").await;
+    let visitor = let_in(&place, 1).await;
+    let view = place.ask(&visitor, "GET", "/desk/view", "").await;
+    assert!(view.body.contains("Không có dữ kiện nào được mở"), "{}", view.body);
+    for link in ["href=\"/people/1\"", "href=\"/desk/facts/1\""] {
+        assert!(!view.body.contains(link), "{link}: {}", view.body);
+    }
+    let copy = place.ask("clerk-a", "POST", "/access/desk/1/copies/1", "").await;
+    assert_eq!(copy.status, StatusCode::CONFLICT, "{}", copy.body);
+    assert!(copy.body.contains("hồ sơ không mở gì để sao"), "{}", copy.body);
 }
 
 /// The status alone, of what is no text.

@@ -63,6 +63,8 @@ pub const CONSENT_DAYS: i64 = 365;
 pub const SHARES: usize = 50;
 /// Days for which the access desk opens records, at most.
 pub const DESK_DAYS: i64 = 30;
+/// Characters of the ground and of the reason of a request to the access desk, and of what is remarked to it, at most.
+pub const DESK_TEXT_CHARS: usize = 2_000;
 /// People whose records one request to the access desk names, at most.
 pub const DESK_PEOPLE: usize = 20;
 /// Days that a referral opens a record to where the person was referred.

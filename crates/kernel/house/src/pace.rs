@@ -225,7 +225,8 @@ fn network(address: IpAddr) -> IpAddr {
 /// Whether a request tries to prove who asks, of whom nothing is known yet. `/prove` and `/sign-in/code` are of a session, whose
 /// account counts the tries.
 fn is_at_the_door(method: &Method, path: &str) -> bool {
-    *method == Method::POST && matches!(path, "/sign-in" | "/recover" | "/me/sign-in" | "/me/sign-in/code" | "/passkey")
+    let doors = ["/sign-in", "/recover", "/me/sign-in", "/me/sign-in/code", "/passkey", "/desk"];
+    *method == Method::POST && doors.contains(&path)
 }
 
 /// Counts requests by address, before anything else is done for them.
@@ -285,6 +286,14 @@ mod tests {
         pace.give_back(&Who::Search(1), SLOW);
         assert_eq!([0; 3].map(|_| pace.take(Who::Search(1), SLOW, now)), [Ok(()); 3], "what was given back");
         assert!(pace.take(Who::Search(1), SLOW, now).is_err());
+    }
+
+    #[test]
+    fn every_form_that_lets_somebody_in_is_a_door() {
+        for path in ["/sign-in", "/recover", "/me/sign-in", "/me/sign-in/code", "/desk"] {
+            assert!(is_at_the_door(&Method::POST, path) && !is_at_the_door(&Method::GET, path), "{path}");
+        }
+        assert!(!is_at_the_door(&Method::POST, "/access/desk"));
     }
 
     #[test]

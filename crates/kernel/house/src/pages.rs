@@ -11,6 +11,8 @@ use mach_ui::{Lang, Msg, msg};
 pub struct Page {
     /// What one must be allowed.
     pub act: Act,
+    /// What opens it as well.
+    or: Option<Act>,
     /// What it is called.
     pub label: Msg,
     /// Its address.
@@ -22,11 +24,16 @@ pub struct Page {
 }
 
 const fn page(act: Act, label: Msg, href: &'static str, icon: Icon) -> Page {
-    Page { act, label, href, icon, group: None }
+    Page { act, or: None, label, href, icon, group: None }
 }
 
 const fn rail(group: Msg, act: Act, label: Msg, href: &'static str, icon: Icon) -> Page {
-    Page { act, label, href, icon, group: Some(group) }
+    Page { act, or: None, label, href, icon, group: Some(group) }
+}
+
+/// The same for who may do something else.
+const fn or(act: Act, page: Page) -> Page {
+    Page { or: Some(act), ..page }
 }
 
 /// Every page that has a name, those of the rail in its order.
@@ -41,7 +48,8 @@ pub const PAGES: &[Page] = &[
     rail(msg::NAV_CARE, Act::ReadVaccines, msg::VAC, "/vaccines", Icon::Shield),
     rail(msg::NAV_CARE, Act::ReadPrescriptions, msg::RX, "/prescriptions", Icon::Medicine),
     rail(msg::NAV_CARE, Act::ReviewAccess, msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review),
-    rail(msg::NAV_CARE, Act::RegisterAccess, msg::DESK, "/access/desk", Icon::Review),
+    // Who decides finds what waits there, also where they write nothing down.
+    or(Act::ReviewAccess, rail(msg::NAV_CARE, Act::RegisterAccess, msg::DESK, "/access/desk", Icon::Review)),
     rail(msg::NAV_CARE, Act::ViewDesk, msg::DESK_VIEW, "/desk/view", Icon::Review),
     rail(msg::NAV_CARE, Act::ReadOwn, msg::ME, "/me", Icon::People),
     rail(msg::NAV_ADMINISTRATION, Act::RunBatches, msg::VAC_BATCHES, "/vaccines/batches", Icon::Check),
@@ -73,7 +81,7 @@ pub const PAGES: &[Page] = &[
 
 /// The pages that `actor` may open.
 fn open_to(actor: &Actor) -> impl Iterator<Item = &'static Page> {
-    PAGES.iter().filter(|p| decide(actor, p.act).is_ok())
+    PAGES.iter().filter(|p| [Some(p.act), p.or].into_iter().flatten().any(|act| decide(actor, act).is_ok()))
 }
 
 /// The rail: what `actor` may open of it, and nothing else.
@@ -164,6 +172,10 @@ mod tests {
         let rail = rail_of(&of(Role::Operator));
         let hrefs: Vec<&str> = rail.iter().flat_map(|g| &g.items).map(|i| i.href).collect();
         assert!(hrefs.contains(&"/claims/send") && !hrefs.contains(&"/people") && !hrefs.contains(&"/admin/accounts"));
+        let hrefs = |role| -> Vec<&str> { rail_of(&of(role)).iter().flat_map(|g| &g.items).map(|i| i.href).collect() };
+        for role in [Role::Operator, Role::Administrator] {
+            assert!(hrefs(role).contains(&"/access/desk"), "{role:?} writes down, or decides");
+        }
         let visitor = rail_of(&of(Role::Visitor));
         assert_eq!(visitor.iter().flat_map(|g| &g.items).map(|i| i.href).collect::<Vec<_>>(), ["/desk/view"]);
         let mut hrefs: Vec<&str> = PAGES.iter().map(|p| p.href).collect();

@@ -95,11 +95,12 @@ pub(crate) fn account(r: &dyn Row) -> Result<Account> {
     Ok(Account { actor, name, display, password, rests_until: r.int(5)?, closed: r.int(7)? != 0 })
 }
 
-/// Whether a text may be the sign-in name of a person who works: short, plain, and none that a citizen's account has, whose name
-/// is made of their person's number.
+/// Whether a text may be the sign-in name of a person who works: short, plain, and none that a citizen's or a visitor's
+/// account has, whose name is made of a number.
 pub fn is_account_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
-    (2..=40).contains(&name.chars().count()) && name.chars().all(fits) && !name.starts_with("citizen-")
+    let made = ["citizen-", "visitor-"].iter().any(|of| name.starts_with(of));
+    (2..=40).contains(&name.chars().count()) && name.chars().all(fits) && !made
 }
 
 impl Tx<'_> {

@@ -333,9 +333,8 @@ pub fn events(on: &mut dyn Query, asked: &Asked, limit: usize) -> Result<Vec<Eve
         conditions.join(" AND ")
     );
     let mut found = sql::list(on, &sql, &args, event)?;
-    for event in found.iter_mut().filter(|event| event.role == Role::Visitor.code()) {
-        event.purpose = crate::desk::purpose_of(on, event.account)?;
-    }
+    let of_visitors = found.iter_mut().filter(|event| event.role == Role::Visitor.code());
+    tell_purposes(on, of_visitors.map(|event| (event.account, &mut event.purpose)))?;
     Ok(found)
 }
 
@@ -357,16 +356,32 @@ pub fn looks_at(on: &mut dyn Query, person: i64, (before, limit): (Option<i64>, 
     );
     let args = [person.into(), before.unwrap_or(i64::MAX).into(), (limit as i64).into()];
     let mut found = sql::list(on, &sql, &args, |r| Ok((r.int(8)?, entry(r)?)))?;
-    for (_, entry) in found.iter_mut().filter(|(_, entry)| entry.role == Role::Visitor.code()) {
-        entry.purpose = crate::desk::purpose_of(on, entry.account)?;
-    }
+    let of_visitors = found.iter_mut().filter(|(_, entry)| entry.role == Role::Visitor.code());
+    tell_purposes(on, of_visitors.map(|(_, entry)| (entry.account, &mut entry.purpose)))?;
     Ok(found)
 }
 
-/// What an account did, newest first, at most `limit`; whoever asks.
-pub fn of_account(on: &mut dyn Query, account: i64, limit: usize) -> Result<Vec<Entry>> {
+/// Says what for each of these accounts looked: one question, however many they are.
+fn tell_purposes<'a>(
+    on: &mut dyn Query,
+    entries: impl Iterator<Item = (i64, &'a mut Option<mach_access::policy::Purpose>)>,
+) -> Result<()> {
+    let entries: Vec<_> = entries.collect();
+    let mut accounts: Vec<i64> = entries.iter().map(|(account, _)| *account).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let known = crate::desk::purposes_of(on, &accounts)?;
+    for (account, purpose) in entries {
+        *purpose = known.get(&account).copied();
+    }
+    Ok(())
+}
+
+/// What a visitor of the access desk did by their account, newest first, at most `limit`; whoever asks.
+pub fn of_visitor(on: &mut dyn Query, account: i64, limit: usize) -> Result<Vec<Entry>> {
     let sql = format!(
-        "SELECT at, name, role, act, facility, target, outcome, account FROM audit WHERE account = ?1 ORDER BY id DESC LIMIT ?2{}",
+        "SELECT at, name, role, act, facility, target, outcome, account FROM audit WHERE account = ?1 AND role = 'visitor'
+            ORDER BY id DESC LIMIT ?2{}",
         every!("person looks")
     );
     sql::list(on, &sql, &[account.into(), (limit as i64).into()], entry)

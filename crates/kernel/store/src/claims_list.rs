@@ -179,9 +179,9 @@ pub fn visits_of_person(
     sql::list(on, &sql, &[person.into(), arrived.into(), id.into(), (limit as i64).into()], claim_row)
 }
 
-/// The condition that nothing of a visit is hidden from the asker.
+/// The condition that nothing of a visit is closed to the asker.
 fn shown(on: &mut dyn Query, person: i64) -> Result<String> {
-    let hidden = crate::resources::hidden_claims(on, person)?;
+    let hidden = crate::resources::closed_claims(on, person)?;
     let list = hidden.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     Ok(if hidden.is_empty() { String::new() } else { format!(" AND c.id NOT IN ({list})") })
 }

@@ -11,6 +11,7 @@ use mach_access::policy::Purpose;
 use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
 use mach_seal::Purpose as Sealed;
+use std::collections::HashMap;
 
 /// Tables of requests. `facility` 0: the department's desk. `code` is the hash of what its visitor signs in by.
 pub const DDL: &[&str] = &[
@@ -31,6 +32,12 @@ pub const DDL: &[&str] = &[
     "ALTER TABLE access_grant ADD COLUMN parts INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE access_grant ADD COLUMN first INTEGER",
     "ALTER TABLE access_grant ADD COLUMN last INTEGER",
+];
+
+/// What waits is asked with many pages, and what a visitor did with that of their request.
+pub(crate) const SOUGHT: &[&str] = &[
+    "CREATE INDEX access_request_waits ON access_request(facility, id) WHERE state = 0",
+    "CREATE INDEX audit_visitor ON audit(account, id) WHERE role = 'visitor'",
 ];
 
 /// Parts of a record that may be asked for by themselves: bits of `parts`, with their types. Who a person is goes with each, as
@@ -192,7 +199,7 @@ pub struct NewRequest {
 
 const COLUMNS: &str =
     "id, facility, purpose, days, state, made, made_by, made_name, decided, decided_name, until, account,
-    CASE WHEN code IS NULL THEN 0 ELSE 1 END, body, remark, parts, first, last";
+    CASE WHEN code IS NULL THEN 0 ELSE 1 END, body, remark, parts, first, last, tries";
 
 fn request(r: &dyn Row) -> Result<Request> {
     let id = r.int(0)?;
@@ -210,7 +217,7 @@ fn request(r: &dyn Row) -> Result<Request> {
         decided: r.opt_int(8)?.zip(r.opt_text(9)?.map(str::to_owned)),
         until: r.int(10)?,
         account: r.int(11)?,
-        has_code: r.int(12)? != 0,
+        has_code: r.int(12)? != 0 && r.int(18)? < CODE_TRIES,
         words: Words::read(&words).ok_or(Error::Column(13))?,
         remark: sealed::opened(&row!("access_request remark", id), r.text(14)?)?,
     })
@@ -309,8 +316,12 @@ impl Tx<'_> {
         self.run(sql, &[id.into(), extent.parts.into(), extent.first.into(), extent.last.into()]).map(drop)
     }
 
-    /// Keeps a certified copy as it is given out; gives its number. Its hash stands in the trail, and so in the log.
-    pub fn add_copy(&mut self, number: i64, (request, person): (i64, i64), hash: &str, file: &[u8]) -> Result<()> {
+    /// Keeps a certified copy as it is given out, by the number that stands on it; false where another one has that number by now.
+    /// Its hash stands in the trail, and so in the log.
+    pub fn add_copy(&mut self, number: i64, (request, person): (i64, i64), hash: &str, file: &[u8]) -> Result<bool> {
+        if next_copy(self)? != number {
+            return Ok(false);
+        }
         let (by, name) = {
             let actor = self.decision().actor();
             (actor.account, actor.name.clone())
@@ -329,9 +340,10 @@ impl Tx<'_> {
             ],
         )?;
         if id != number {
-            return Err(Error::Refused("another copy was made meanwhile".to_owned()));
+            return Err(Error::Missing("the copy's own number"));
         }
-        self.audit(Some(person), &format!("desk copy {id} of request {request} sha256 {hash}"), "granted")
+        self.audit(Some(person), &format!("desk copy {id} of request {request} sha256 {hash}"), "granted")?;
+        Ok(true)
     }
 
     /// Ends what was approved before its time: its grants, its sessions, its code; false where nothing is open.
@@ -346,15 +358,15 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    /// Keeps the hash of the code by which who was let in signs in, in place of an earlier one, whose sessions end.
-    pub fn set_request_code(&mut self, id: i64, hash: &[u8; 32]) -> Result<()> {
-        let Some(found) = by_id(self, id)?.filter(Request::is_open) else {
-            return Err(Error::Missing("a request that is open"));
-        };
+    /// Keeps the hash of the code by which who was let in signs in, in place of an earlier one, whose sessions end; false where
+    /// nothing is open any more.
+    pub fn set_request_code(&mut self, id: i64, hash: &[u8; 32]) -> Result<bool> {
+        let Some(found) = by_id(self, id)?.filter(Request::is_open) else { return Ok(false) };
         let sql = "UPDATE access_request SET code = ?2, tries = 0 WHERE id = ?1";
         self.run(sql, &[id.into(), hash.as_slice().into()])?;
         self.end_sessions(found.account)?;
-        self.audit(None, &format!("desk request {id} code"), "granted")
+        self.audit(None, &format!("desk request {id} code"), "granted")?;
+        Ok(true)
     }
 
     /// The account that a code opens; `None` where it is wrong, too many wrong ones were tried, or nothing is open.
@@ -386,10 +398,15 @@ pub fn by_id(on: &mut dyn Query, id: i64) -> Result<Option<Request>> {
     sql::first(on, &sql, &[id.into()], request)
 }
 
-/// What for an account may look that was made for a request.
-pub fn purpose_of(on: &mut dyn Query, account: i64) -> Result<Option<Purpose>> {
-    let sql = "SELECT purpose FROM access_request WHERE account = ?1 AND account <> 0";
-    Ok(sql::first(on, sql, &[account.into()], |r| r.int(0))?.and_then(Purpose::of_number))
+/// What for each of these accounts may look that were made for requests: asked once for all of them.
+pub fn purposes_of(on: &mut dyn Query, accounts: &[i64]) -> Result<HashMap<i64, Purpose>> {
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let list = accounts.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let sql = format!("SELECT account, purpose FROM access_request WHERE account IN ({list}) AND account <> 0");
+    let found = sql::list(on, &sql, &[], |r| Ok((r.int(0)?, r.int(1)?)))?;
+    Ok(found.into_iter().filter_map(|(account, of)| Some((account, Purpose::of_number(of)?))).collect())
 }
 
 /// The request that an account was made for.

@@ -24,11 +24,11 @@ pub use crate::search::value::{ID_DIGITS, ID_LENGTH, Value, code_hash, id_key, s
 pub use bodies::{Reference, of_rids, with_references};
 pub(crate) use read::after;
 pub use read::{
-    Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, last_written,
-    of_patient, of_prefix, owner, patient_of, pending, pending_rows, pending_types, person_of, undated_of_patient,
-    version, with_prefix, with_token,
+    Of, Page, current, definitions, entity_versions, get, history, history_count, history_page, kinds_of_patient,
+    last_written, of_patient, of_prefix, owner, patient_of, pending, pending_rows, pending_types, person_of,
+    undated_of_patient, version, with_prefix, with_token,
 };
-pub(crate) use sight::{claim_of, hidden_claims, in_record, visible};
+pub(crate) use sight::{claim_of, closed_claims, hidden_claims, in_record, visible};
 pub use sight::{is_vip, may_know, may_open, opened_by};
 pub use write::{Index, Save, Saved};
 

@@ -43,6 +43,7 @@ const STEPS: &[&[&str]] = &[
     passkeys::DDL,
     notices::DDL,
     claims::BROKEN,
+    desk::SOUGHT,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -99,6 +100,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             smart::DDL,
             passkeys::DDL,
             notices::DDL,
+            desk::SOUGHT,
         ]
         .concat()
         {

@@ -95,6 +95,14 @@ pub fn emergencies(on: &mut dyn Query) -> Result<Waiting> {
     counted_over(on, ("made", NONE), &format!("access_grant WHERE review = 1{at}"), &[], "")
 }
 
+/// Requests to the access desk of the reader's facility (0: the department's) that wait for a decision of somebody else than who
+/// wrote them down.
+pub fn desk_requests(on: &mut dyn Query, account: i64) -> Result<Waiting> {
+    let own = on.scope().facility().unwrap_or(0);
+    let from = format!("access_request WHERE facility = {own} AND state = 0 AND made_by <> ?1");
+    counted_over(on, ("made", NONE), &from, &[account.into()], "")
+}
+
 /// Claim files that an account sent since second `from` and that were not read to their end, or could not be read.
 pub fn broken_files(on: &mut dyn Query, account: i64, from: i64) -> Result<Waiting> {
     let rows = "received_file WHERE account = ?1 AND at >= ?2 AND (done = 0 OR findings <> '')";

@@ -61,8 +61,10 @@ impl Place {
                 ("head-b", Role::Head, "46002"),
                 ("doctor-a", Role::Clinician, "46001"),
                 ("clerk-a", Role::Operator, "46001"),
+                ("leader", Role::Leader, ""),
+                ("admin", Role::Administrator, ""),
             ] {
-                let facility = Some(schema::facility_id(tx, code)?);
+                let facility = if code.is_empty() { None } else { Some(schema::facility_id(tx, code)?) };
                 let new =
                     NewAccount { name: name.into(), display: name.into(), role, facility, password: String::new() };
                 let id = tx.set_account(&new)?;

@@ -165,6 +165,22 @@ pub fn undated_of_patient(on: &mut dyn Query, patient: i64, kind: ResourceType, 
     with_bodies(on, rows)
 }
 
+/// The types of a person's resources that the asker may see in a record.
+pub fn kinds_of_patient(on: &mut dyn Query, patient: i64) -> Result<Vec<ResourceType>> {
+    let sql = format!(
+        "SELECT r.type, r.id FROM resource r WHERE patient = ?1 AND until = 0 AND deleted = 0 AND {}{}",
+        in_record("r", on.scope()),
+        every!("person record")
+    );
+    let rows = sql::list(on, &sql, &[patient.into()], |r| Ok((r.int(0)?, claim_of(r.text(1)?))))?;
+    let hidden = hidden_claims(on, patient)?;
+    let open = rows.into_iter().filter(|(_, claim)| claim.is_none_or(|claim| !hidden.contains(&claim)));
+    let mut numbers: Vec<i64> = open.map(|(number, _)| number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers.into_iter().filter_map(|n| ResourceType::from_number(u16::try_from(n).ok()?)).collect())
+}
+
 /// Every version of a resource that the asker may see in a record, newest first: (version, written at, deleted, body).
 pub fn history(on: &mut dyn Query, kind: ResourceType, id: &str) -> Result<Vec<(i64, i64, bool, String)>> {
     let Some(now) = current(on, Scope::All, kind, id)? else { return Ok(Vec::new()) };

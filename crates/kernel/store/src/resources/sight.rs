@@ -49,17 +49,30 @@ pub(crate) fn visible(alias: &str, scope: Scope) -> String {
     match scope {
         Scope::All => "1 = 1".to_owned(),
         Scope::Facility(facility) => own(alias, facility),
-        Scope::Part(part) => part_of(alias, part, part.facility.map(|facility| own(alias, facility))),
+        Scope::Part(part) => part_of(alias, part, part.facility.map(|facility| own(alias, facility)), Extent::Asked),
     }
 }
 
 /// The same for whoever reads a person's record as a whole: the relation is to the person, so facts of every facility are in it.
 pub(crate) fn in_record(alias: &str, scope: Scope) -> String {
+    recorded(alias, scope, Extent::Asked)
+}
+
+/// How far a grant of the access desk opens a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// To the parts and the days that were asked for.
+    Asked,
+    /// As if everything had been asked for: what is left out is what the policy hides.
+    Whole,
+}
+
+fn recorded(alias: &str, scope: Scope, extent: Extent) -> String {
     match scope {
         Scope::All | Scope::Facility(_) => "1 = 1".to_owned(),
         Scope::Part(part) => {
             let bound = part.facility.map(|f| format!("({alias}.facility = {f} OR {})", not_refused(alias, f)));
-            part_of(alias, part, bound)
+            part_of(alias, part, bound, extent)
         }
     }
 }
@@ -83,15 +96,15 @@ fn not_refused(alias: &str, facility: i64) -> String {
     )
 }
 
-fn part_of(alias: &str, part: Part, bound: Option<String>) -> String {
-    let person = of_person(alias, part, bound);
+fn part_of(alias: &str, part: Part, bound: Option<String>, extent: Extent) -> String {
+    let person = of_person(alias, part, bound, extent);
     match part.app {
         Some(app) => format!("({person} AND {})", super::narrow::narrowed(alias, app)),
         None => person,
     }
 }
 
-fn of_person(alias: &str, part: Part, bound: Option<String>) -> String {
+fn of_person(alias: &str, part: Part, bound: Option<String>, extent: Extent) -> String {
     let policy = Policy::shared();
     let of = |relation| opened(alias, &|class| policy.hidden(part.role, part.act, relation, class));
     let mut ways = Vec::new();
@@ -109,13 +122,13 @@ fn of_person(alias: &str, part: Part, bound: Option<String>) -> String {
         ways.push(format!("({bound} AND ({}))", open.join(" OR ")));
     }
     if part.reach.opened {
-        ways.push(granted(alias, part));
+        ways.push(granted(alias, part, extent));
     }
     if ways.is_empty() { "1 = 0".to_owned() } else { format!("({})", ways.join(" OR ")) }
 }
 
 /// That a person was opened to the asker, and this row of theirs with them.
-fn granted(alias: &str, part: Part) -> String {
+fn granted(alias: &str, part: Part, extent: Extent) -> String {
     let policy = Policy::shared();
     let mut open = Vec::new();
     for relation in Relation::ALL {
@@ -130,10 +143,10 @@ fn granted(alias: &str, part: Part) -> String {
             }
             if *relation == Relation::Desk {
                 // A facility's desk opens what the facility wrote; the department's everything.
-                condition = format!(
-                    "{condition} AND (g.at_facility = 0 OR {alias}.facility = g.at_facility) AND {}",
-                    asked_for(alias)
-                );
+                condition = format!("{condition} AND (g.at_facility = 0 OR {alias}.facility = g.at_facility)");
+                if extent == Extent::Asked {
+                    condition = format!("{condition} AND {}", asked_for(alias));
+                }
             }
             open.push(format!(
                 "(g.relation = {} AND g.purpose = {} AND {condition})",
@@ -322,16 +335,29 @@ pub fn opened_by(on: &mut dyn Query, person: i64) -> Result<Vec<(Relation, Purpo
     }
 }
 
-/// The claims of a person of which something is hidden from the asker: their visits are not shown. Empty for most.
+/// The claims of a person of which something sensitive is hidden from the asker: nothing that came with them is shown. What lies
+/// outside the parts and the days that were asked for, or is no part of what a purpose needs, hides nothing beside itself. Empty
+/// for most.
 pub(crate) fn hidden_claims(on: &mut dyn Query, person: i64) -> Result<Vec<i64>> {
-    let scope = on.scope();
-    let Scope::Part(part) = scope else { return Ok(Vec::new()) };
+    let Scope::Part(part) = on.scope() else { return Ok(Vec::new()) };
     // A standing hides what has a label; everything else it hides from those whom the person refused.
+    let labelled = part.standing.is_none() || crate::grants::refusals(on, person)?.is_empty();
+    claims_with(on, person, labelled, Extent::Whole)
+}
+
+/// The claims of a person that are not open to the asker as a whole: they stand in no list of visits. Empty for most.
+pub(crate) fn closed_claims(on: &mut dyn Query, person: i64) -> Result<Vec<i64>> {
+    let Scope::Part(part) = on.scope() else { return Ok(Vec::new()) };
     let labelled = part.standing.is_some() && crate::grants::refusals(on, person)?.is_empty();
+    claims_with(on, person, labelled, Extent::Asked)
+}
+
+/// The claims of a person with a row, `labelled` where only those count, that is not open to the asker.
+fn claims_with(on: &mut dyn Query, person: i64, labelled: bool, extent: Extent) -> Result<Vec<i64>> {
     let sql = format!(
         "SELECT r.id FROM resource r WHERE r.patient = ?1 AND r.until = 0 AND r.deleted = 0{} AND NOT ({}){}",
         if labelled { " AND r.label <> 0" } else { "" },
-        in_record("r", scope),
+        recorded("r", on.scope(), extent),
         crate::distribution::every!("person record")
     );
     let mut claims = sql::list(on, &sql, &[person.into()], |r| Ok(claim_of(r.text(0)?)))?;

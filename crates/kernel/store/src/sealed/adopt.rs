@@ -353,7 +353,7 @@ mod tests {
             engine.run(sql, &[]).unwrap();
         }
         // What later steps make.
-        for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose"] {
+        for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose", "INDEX audit_visitor"] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
         for made in ["TABLE notice", "TABLE look", "INDEX certificate_refused", "INDEX received_file_broken"] {
