@@ -11,7 +11,7 @@ mod server;
 
 pub use fill::fill;
 use mach_store::Store;
-pub use server::Server;
+pub use server::{Paused, Server};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -141,6 +141,29 @@ impl Server {
     /// # Panics
     /// Where it was not running.
     pub fn kill(&self) {
+        self.signal("-KILL", &self.processes());
+    }
+
+    /// Stops a process of the server, or all of them, as `kill -STOP` does, until what this gives is dropped: connections stay,
+    /// and nothing is answered on them.
+    ///
+    /// # Panics
+    /// Where it was not running.
+    pub fn pause(&self, one: Option<u32>) -> Paused<'_> {
+        let pids = one.map_or_else(|| self.processes(), |pid| vec![pid]);
+        self.signal("-STOP", &pids);
+        let runs = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('T'))
+        };
+        while pids.iter().any(runs) {
+            std::thread::yield_now();
+        }
+        Paused { server: self, pids }
+    }
+
+    /// The first process and its children.
+    fn processes(&self) -> Vec<u32> {
         let postmaster = self.postmaster();
         let children = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
             let pid = entry.ok()?.file_name().to_str()?.parse::<u32>().ok()?;
@@ -148,8 +171,7 @@ impl Server {
             let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()?;
             (parent == postmaster).then_some(pid)
         });
-        let all: Vec<u32> = children.chain([postmaster]).collect();
-        self.signal("-KILL", &all);
+        children.chain([postmaster]).collect()
     }
 
     /// Ends the server as `pg_ctl stop -m immediate` does: no checkpoint, connections cut. It starts again by itself.
@@ -169,6 +191,18 @@ impl Server {
         let pids = pids.iter().map(u32::to_string);
         // Some may have ended between being listed and being killed.
         let _ = Command::new("kill").arg(signal).args(pids).stderr(Stdio::null()).status().unwrap();
+    }
+}
+
+/// Processes that stand still; dropped, they go on.
+pub struct Paused<'a> {
+    server: &'a Server,
+    pids: Vec<u32>,
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        self.server.signal("-CONT", &self.pids);
     }
 }
 

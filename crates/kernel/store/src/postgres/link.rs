@@ -9,6 +9,7 @@ use crate::sees::Sees;
 use crate::sql::{Arg, KEPT_BYTES, Row};
 use crate::{Error, Result};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Statements kept prepared; past it all are closed and prepared again as they come.
 const STATEMENTS: usize = 1024;
@@ -70,9 +71,10 @@ pub(super) struct Link {
 type Each<'a> = &'a mut dyn FnMut(&dyn Row) -> Result<()>;
 
 impl Link {
-    pub(super) fn connect(target: &Target, settings: &[(&str, &str)]) -> Result<Self> {
+    /// Connects; the server may be silent to a statement for `patience`, where there is an end to it.
+    pub(super) fn connect(target: &Target, settings: &[(&str, &str)], patience: Option<Duration>) -> Result<Self> {
         Ok(Self {
-            wire: Wire::connect(target, settings)?,
+            wire: Wire::connect(target, settings, patience)?,
             statements: Vec::new(),
             by_text: Default::default(),
             worn: Some(Sees::Everything),

@@ -1,10 +1,11 @@
 //! The second lock: row-level security on every table whose rows are a facility's.
 //!
-//! The program's account owns the tables, writes them, and is not held by the lock: one writer decides over all facilities,
-//! and `COPY` does not write through policies. Readers whose decision leaves something out put on another role, which may
+//! Two are locked once only: what is read within a write, and whoever sees the whole province. The program's account owns the
+//! tables, writes them, and is not held by the lock: one writer decides over all facilities, and `COPY` does not write through
+//! policies. Readers whose decision leaves something out put on another role, which may
 //! only read and is held: `mach_facility` sees rows of one facility and the province's, `mach_people` those of people whom
 //! the facility knows or who were opened to it too. Which facility and account, the session says; where it says nothing
-//! the policies give nothing. Whoever sees everything puts on no role, so that nothing is asked of them for a row.
+//! the policies give only the province's. Whoever sees everything puts on no role, so that nothing is asked of them for a row.
 //!
 //! Sketch: a role is put on where a connection's next reader needs another one than the last, in the round trip of its first
 //! statement (about 20 µs at the server). Statements are prepared for each role apart: changing roles plans nothing anew. A
@@ -133,14 +134,25 @@ pub(crate) fn lock(engine: &mut Engine) -> Result<bool> {
     is_locked(engine, &name, held.len())
 }
 
+/// What a role must be to the account that puts it on. From version 16 on a membership may be without the right to do so: who makes
+/// a role has only such a one.
+fn put_on_by(version: i64) -> &'static str {
+    if version >= 160_000 { "SET" } else { "MEMBER" }
+}
+
+fn right_to_put_on(engine: &mut Engine) -> Result<&'static str> {
+    sql::int(engine, "SELECT CAST(current_setting('server_version_num') AS BIGINT)", &[]).map(put_on_by)
+}
+
 /// Whether each of so many tables has its policies by this name, and the roles can be put on.
 fn is_locked(engine: &mut Engine, name: &str, tables: usize) -> Result<bool> {
+    let right = right_to_put_on(engine)?;
     let sql = format!(
         "SELECT (SELECT count(*) FROM pg_policies p JOIN pg_class c ON c.relname = p.tablename AND c.relrowsecurity
                 AND c.relnamespace = current_schema()::regnamespace
                 WHERE p.schemaname = current_schema() AND p.policyname IN (?1 || '_f', ?1 || '_p')),
             (SELECT count(*) FROM pg_roles WHERE rolname IN ('{FACILITY}', '{PEOPLE}') AND NOT rolbypassrls AND NOT rolsuper
-                AND pg_has_role(oid, 'MEMBER'))"
+                AND pg_has_role(oid, '{right}'))"
     );
     let mut found = (0, 0);
     engine.each(&sql, &[name.into()], &mut |r| {
@@ -152,6 +164,7 @@ fn is_locked(engine: &mut Engine, name: &str, tables: usize) -> Result<bool> {
 
 /// Makes roles, rights and policies anew.
 fn make(engine: &mut Engine, name: &str, (held, free): (&[Table], &[Table])) -> Result<()> {
+    let right = right_to_put_on(engine)?;
     for role in [FACILITY, PEOPLE] {
         // Roles are the server's, not the database's: another one may have made it, or make it at this moment.
         engine.run(
@@ -163,7 +176,7 @@ fn make(engine: &mut Engine, name: &str, (held, free): (&[Table], &[Table])) -> 
         )?;
         engine.run(
             &format!(
-                "DO $$ BEGIN IF NOT pg_has_role('{role}', 'MEMBER') THEN EXECUTE format('GRANT {role} TO %I', current_user);
+                "DO $$ BEGIN IF NOT pg_has_role('{role}', '{right}') THEN EXECUTE format('GRANT {role} TO %I', current_user);
                 END IF; END $$"
             ),
             &[],
@@ -373,5 +386,20 @@ mod tests {
         engine.run(&format!("DROP POLICY {} ON audit", before[0].split(' ').next().unwrap()), &[]).unwrap();
         assert!(lock(&mut engine).unwrap() && names(&mut engine) == before);
         drop(store);
+    }
+
+    #[test]
+    fn an_account_that_is_no_superuser_puts_on_the_roles_it_made() {
+        assert_eq!([150_019, 160_000, 170_002].map(put_on_by), ["MEMBER", "SET", "SET"]);
+        // A server of its own: the roles are the server's, and others made them on the shared one.
+        let Some(server) = mach_test_engines::Server::start(false) else { return };
+        let url = server.database();
+        let name = url.split_once("@/").and_then(|(_, rest)| rest.split_once('?')).unwrap().0;
+        server.sql(&format!("CREATE ROLE plain LOGIN CREATEROLE; ALTER DATABASE {name} OWNER TO plain"));
+        let store = Store::connect(&url.replace("mach@", "plain@")).unwrap();
+        let Place::Server(target) = &store.inner.place else { unreachable!("it is a server's") };
+        assert!(target.is_locked());
+        let sql = "SELECT count(*) FROM resource /* every shard: whole store */";
+        assert_eq!(sql::int(&mut store.read(&of(Some(A))).unwrap(), sql, &[]).unwrap(), 0);
     }
 }

@@ -105,7 +105,7 @@ impl Pg {
     }
 
     fn connect(target: Arc<Target>, writer: bool) -> Result<Self> {
-        let link = Some(Link::connect(&target, if writer { WRITER } else { READER })?);
+        let link = Some(Link::connect(&target, if writer { WRITER } else { READER }, None)?);
         let (keys, counted, highest, held, ahead) = Default::default();
         let (open, by_itself, written, latest) = (false, false, 0, 0);
         Ok(Self {
@@ -160,7 +160,7 @@ impl Pg {
     fn connected(&mut self) -> Result<()> {
         if self.link.as_ref().is_none_or(Link::is_torn) {
             let settings = if self.writer { WRITER } else { READER };
-            self.link = Some(Link::connect(&self.target, settings)?);
+            self.link = Some(Link::connect(&self.target, settings, None)?);
         }
         Ok(())
     }

@@ -3,6 +3,9 @@
 //! One thread, one connection. It takes every question that waits, sends all of them at once and hands each its answer: eight
 //! askers at once cost the server one awakening in place of eight, and none of them a thread of ours. Each statement sees a
 //! state of its own, not before the moment it was asked.
+//!
+//! All wait for the one thread: a server that does not answer in time is lost to it. It asks once more, on a new connection; then
+//! everybody who waits hears that there is no answer now.
 
 use super::link::Link;
 use super::row::{PgRow, cells};
@@ -18,6 +21,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Questions that go together at most; fewer than a connection queues before it reads.
 const TOGETHER: usize = 64;
+
+/// What the server says of a statement that it ended, having taken too long (query_canceled).
+const CANCELLED: &str = "57014";
 
 /// A statement with its arguments, and what its asker may see.
 pub(crate) struct Question {
@@ -108,20 +114,30 @@ fn serve(target: &Target, comes: &Receiver<Asked>) {
         let mut all = vec![first];
         all.extend(comes.try_iter().take(TOGETHER - 1));
         // A panic is told to those whose answers it takes with it, and ends the connection; the next are answered.
-        if catch_unwind(AssertUnwindSafe(|| answer(target, &mut link, all))).is_err() {
-            link = None;
+        match catch_unwind(AssertUnwindSafe(|| answer(target, &mut link, all))) {
+            Ok(Ok(())) => {}
+            // Who came meanwhile has waited as long: they are not made to wait for the next try.
+            Ok(Err(silent)) => comes.try_iter().for_each(|asked| asked.told.tell(Err(silent.clone()))),
+            Err(_) => link = None,
         }
     }
 }
 
 /// Answers all of them together. Where one cannot be answered, each by itself: what is wrong with one is told to nobody else.
-fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) {
+///
+/// # Errors
+/// `Lost`, which all of them were told, where the server does not answer.
+fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) -> Result<()> {
     let questions: Vec<&Question> = all.iter().map(|asked| &asked.question).collect();
     match together(target, link, &questions) {
         Ok(rows) => {
             for (Asked { question, told }, rows) in all.into_iter().zip(rows) {
                 told.tell(Ok((question, rows)));
             }
+        }
+        Err(e @ Error::Lost(_)) => {
+            all.into_iter().for_each(|asked| asked.told.tell(Err(e.clone())));
+            return Err(e);
         }
         Err(e) => {
             let one = all.len() == 1;
@@ -131,13 +147,17 @@ fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) {
             }
         }
     }
+    Ok(())
 }
 
-/// The answers; where the connection was gone, on a new one.
+/// The answers; where the connection was gone, or nothing came over it in time, on a new one.
 fn together(target: &Target, link: &mut Option<Link>, questions: &[&Question]) -> Result<Vec<Rows>> {
     let held = link.take().filter(|link| !link.is_torn());
     let fresh = held.is_none();
-    let connect = || Link::connect(target, READER);
+    // A server that can still think ends by itself what takes too long, and is not left with it.
+    let limit = format!("{}ms", (target.patience * 4 / 5).as_millis());
+    let settings = [READER, &[("statement_timeout", limit.as_str())]].concat();
+    let connect = || Link::connect(target, &settings, Some(target.patience));
     let mut on = held.map_or_else(connect, Ok)?;
     let mut told = ask(&mut on, questions, target.is_locked());
     if matches!(told, Err(Error::Lost(_))) && !fresh {
@@ -147,7 +167,10 @@ fn together(target: &Target, link: &mut Option<Link>, questions: &[&Question]) -
     if !matches!(told, Err(Error::Lost(_))) {
         *link = Some(on);
     }
-    told
+    told.map_err(|e| match e {
+        Error::Postgres(failure) if failure.code == CANCELLED => Error::Lost(failure.message),
+        other => other,
+    })
 }
 
 fn ask(link: &mut Link, questions: &[&Question], locked: bool) -> Result<Vec<Rows>> {
@@ -166,4 +189,72 @@ fn ask(link: &mut Link, questions: &[&Question], locked: bool) -> Result<Vec<Row
         link.forget_worn();
     }
     told.map(|_| all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told;
+    use mach_test_engines::Server;
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    /// What one question is answered, waiting for it without a runtime.
+    fn ask(relay: &Relay, sql: &str) -> Result<i64> {
+        struct Wakes(std::sync::mpsc::SyncSender<()>);
+        impl std::task::Wake for Wakes {
+            fn wake(self: Arc<Self>) {
+                let _ = self.0.try_send(());
+            }
+        }
+        let (told, hears) = told::way();
+        relay.ask(Asked { question: Question::new(sql, &[], Sees::Everything), told });
+        let (wakes, woken) = sync_channel(1);
+        let waker = Arc::new(Wakes(wakes)).into();
+        let mut hears = std::pin::pin!(hears);
+        let answer = loop {
+            match hears.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+                std::task::Poll::Ready(answer) => break answer,
+                std::task::Poll::Pending => woken.recv().unwrap(),
+            }
+        };
+        let (_, rows) = answer.unwrap()?;
+        let mut found = 0;
+        rows.each(&mut |r| {
+            found = r.int(0)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    const WHO: &str = "SELECT CAST(pg_backend_pid() AS BIGINT)";
+
+    #[test]
+    fn a_server_that_stops_answering_is_given_up_in_time_and_found_again() {
+        let Some(server) = Server::start(false) else { return };
+        let mut target = Target::parse(&server.database()).unwrap();
+        target.patience = Duration::from_secs(2);
+        let relay = Relay::open(Arc::new(target));
+        let first = ask(&relay, WHO).unwrap();
+        // One that stands still is left for another.
+        let paused = server.pause(u32::try_from(first).ok());
+        let second = ask(&relay, WHO).unwrap();
+        assert_ne!(first, second);
+        drop(paused);
+        // All of it stands still: whoever asks hears so, those who came together and those who came meanwhile.
+        let paused = server.pause(None);
+        std::thread::scope(|threads| {
+            let asked: Vec<_> = (0..3).map(|_| threads.spawn(|| ask(&relay, WHO))).collect();
+            for told in asked {
+                let told = told.join().unwrap();
+                assert!(matches!(&told, Err(Error::Lost(why)) if why.contains("in time")), "{told:?}");
+            }
+        });
+        drop(paused);
+        let third = ask(&relay, WHO).unwrap();
+        // What takes too long is ended by the server, and the connection stays.
+        let slow = ask(&relay, "SELECT CAST(1 AS BIGINT) FROM pg_sleep(600)");
+        assert!(matches!(&slow, Err(Error::Lost(why)) if why.contains("statement timeout")), "{slow:?}");
+        assert_eq!(ask(&relay, WHO).unwrap(), third);
+    }
 }

@@ -4,6 +4,7 @@ use crate::{Error, Result};
 use mach_tls::Check;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Where to connect to.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Target {
     pub(super) tls: Option<Tls>,
     /// Whether its rows are locked a second time.
     pub(super) locked: AtomicBool,
+    /// How long it may take to be reached and to let us in, and to answer a small question.
+    pub(super) patience: Duration,
 }
 
 /// How a connection is encrypted.
@@ -39,6 +42,8 @@ pub(super) enum Host {
     Name(String),
 }
 
+/// How long a server that answers at all takes at most for what is done in a moment.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Where Debian and Fedora keep the socket.
 const SOCKETS: &str = "/var/run/postgresql";
 
@@ -90,7 +95,7 @@ impl Target {
         };
         let host = place_of(host);
         let tls = check(mode.as_deref(), root.is_some(), &host)?.map(|check| Tls { check, root, own });
-        Ok(Self { host, port, user, password, database, tls, locked: AtomicBool::new(false) })
+        Ok(Self { host, port, user, password, database, tls, locked: AtomicBool::new(false), patience: PATIENCE })
     }
 
     /// As messages name it: without the password.

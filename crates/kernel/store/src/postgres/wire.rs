@@ -10,7 +10,7 @@ use mach_tls::rustls::pki_types::ServerName;
 use mach_tls::rustls::{ClientConnection, StreamOwned};
 use postgres_protocol::authentication::{md5_hash, sasl};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -19,8 +19,6 @@ use std::time::Duration;
 const PROTOCOL: i32 = 196_608;
 /// What asks for TLS, in place of a protocol's number.
 const SSL_REQUEST: i32 = 80_877_103;
-/// How long the server may take to shake hands.
-const HANDSHAKE: Duration = Duration::from_secs(20);
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
 /// Bytes one message may have: a pack with everything around it has less.
@@ -60,17 +58,31 @@ impl Socket {
         match &target.host {
             Host::Folder(folder) => {
                 let path = folder.join(format!(".s.PGSQL.{}", target.port));
-                UnixStream::connect(path).map(Self::Unix).map_err(unreached)
+                let stream = UnixStream::connect(path).map_err(unreached)?;
+                let socket = Self::Unix(stream);
+                socket.be_patient(Some(target.patience)).map_err(unreached)?;
+                Ok(socket)
             }
             Host::Name(name) => {
-                let stream = TcpStream::connect((name.as_str(), target.port)).map_err(unreached)?;
+                let stream = reached(name, target).map_err(unreached)?;
                 stream.set_nodelay(true).map_err(unreached)?;
+                stream.set_read_timeout(Some(target.patience)).map_err(unreached)?;
+                stream.set_write_timeout(Some(target.patience)).map_err(unreached)?;
                 match &target.tls {
                     None => Ok(Self::Tcp(stream)),
                     Some(tls) => encrypted(stream, name, tls)
                         .map_err(|e| Error::Lost(format!("TLS with {} failed: {e}", target.shown()))),
                 }
             }
+        }
+    }
+
+    /// From now on the server may be silent for so long, and take as long to read what it is sent.
+    fn be_patient(&self, most: Option<Duration>) -> std::io::Result<()> {
+        match self {
+            Self::Unix(s) => s.set_read_timeout(most).and_then(|()| s.set_write_timeout(most)),
+            Self::Tcp(s) => s.set_read_timeout(most).and_then(|()| s.set_write_timeout(most)),
+            Self::Tls(s) => s.sock.set_read_timeout(most).and_then(|()| s.sock.set_write_timeout(most)),
         }
     }
 
@@ -91,12 +103,23 @@ impl Socket {
     }
 }
 
+/// A connection to the first of a name's addresses that takes one in time.
+fn reached(name: &str, target: &Target) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
+    for address in (name, target.port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, target.patience) {
+            Ok(stream) => return Ok(stream),
+            Err(e) => last = e,
+        }
+    }
+    Err(last)
+}
+
 /// Asks the server for TLS and shakes hands. Nothing of ours was said before.
 fn encrypted(mut stream: TcpStream, name: &str, tls: &Tls) -> std::result::Result<Socket, String> {
     let own = tls.own.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
     let config = mach_tls::to_database(tls.check, tls.root.as_deref(), own)?;
     let name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no name for TLS"))?;
-    stream.set_read_timeout(Some(HANDSHAKE)).map_err(|e| e.to_string())?;
     let mut asked = 8_i32.to_be_bytes().to_vec();
     asked.extend(SSL_REQUEST.to_be_bytes());
     stream.write_all(&asked).map_err(|e| e.to_string())?;
@@ -110,7 +133,6 @@ fn encrypted(mut stream: TcpStream, name: &str, tls: &Tls) -> std::result::Resul
     while session.is_handshaking() {
         session.complete_io(&mut stream).map_err(|e| e.to_string())?;
     }
-    stream.set_read_timeout(None).map_err(|e| e.to_string())?;
     Ok(Socket::Tls(Box::new(StreamOwned::new(session, stream))))
 }
 
@@ -122,13 +144,16 @@ pub(super) struct Wire {
     input: Vec<u8>,
     at: usize,
     end: usize,
+    /// It broke, or answered too late: nothing is sent on it any more.
+    gone: bool,
 }
 
 impl Wire {
-    /// Connects and signs in; ready for statements afterwards. `settings` are session settings.
-    pub(super) fn connect(target: &Target, settings: &[(&str, &str)]) -> Result<Self> {
+    /// Connects and signs in, which may not take long; ready for statements afterwards, to each of which the server may be silent
+    /// for `patience`, where there is an end to it. `settings` are session settings.
+    pub(super) fn connect(target: &Target, settings: &[(&str, &str)], patience: Option<Duration>) -> Result<Self> {
         let socket = Socket::open(target)?;
-        let mut wire = Self { socket, out: Vec::new(), input: vec![0; READ_BYTES], at: 0, end: 0 };
+        let mut wire = Self { socket, out: Vec::new(), input: vec![0; READ_BYTES], at: 0, end: 0, gone: false };
         wire.frame(None, |out| {
             out.extend(PROTOCOL.to_be_bytes());
             let fixed = [("user", target.user.as_str()), ("database", &target.database), ("client_encoding", "UTF8")];
@@ -141,6 +166,7 @@ impl Wire {
         wire.send()?;
         wire.sign_in(target)?;
         wire.settle_start()?;
+        wire.socket.be_patient(patience).map_err(lost)?;
         Ok(wire)
     }
 
@@ -230,6 +256,7 @@ impl Wire {
     pub(super) fn send(&mut self) -> Result<()> {
         let sent = self.socket.write_all(&self.out);
         self.out.clear();
+        self.gone |= sent.is_err();
         sent.map_err(lost)
     }
 
@@ -270,7 +297,10 @@ impl Wire {
                 Ok(0) => return Err(Error::Lost("the server closed the connection".to_owned())),
                 Ok(n) => self.end += n,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(lost(e)),
+                Err(e) => {
+                    self.gone = true;
+                    return Err(lost(e));
+                }
             }
         }
         Ok(())
@@ -279,15 +309,22 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        // Terminate; a server that is gone needs none.
+        // Terminate; a server that is gone needs none, and one that does not read would be waited for.
         self.out.clear();
+        if self.gone {
+            return;
+        }
         self.frame(Some(b'X'), |_| {});
         let _ = self.send();
     }
 }
 
 fn lost(error: std::io::Error) -> Error {
-    Error::Lost(error.to_string())
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    match error.kind() {
+        TimedOut | WouldBlock => Error::Lost("the server did not answer in time".to_owned()),
+        _ => Error::Lost(error.to_string()),
+    }
 }
 
 pub(super) fn unexpected(tag: u8) -> Error {
