@@ -36,6 +36,8 @@ struct Centre {
     heard: Arc<Mutex<Vec<String>>>,
     torn: Arc<Mutex<usize>>,
     deaf: Arc<AtomicBool>,
+    /// It reads everything and closes the connection without a word.
+    silent: Arc<AtomicBool>,
 }
 
 impl Centre {
@@ -49,8 +51,10 @@ impl Centre {
             heard: Arc::default(),
             torn: Arc::default(),
             deaf: Arc::default(),
+            silent: Arc::default(),
         };
         let (heard, torn, deaf) = (Arc::clone(&centre.heard), Arc::clone(&centre.torn), Arc::clone(&centre.deaf));
+        let silent = Arc::clone(&centre.silent);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let session = ServerConnection::new(tls.config()).unwrap();
@@ -64,6 +68,9 @@ impl Centre {
                 }
                 if stream.read_to_end(&mut bytes).is_ok() {
                     heard.lock().unwrap().extend(messages(&bytes));
+                    if silent.load(Ordering::SeqCst) {
+                        continue;
+                    }
                     stream.conn.send_close_notify();
                     let _ = std::io::Write::flush(&mut stream);
                 } else {
@@ -155,6 +162,19 @@ fn a_centre_hears_every_entry_whatever_dies_meanwhile() {
     for part in ["<85>1 ", " mach ", " DICOM+RFC3881 ", "act=\"write-fhir\"", "outcome=\"granted\"", "<AuditMessage>"] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    // One that never answers the end hears a batch twice, and is believed from then on; nothing is left out.
+    centre.silent.store(true, Ordering::SeqCst);
+    write(&serving, "fourth");
+    until("it is told twice", || centre.heard("Patient/fourth") == 2);
+    for id in ["fifth", "sixth"] {
+        write(&serving, id);
+        until(id, || centre.heard(&format!("Patient/{id}")) > 0);
+    }
+    let before = centre.numbers().len();
+    write(&serving, "seventh");
+    until("seventh", || centre.heard("Patient/seventh") > 0);
+    let numbers = centre.numbers();
+    assert!(numbers[before..].iter().all(|n| !numbers[..before].contains(n)), "nothing is told twice any more");
     drop(serving);
     let _ = std::fs::remove_dir_all(&root);
 }

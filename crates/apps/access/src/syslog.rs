@@ -4,6 +4,9 @@
 //! The trail itself is the queue: a number in the store says up to where the centre has it, so that nothing is lost while either
 //! side is away or started anew. Syslog has no receipt; a batch goes over a connection of its own, and counts as told when the
 //! receiver has answered our end of it with its own (`close_notify`). What was not is sent again: a centre may hear an entry twice.
+//!
+//! Some receivers never answer so: they read to the end and close the connection (rsyslog 8 does). One that does so with the same
+//! batch twice, seconds apart, is taken for one of those, for as long as the program runs or until it answers after all.
 
 mod message;
 
@@ -16,7 +19,7 @@ use mach_tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -26,6 +29,10 @@ const BATCH: usize = 1_000;
 const QUIET: Duration = Duration::from_secs(1);
 /// How long until it is looked again where nothing was committed.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long until it is sent again what could not be sent, whatever is committed meanwhile.
+const RETRY: Duration = Duration::from_secs(60);
+/// The same where the receiver closed the connection without a word.
+const AGAIN: Duration = Duration::from_secs(10);
 /// How long one step of a connection may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The port of syslog over TLS (RFC 5425).
@@ -49,6 +56,39 @@ struct Centre {
     tls: Arc<ClientConfig>,
     /// How we are called in the messages.
     host: String,
+    manner: Mutex<Manner>,
+}
+
+/// How a receiver ends a connection, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// It has answered, or was not asked yet.
+    Answers,
+    /// It was silent once, after the entries up to this one.
+    Silent(i64),
+    /// It never answers.
+    NeverAnswers,
+}
+
+/// How the receiver ended the connection, having taken everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With its own `close_notify`.
+    Said,
+    /// Without a word.
+    Silent,
+}
+
+impl Manner {
+    /// Whether the entries up to `last` count as told, and what is known of the receiver from now on.
+    fn after(self, end: End, last: i64) -> (bool, Self) {
+        match (end, self) {
+            (End::Said, _) => (true, Self::Answers),
+            (End::Silent, Self::NeverAnswers) => (true, Self::NeverAnswers),
+            (End::Silent, Self::Silent(before)) if before == last => (true, Self::NeverAnswers),
+            (End::Silent, _) => (false, Self::Silent(last)),
+        }
+    }
 }
 
 impl Centre {
@@ -65,11 +105,11 @@ impl Centre {
         let own = settings.own.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
         let tls = mach_tls::to_database(Check::Name, settings.authorities.as_deref(), own)?;
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        Ok(Self { name, port, tls, host: host.trim().to_owned() })
+        Ok(Self { name, port, tls, host: host.trim().to_owned(), manner: Mutex::new(Manner::Answers) })
     }
 
-    /// Sends messages and waits until the receiver has read them to their end.
-    fn send(&self, frames: &[u8]) -> Result<(), String> {
+    /// Sends messages and waits until the receiver has read them to their end; gives how it ended the connection.
+    fn send(&self, frames: &[u8]) -> Result<End, String> {
         let failed = |e: std::io::Error| format!("{}:{}: {e}", self.name, self.port);
         let addresses: Vec<_> = (self.name.as_str(), self.port).to_socket_addrs().map_err(failed)?.collect();
         let mut last = std::io::Error::from(ErrorKind::NotFound);
@@ -98,12 +138,11 @@ impl Centre {
         let mut rest = [0_u8; 256];
         loop {
             match tls.read(&mut rest) {
-                Ok(0) => return Ok(()),
+                Ok(0) => return Ok(End::Said),
                 Ok(_) => {}
-                // An end without a word of TLS (RFC 5425 §4.4 wants one) may be that of a receiver that died with what it had.
-                Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
-                    return Err(failed(std::io::Error::other("it went away without saying that it heard everything")));
-                }
+                // An end without a word of TLS (RFC 5425 §4.4 wants one) may be that of a receiver that died with what it had. Had
+                // it left bytes unread, its machine would have said so by a reset.
+                Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(End::Silent),
                 Err(e) => return Err(failed(e)),
             }
         }
@@ -124,15 +163,36 @@ fn tell(store: &Store, centre: &Centre) -> Result<Again, String> {
         let events = audit::after(&mut reader, from, BATCH).map_err(said)?;
         (events, mach_store::schema::facilities(&mut reader).map_err(said)?)
     };
+    let manner = *centre.manner.lock().unwrap_or_else(PoisonError::into_inner);
+    // What was sent once to a receiver that was silent is sent again as it was: by its end it is known.
+    let sent = |id: i64| matches!(manner, Manner::Silent(last) if events.iter().any(|e| e.id == last) && id > last);
+    let events: Vec<_> = events.iter().filter(|event| !sent(event.id)).collect();
     let Some(last) = events.last().map(|event| event.id) else { return Ok(Again::Commit(IDLE)) };
     let mut frames = Vec::new();
     for event in &events {
         let place = places.iter().find(|(id, _)| *id == event.facility).map(|(_, code)| code.as_str());
         message::frame(&mut frames, &message::of(event, place, &centre.host));
     }
-    centre.send(&frames)?;
+    let end = match centre.send(&frames) {
+        Ok(end) => end,
+        Err(e) => {
+            tracing::error!("the monitoring centre: {e}");
+            return Ok(Again::After(RETRY));
+        }
+    };
+    let (is_told, now) = manner.after(end, last);
+    *centre.manner.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    if !is_told {
+        tracing::warn!(
+            "the monitoring centre: {}:{} closed the connection without saying that it heard everything; it is told once more",
+            centre.name,
+            centre.port
+        );
+        return Ok(Again::After(AGAIN));
+    }
     store.write(&decision, move |tx| tx.set_told(last)).map_err(said)?;
-    Ok(if events.len() == BATCH { Again::After(Duration::ZERO) } else { Again::Commit(IDLE) })
+    // There may be more: of a full batch, and of what came while this one was told twice.
+    Ok(if events.len() == BATCH || manner != now { Again::After(Duration::ZERO) } else { Again::Commit(IDLE) })
 }
 
 /// Tells the centre the trail from now on, and where it was told before, what it has not got yet; until what this gives is aborted.
@@ -149,6 +209,42 @@ pub fn start(store: &Store, settings: &Settings) -> Result<JoinHandle<()>, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receiver_that_is_silent_twice_about_the_same_is_taken_as_it_is() {
+        use End::{Said, Silent};
+        let mut manner = Manner::Answers;
+        // How the connection ended, after which entry; whether that counts as told.
+        for (end, last, told) in [
+            (Said, 5, true),
+            (Silent, 7, false),
+            // Another batch proves nothing about the first.
+            (Silent, 9, false),
+            (Silent, 9, true),
+            (Silent, 12, true),
+            (Said, 13, true),
+            (Silent, 14, false),
+            (Said, 14, true),
+            (Silent, 14, false),
+        ] {
+            let (is_told, now) = manner.after(end, last);
+            assert_eq!(is_told, told, "{end:?} after {last}, {manner:?}");
+            manner = now;
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_sent_is_not_sent_again_with_each_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        // Nobody listens where nobody is bound.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = Settings { address: format!("127.0.0.1:{port}"), authorities: None, own: None };
+        let centre = Centre::of(&settings).unwrap();
+        assert_eq!(tell(&store, &centre), Ok(Again::Commit(IDLE)));
+        store.write(&console().unwrap(), |tx| tx.audit(None, "x", "granted")).unwrap();
+        assert_eq!(tell(&store, &centre), Ok(Again::After(RETRY)));
+    }
 
     #[test]
     fn an_address_is_a_name_and_a_port() {
