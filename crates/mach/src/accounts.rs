@@ -92,8 +92,13 @@ pub fn set(
     facility: Option<&str>,
     password: &str,
 ) -> Result<(), String> {
-    let password = secret::hash_password(password).map_err(|e| e.to_string())?;
     let (name, display) = (name.trim().to_lowercase(), display.to_owned());
+    if accounts::is_made_name(&name) {
+        return Err(format!(
+            "`{name}`: names that begin so are given to citizens and visitors by the program; take another"
+        ));
+    }
+    let password = secret::hash_password(password).map_err(|e| e.to_string())?;
     let facility = facility.map(facility_code).transpose()?;
     store
         .write(&console(Act::Administer)?, move |tx| {
@@ -132,4 +137,20 @@ pub fn new_key(store: &Store, facility: &str, name: &str) -> Result<String, Stri
         })
         .map_err(|e| e.to_string())?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_the_program_gives_are_nobody_s_to_take() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let set = |name: &str| set(&store, name, "x", Role::Administrator, None, "a long password");
+        for name in ["visitor-1", " Visitor-77", "citizen-2"] {
+            assert!(set(name).is_err_and(|said| said.contains("take another")), "{name}");
+        }
+        assert_eq!(set("visitors"), Ok(()));
+    }
 }

@@ -154,7 +154,8 @@ impl Server {
         self.signal("-STOP", &pids);
         let runs = |pid: &u32| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('T'))
+            // One that ended meanwhile is not seen off while its parent stands still.
+            stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['T', 'Z', 'X']))
         };
         while pids.iter().any(runs) {
             std::thread::yield_now();

@@ -12,7 +12,7 @@ use mach_house::{Failure, House, Session, facility_name, role_label};
 use mach_store::audit::{self, Entry};
 use mach_store::grants::{self, Grant, NewGrant, Review};
 use mach_store::sql::Query as Rows;
-use mach_store::{people, resources, schema};
+use mach_store::{passkeys, people, resources, schema};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone, chip,
 };
@@ -55,6 +55,8 @@ struct Mine {
     shared: Vec<Grant>,
     /// Whether others are kept out: by oneself; by what a facility wrote down.
     refuses: (bool, bool),
+    /// Whether the account has a passkey that opens something.
+    has_key: bool,
 }
 
 /// The person whose account this is.
@@ -83,7 +85,8 @@ pub(crate) async fn page(
                 shared = grants::held(r, own, &LET_IN)?;
                 refuses = grants::refuses_all(r, own)?;
             }
-            Ok(Mine { open, shared, refuses })
+            let has_key = passkeys::of_account(r, account)?.iter().any(|key| key.copied.is_none());
+            Ok(Mine { open, shared, refuses, has_key })
         })
         .await?;
     house.write(decision, |tx| tx.audit(None, "own page", "granted")).await?;
@@ -120,7 +123,20 @@ fn render(session: &Session, mine: &Mine, asked: &Asked) -> Html {
         parts.push(shares(lang, mine));
         parts.push(refusal(lang, mine.refuses));
     }
+    parts.push(keys(session, mine.has_key));
     shell::page(&session.meta(lang.t(msg::ME), "/me"), stack(parts))
+}
+
+/// The way to one's passkeys. They ask for a proof that is fresh, and a citizen has no password: who came in by a code, and not
+/// lately, comes in anew.
+fn keys(session: &Session, has_key: bool) -> Html {
+    let lang = session.lang;
+    let (lead, label, href) = match has_key || session.is_proven().is_ok() {
+        true => (msg::ME_KEYS_LEAD, msg::PASSKEYS, "/account/passkeys"),
+        false => (msg::ME_KEYS_AGAIN, msg::SIGN_IN, "/me/sign-in"),
+    };
+    let body = stack([Html::text(lang.t(lead)), Button::link(lang.t(label), href).into()]);
+    Card::new(lang.t(msg::PASSKEYS), body).into()
 }
 
 fn shares(lang: Lang, mine: &Mine) -> Html {

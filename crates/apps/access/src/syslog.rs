@@ -5,8 +5,9 @@
 //! side is away or started anew. Syslog has no receipt; a batch goes over a connection of its own, and counts as told when the
 //! receiver has answered our end of it with its own (`close_notify`). What was not is sent again: a centre may hear an entry twice.
 //!
-//! Some receivers never answer so: they read to the end and close the connection (rsyslog 8 does). One that does so with the same
-//! batch twice, seconds apart, is taken for one of those, for as long as the program runs or until it answers after all.
+//! Some receivers never answer so: they read to the end and close the connection (rsyslog 8 with its driver `gtls` does). One
+//! that does so with the same batch twice, seconds apart, is taken for one of those, for as long as the program runs or until it
+//! answers after all.
 
 mod message;
 

@@ -63,6 +63,18 @@ async fn a_citizen_sees_who_looked_and_lets_others_in() {
     let me = place.signed_in().await;
     let home = place.ask(&me, "GET", "/me", "").await;
     assert!(home.body.contains("Lê Thị Hoa") && home.body.contains("/people/1"), "{}", home.body);
+    // Passkeys ask for a fresh proof, which nobody without a password gives but by coming in anew.
+    assert!(home.body.contains("href=\"/account/passkeys\""), "{}", home.body);
+    let moved = |to: i64| {
+        place.write(move |tx| {
+            use mach_store::sql::Execute;
+            tx.run("UPDATE session SET proven = proven + ?1", &[to.into()]).map(drop)
+        });
+    };
+    moved(-mach_base::limits::PROVEN_MINUTES * 60 - 5);
+    let late = place.ask(&me, "GET", "/me", "").await.body;
+    assert!(!late.contains("/account/passkeys") && late.contains("href=\"/me/sign-in\""), "{late}");
+    moved(mach_base::limits::PROVEN_MINUTES * 60 + 5);
     place.write(|tx| {
         tx.grant(&NewGrant {
             person: 1,

@@ -99,8 +99,12 @@ pub(crate) fn account(r: &dyn Row) -> Result<Account> {
 /// account has, whose name is made of a number.
 pub fn is_account_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
-    let made = ["citizen-", "visitor-"].iter().any(|of| name.starts_with(of));
-    (2..=40).contains(&name.chars().count()) && name.chars().all(fits) && !made
+    (2..=40).contains(&name.chars().count()) && name.chars().all(fits) && !is_made_name(name)
+}
+
+/// Whether a name is one that the program itself gives: a citizen's or a visitor's account, which nobody signs in to by a password.
+pub fn is_made_name(name: &str) -> bool {
+    ["citizen-", "visitor-"].iter().any(|of| name.starts_with(of))
 }
 
 impl Tx<'_> {

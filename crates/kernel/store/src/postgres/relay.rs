@@ -114,20 +114,15 @@ fn serve(target: &Target, comes: &Receiver<Asked>) {
         let mut all = vec![first];
         all.extend(comes.try_iter().take(TOGETHER - 1));
         // A panic is told to those whose answers it takes with it, and ends the connection; the next are answered.
-        match catch_unwind(AssertUnwindSafe(|| answer(target, &mut link, all))) {
-            Ok(Ok(())) => {}
-            // Who came meanwhile has waited as long: they are not made to wait for the next try.
-            Ok(Err(silent)) => comes.try_iter().for_each(|asked| asked.told.tell(Err(silent.clone()))),
-            Err(_) => link = None,
+        if catch_unwind(AssertUnwindSafe(|| answer(target, &mut link, all, comes))).is_err() {
+            link = None;
         }
     }
 }
 
-/// Answers all of them together. Where one cannot be answered, each by itself: what is wrong with one is told to nobody else.
-///
-/// # Errors
-/// `Lost`, which all of them were told, where the server does not answer.
-fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) -> Result<()> {
+/// Answers all of them together. Where one cannot be answered, each by itself: what is wrong with one is told to nobody else. Where
+/// the server does not answer, nobody is asked for again.
+fn answer(target: &Target, link: &mut Option<Link>, mut all: Vec<Asked>, comes: &Receiver<Asked>) {
     let questions: Vec<&Question> = all.iter().map(|asked| &asked.question).collect();
     match together(target, link, &questions) {
         Ok(rows) => {
@@ -136,8 +131,11 @@ fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) -> Result<(
             }
         }
         Err(e @ Error::Lost(_)) => {
+            // Who came meanwhile has waited as long: they are not made to wait for the next try.
+            if link.is_none() {
+                all.extend(comes.try_iter());
+            }
             all.into_iter().for_each(|asked| asked.told.tell(Err(e.clone())));
-            return Err(e);
         }
         Err(e) => {
             let one = all.len() == 1;
@@ -147,7 +145,6 @@ fn answer(target: &Target, link: &mut Option<Link>, all: Vec<Asked>) -> Result<(
             }
         }
     }
-    Ok(())
 }
 
 /// The answers; where the connection was gone, or nothing came over it in time, on a new one.
