@@ -8,6 +8,7 @@ import { out } from "./lib/paths.mjs";
 import { Report } from "./lib/report.mjs";
 import { start } from "./lib/server.mjs";
 import accounts from "./journeys/accounts.mjs";
+import apps from "./journeys/apps.mjs";
 import certificates from "./journeys/certificates.mjs";
 import citizen from "./journeys/citizen.mjs";
 import desk from "./journeys/desk.mjs";
@@ -64,6 +65,7 @@ try {
   const left = { ...world, screen: DESKTOP };
   await accounts(left);
   for (const screen of [DESKTOP, PHONE]) await organisation({ ...left, screen });
+  for (const screen of [DESKTOP, PHONE]) await apps({ ...left, screen });
   await onboarding(left);
   await restart(world);
 } catch (error) {

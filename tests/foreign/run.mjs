@@ -34,7 +34,12 @@ export async function step(name, run) {
 }
 
 function mach(data, ...args) {
-  const ran = spawnSync(program, ["--data", data, ...args], { encoding: "utf8" });
+  return fed("", data, ...args);
+}
+
+/** The same with something on its standard input. */
+function fed(input, data, ...args) {
+  const ran = spawnSync(program, ["--data", data, ...args], { encoding: "utf8", input });
   if (ran.status !== 0) throw new Error(`mach ${args.join(" ")}: ${ran.stderr}`);
   return ran.stdout.trim();
 }
@@ -59,9 +64,9 @@ async function serve(data) {
 }
 
 /** The Python clients print the same lines as we do. */
-async function pythonClients(url, token, full) {
+async function pythonClients(file, ...args) {
   if (!existsSync(python)) throw new Error(`${python} is missing: ./dev test makes it`);
-  const child = spawn(python, [join(here, "clients.py"), url, token, full ? "full" : "sampled"], {
+  const child = spawn(python, [join(here, file), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let out = "";
@@ -91,7 +96,11 @@ try {
   const base = `${server.url}/fhir`;
   await kit({ base, token, reader, step, full });
   await subscriber({ step, mach, serve, folder });
-  await step("fhirpy, fhir.resources: every step was run", () => pythonClients(base, token, full));
+  await step("fhirpy, fhir.resources: every step was run", () => pythonClients("clients.py", base, token, full ? "full" : "sampled"));
+  const password = "một câu dài để nhớ";
+  fed(password, data, "account", "set", "quan.tri", "--role", "administrator");
+  fed(password, data, "account", "set", "bs.la", "--role", "clinician", "--facility", "46001");
+  await step("authlib: every step was run", () => pythonClients("apps.py", server.url, "quan.tri", "bs.la", password));
 } catch (error) {
   // Not a step but the harness: it must not look like a pass.
   failed += 1;
