@@ -87,7 +87,6 @@ pub fn run(data: &Path, command: Command) -> Outcome {
             let kind = kind(&name)?;
             let mut gateway = set_up(data, kind)?;
             let whose = [facility, user].into_iter().flatten().collect::<Vec<_>>().join("/");
-            note(data, format!("gateway {name}: account of {}", if whose.is_empty() { "everybody" } else { &whose }))?;
             if fields.is_empty() {
                 gateway.accounts.remove(&whose);
             }
@@ -95,6 +94,7 @@ pub fn run(data: &Path, command: Command) -> Outcome {
                 let (field, value) = value(kind, &field)?;
                 gateway.accounts.entry(whose.clone()).or_default().insert(field, value);
             }
+            note(data, format!("gateway {name}: account of {}", if whose.is_empty() { "everybody" } else { &whose }))?;
             gateway.keep(data, kind)?;
             list(data, kind)?;
         }
@@ -107,8 +107,9 @@ pub fn run(data: &Path, command: Command) -> Outcome {
             println!("{name} answers: {status}");
         }
         Command::Forget { name } => {
+            let kind = kind(&name)?;
             note(data, format!("gateway {name} is forgotten"))?;
-            if !Gateway::forget(data, kind(&name)?)? {
+            if !Gateway::forget(data, kind)? {
                 println!("{name} was not set up");
             }
         }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mach_base::Minute;
 use mach_forms::Value;
-use mach_house::gateway::{GKSK, Gateway, Request, Wire};
+use mach_house::gateway::{GKSK, Line, Request};
 use mach_sign::certificate::Certificate;
 use mach_sign::key::Signer;
 use mach_sign::xml::{Method, Options, Reference};
@@ -230,10 +230,7 @@ pub trait Channel: Send + Sync {
 
 /// The gateway itself, as it is set up here.
 #[derive(Debug)]
-pub struct Net {
-    gateway: Gateway,
-    wire: Wire,
-}
+pub struct Net(Line);
 
 impl Net {
     /// The gateway of a data folder; `None` where none is set up.
@@ -241,22 +238,20 @@ impl Net {
     /// # Errors
     /// What is set up and cannot be used.
     pub fn of(data: &Path) -> Result<Option<Self>, String> {
-        let Some(gateway) = Gateway::of(data, GKSK)? else { return Ok(None) };
-        let wire = gateway.wire()?;
-        Ok(Some(Self { gateway, wire }))
+        Ok(Line::to(data, GKSK)?.map(Self))
     }
 }
 
 impl Channel for Net {
     fn send(&self, facility: &str, message: &Message) -> Answer {
-        let word = |name| self.gateway.word((facility, ""), name);
+        let word = |name| self.0.gateway.word((facility, ""), name);
         let (user, password) = (word("user"), word("password"));
         if user.is_empty() || password.is_empty() {
             return Answer::Failed(format!("no account of {facility} with the gateway: mach gateway account gksk"));
         }
         let hashed = mach_sign::hex(&Md5::digest(password.as_bytes()));
         let headers = vec![("Username", user), ("Password", hashed.as_str())];
-        match self.wire.ask(Request { path: "/api/hssk/gksk", headers, body: Some(message.json()) }) {
+        match self.0.wire.ask(Request { path: "/api/hssk/gksk", headers, body: Some(message.json()) }) {
             Ok((401 | 403, _)) => Answer::Failed(format!("the gateway does not accept the account of {facility}")),
             Ok((status, body)) => understood(status, &String::from_utf8_lossy(&body)),
             Err(why) => Answer::Failed(why),

@@ -4,7 +4,7 @@
 use crate::case::Case;
 use crate::words::written;
 use mach_base::{Day, Minute};
-use mach_house::gateway::{Gateway, PRESCRIPTIONS, Request, Wire};
+use mach_house::gateway::{Line, PRESCRIPTIONS, Request};
 use mach_store::people::PersonRow;
 use mach_store::prescriptions::{Sale, SaleLine};
 use serde_json::{Value, json};
@@ -126,10 +126,7 @@ pub trait Transport: Send + Sync {
 
 /// The system itself, as it is set up here.
 #[derive(Debug)]
-pub struct Net {
-    gateway: Gateway,
-    wire: Wire,
-}
+pub struct Net(Line);
 
 impl Net {
     /// The system of a data folder; `None` where none is set up.
@@ -137,14 +134,12 @@ impl Net {
     /// # Errors
     /// What is set up and cannot be used.
     pub fn of(data: &Path) -> Result<Option<Self>, String> {
-        let Some(gateway) = Gateway::of(data, PRESCRIPTIONS)? else { return Ok(None) };
-        let wire = gateway.wire()?;
-        Ok(Some(Self { gateway, wire }))
+        Ok(Line::to(data, PRESCRIPTIONS)?.map(Self))
     }
 
     /// The account of a facility (by code) and of one of its people (by sign-in name).
     pub fn account(&self, facility: &str, user: &str) -> Account {
-        let word = |name| self.gateway.word((facility, user), name).to_owned();
+        let word = |name| self.0.gateway.word((facility, user), name).to_owned();
         let named = Some(word("facility")).filter(|w| !w.is_empty());
         Account {
             facility: named.unwrap_or_else(|| facility.to_owned()),
@@ -162,7 +157,7 @@ impl Transport for Net {
         let headers =
             all.into_iter().filter(|(n, v)| !v.is_empty() && (*n != "Authorization" || !call.token.is_empty()));
         let body = call.body.map(Value::to_string);
-        let (status, answer) = self.wire.ask(Request { path: call.path, headers: headers.collect(), body })?;
+        let (status, answer) = self.0.wire.ask(Request { path: call.path, headers: headers.collect(), body })?;
         Ok((status, String::from_utf8_lossy(&answer).into_owned()))
     }
 }

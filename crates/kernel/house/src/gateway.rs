@@ -154,6 +154,27 @@ impl Gateway {
     }
 }
 
+/// A gateway that is set up, and the wire to it.
+#[derive(Debug)]
+pub struct Line {
+    /// How it is set up.
+    pub gateway: Gateway,
+    /// The wire.
+    pub wire: Wire,
+}
+
+impl Line {
+    /// The line to a gateway of a data folder; `None` where it is not set up.
+    ///
+    /// # Errors
+    /// What is set up and cannot be used.
+    pub fn to(data: &Path, kind: Kind) -> Result<Option<Self>, String> {
+        let Some(gateway) = Gateway::of(data, kind)? else { return Ok(None) };
+        let wire = gateway.wire()?;
+        Ok(Some(Self { gateway, wire }))
+    }
+}
+
 /// Carries requests to a gateway, from work that may block ([`crate::follow`]).
 #[derive(Clone, Debug)]
 pub struct Wire {

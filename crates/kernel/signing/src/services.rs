@@ -1,7 +1,7 @@
 //! Signing services as they are set up here (`mach gateway`): the clients of [`mach_sign::remote`] with a network.
 
 use mach_base::{Day, content};
-use mach_house::gateway::{Gateway, Kind, MYSIGN, Request, SMARTCA, Wire};
+use mach_house::gateway::{Kind, Line, MYSIGN, Request, SMARTCA, Wire};
 use mach_sign::Error;
 use mach_sign::remote::{MySign, Service, Settings, SmartCa, Transport};
 use mach_store::signing::Provider;
@@ -35,9 +35,9 @@ fn kind(provider: Provider) -> Option<Kind> {
 /// What is set up and cannot be used.
 pub fn of(data: &Path, provider: Provider) -> Result<Option<Box<dyn Service>>, String> {
     let Some(kind) = kind(provider) else { return Ok(None) };
-    let Some(gateway) = Gateway::of(data, kind)? else { return Ok(None) };
+    let Some(Line { gateway, wire }) = Line::to(data, kind)? else { return Ok(None) };
     let word = |field| gateway.word(("", ""), field).to_owned();
-    let (transport, base) = (Net(gateway.wire()?), String::new());
+    let (transport, base) = (Net(wire), String::new());
     if kind == SMARTCA {
         let client = SmartCa { base, sp_id: word("sp-id"), sp_password: word("sp-password"), transport };
         return Ok(Some(Box::new(client)));
