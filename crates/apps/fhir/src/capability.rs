@@ -15,7 +15,6 @@ use mach_fhir::ResourceType;
 use mach_fhir::definitions::{self, ParamKind, SearchParam};
 use mach_fhir::json::Writer;
 use mach_house::House;
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// When this statement last changed.
@@ -51,8 +50,8 @@ pub async fn metadata(
 /// 400.
 pub async fn answer(asked: &Asked) -> Result<Response, Refusal> {
     let caller = &asked.caller;
-    let addresses = (caller.base.as_str(), asked.house.address(&caller.headers));
-    let body = text(&asked.house, Some(caller), &asked.pairs()?, (addresses.0, &addresses.1)).await?;
+    let root = asked.house.address(&caller.headers);
+    let body = text(&asked.house, Some(caller), &asked.pairs()?, (&caller.base, &root)).await?;
     caller.answer(StatusCode::OK, body, false)
 }
 
@@ -63,21 +62,53 @@ async fn text(
     pairs: &[Pair],
     (base, root): (&str, &str),
 ) -> Result<String, Refusal> {
-    static TEXT: LazyLock<String> = LazyLock::new(|| statement(&Customs::default()));
-    static TERMS: LazyLock<String> = LazyLock::new(|| terms::statement(BASE, DATE));
-    let text = match pairs.iter().find(|p| p.name == "mode").map(|p| p.value.as_str()) {
+    static TEXT: LazyLock<Prepared> = LazyLock::new(|| Prepared::of(&statement(&Customs::default())));
+    static TERMS: LazyLock<Prepared> = LazyLock::new(|| Prepared::of(&terms::statement(BASE, DATE)));
+    Ok(match pairs.iter().find(|p| p.name == "mode").map(|p| p.value.as_str()) {
         None | Some("full" | "normative") => match caller {
-            Some(caller) => own_statement(house, caller).await?.map_or(Cow::Borrowed(TEXT.as_str()), Cow::Owned),
-            None => Cow::Borrowed(TEXT.as_str()),
+            Some(caller) => match own_statement(house, caller).await? {
+                Some(own) => Prepared::of(&own).at(base, root),
+                None => TEXT.at(base, root),
+            },
+            None => TEXT.at(base, root),
         },
-        Some("terminology") => Cow::Borrowed(TERMS.as_str()),
+        Some("terminology") => TERMS.at(base, root),
         Some(other) => {
             let text = format!("`mode` cannot be `{other}`: `full`, `normative` or `terminology`");
             return Err(Refusal::invalid(text).at("mode"));
         }
-    };
-    let written = |name: &str| name.replace('\u{1}', "\\u0001");
-    Ok(text.replace(&written(BASE), base).replace(&written(ROOT), root))
+    })
+}
+
+/// A statement without the addresses of its server: what stands before the first, and behind each. Every request fills them in.
+struct Prepared {
+    first: String,
+    rest: Vec<(bool, String)>,
+}
+
+impl Prepared {
+    fn of(text: &str) -> Self {
+        // As the mark of both stands in JSON.
+        let mut parts = text.split("\\u0001");
+        let first = parts.next().unwrap_or_default().to_owned();
+        let rest = parts.map(|part| match part.strip_prefix(&ROOT[1..]) {
+            Some(behind) => (true, behind.to_owned()),
+            None => (false, part.strip_prefix(&BASE[1..]).unwrap_or(part).to_owned()),
+        });
+        Self { first, rest: rest.collect() }
+    }
+
+    fn at(&self, base: &str, root: &str) -> String {
+        let address = |is_root: bool| if is_root { root } else { base };
+        let long: usize = self.rest.iter().map(|(is_root, text)| address(*is_root).len() + text.len()).sum();
+        let mut out = String::with_capacity(self.first.len() + long);
+        out.push_str(&self.first);
+        for (is_root, text) in &self.rest {
+            out.push_str(address(*is_root));
+            out.push_str(text);
+        }
+        out
+    }
 }
 
 /// The statement for who may search by parameters of their own; `None` where they have none.
