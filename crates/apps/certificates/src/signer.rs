@@ -17,6 +17,7 @@ use mach_signing::token::Address;
 use mach_store::accounts;
 use mach_store::signing::{Act, Provider, Signer};
 use mach_ui::components::{Button, Card, Field, FieldKind, PageHead, field_form, muted, stack};
+use mach_ui::http::Problem;
 use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, Msg, msg, shell};
 use std::sync::Arc;
@@ -24,15 +25,24 @@ use std::sync::Arc;
 /// Bytes of certificates that are pasted.
 const CHAIN_BYTES: usize = 32 << 10;
 
-/// Whether keys of a provider can be used here: those on phones need a service that is set up, tokens a library that speaks to them.
-fn is_here(desk: &Desk, provider: Provider) -> bool {
-    match provider {
+/// The providers whose keys can be used here: those on phones need a service that is set up, tokens a library that speaks to them.
+async fn here(desk: &Arc<Desk>) -> Result<Vec<Provider>, Problem> {
+    let desk = Arc::clone(desk);
+    let is_here = move |provider: &Provider| match provider {
         Provider::Soft => true,
         Provider::Token => desk.has_tokens(),
-        Provider::SmartCa | Provider::MySign => desk.service(provider).is_ok_and(|s| s.is_some()),
+        Provider::SmartCa | Provider::MySign => desk.service(*provider).map_or_else(
+            |e| {
+                tracing::error!("a signing service that is set up cannot be used: {e}");
+                false
+            },
+            |service| service.is_some(),
+        ),
         // No page hands files to it yet.
         Provider::Vgca => false,
-    }
+    };
+    let all = move || Provider::ALL.into_iter().filter(is_here).collect();
+    tokio::task::spawn_blocking(all).await.map_err(Problem::internal)
 }
 
 /// Whether what was typed says where a key of a provider is.
@@ -44,11 +54,10 @@ fn names_a_key(provider: Provider, subscriber: &str) -> bool {
     }
 }
 
-fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
+fn signer_form(lang: Lang, here: &[Provider], typed: &Typed, errors: &Errors) -> Html {
     let acts = Act::WITH_KEYS.map(|a| (a.code().to_owned(), lang.t(act_word(a)).to_owned())).into();
-    let providers = Provider::ALL.into_iter().filter(|p| is_here(desk, *p));
-    let providers = providers.map(|p| (p.code().to_owned(), lang.t(provider_word(p)).to_owned())).collect();
-    let services = [Provider::SmartCa, Provider::MySign].into_iter().any(|p| is_here(desk, p));
+    let providers = here.iter().map(|p| (p.code().to_owned(), lang.t(provider_word(*p)).to_owned())).collect();
+    let services = here.iter().any(|p| matches!(p, Provider::SmartCa | Provider::MySign));
     let hint = if services { msg::SIGNER_CHAIN_OR_SERVICE } else { msg::SIGNER_CHAIN_HINT };
     let mut chain =
         Field::new("chain", lang.t(msg::SIGNER_CHAIN), FieldKind::Lines).value(&typed.chain).hint(lang.t(hint));
@@ -69,7 +78,7 @@ fn signer_form(lang: Lang, desk: &Desk, typed: &Typed, errors: &Errors) -> Html 
             .value(&typed.provider)
             .required(),
     ];
-    if Provider::ALL.into_iter().any(|p| is_here(desk, p) && !names_a_key(p, "")) {
+    if here.iter().any(|p| !names_a_key(*p, "")) {
         let subscriber = Field::new("subscriber", lang.t(msg::SIGNER_SUBSCRIBER), FieldKind::Text);
         fields.push(subscriber.value(&typed.subscriber).hint(lang.t(msg::SIGNER_SUBSCRIBER_HINT)));
     }
@@ -89,9 +98,9 @@ struct Read {
     subscriber: String,
 }
 
-fn read(lang: Lang, desk: &Desk, typed: &Typed, errors: &mut Errors) -> Read {
+fn read(lang: Lang, here: &[Provider], typed: &Typed, errors: &mut Errors) -> Read {
     let act = Act::WITH_KEYS.into_iter().find(|a| a.code() == typed.act);
-    let provider = Provider::ALL.into_iter().find(|p| p.code() == typed.provider && is_here(desk, *p));
+    let provider = here.iter().copied().find(|p| p.code() == typed.provider);
     let (from, to) = (Day::parse_iso(&typed.from), Day::parse_iso(&typed.to));
     let period = from.zip(to).filter(|(f, t)| f <= t);
     let mut wrong = |name: &'static str, text: Msg| errors.push((name, lang.t(text).to_owned()));
@@ -150,14 +159,17 @@ pub(crate) async fn add(
     Form(mut typed): Form<Typed>,
 ) -> Result<Response, Closed> {
     let decision = proven_administrator(&house, &session).await?;
-    let lang = session.lang;
+    let (lang, here) = (session.lang, here(&desk).await?);
     let mut errors = Errors::new();
-    let Read { act, provider, period, licence, subscriber } = read(lang, &desk, &typed, &mut errors);
+    let Read { act, provider, period, licence, subscriber } = read(lang, &here, &typed, &mut errors);
     // Whose key is with a service need paste nothing: it is asked for their certificate.
     if let (Some(provider), true, false) = (provider, typed.chain.trim().is_empty(), subscriber.is_empty()) {
         match of_service(&desk, provider, &subscriber).await {
             Some(Ok(chain)) => typed.chain = chain,
-            Some(Err(why)) => errors.push(("subscriber", format!("{} ({why})", lang.t(msg::SIGNER_CHAIN_NOT_GIVEN)))),
+            Some(Err(why)) => {
+                tracing::warn!("the certificate of a subscriber: {why}");
+                errors.push(("subscriber", lang.t(msg::SIGNER_CHAIN_NOT_GIVEN).to_owned()));
+            }
             None => {}
         }
     }
@@ -181,7 +193,7 @@ pub(crate) async fn add(
     }
     let ready = (facility, account, act, provider, period, errors.is_empty());
     let (Some(facility), Some(account), Some(act), Some(provider), Some((from, to)), true) = ready else {
-        return Ok((StatusCode::BAD_REQUEST, asking(&session, &desk, &typed, &errors)).into_response());
+        return Ok((StatusCode::BAD_REQUEST, asking(&session, &here, &typed, &errors)).into_response());
     };
     let acts = act.code().to_owned();
     let new = Signer { id: 0, facility, account, licence, acts, from, to, provider, subscriber, chain, ended: None };
@@ -208,25 +220,27 @@ async fn of_service(desk: &Arc<Desk>, provider: Provider, subscriber: &str) -> O
             found.into_iter().filter(|c| c.first().is_some_and(|c| c.not_before <= now && now < c.not_after));
         Some(match (good.next(), good.next()) {
             (Some(chain), None) => Ok(chain.iter().map(Certificate::to_pem).collect()),
-            (None, _) => Err("0".to_owned()),
-            // Which one is for a person to say.
-            _ => Err(">1".to_owned()),
+            (None, _) => Err("there is none in force".to_owned()),
+            _ => Err("there are several, and which one is for a person to say".to_owned()),
         })
     };
     tokio::task::spawn_blocking(asked).await.unwrap_or_else(|e| Some(Err(e.to_string())))
 }
 
-fn asking(session: &Session, desk: &Desk, typed: &Typed, errors: &Errors) -> Html {
+fn asking(session: &Session, here: &[Provider], typed: &Typed, errors: &Errors) -> Html {
     let lang = session.lang;
     let title = lang.t(msg::SIGNER_ADD);
     let parts =
-        [PageHead::new(title).into(), signer_form(lang, desk, typed, errors), muted(lang.t(msg::SIGNER_KEYS_NOTE))];
+        [PageHead::new(title).into(), signer_form(lang, here, typed, errors), muted(lang.t(msg::SIGNER_KEYS_NOTE))];
     let crumbs = vec![Crumb::link(lang.t(msg::SIGNATURES), "/admin/signatures"), Crumb::here(title)];
     shell::page(&PageMeta { crumbs, ..session.meta(title, "/admin/signatures") }, stack(parts))
 }
 
 /// `GET /admin/signatures/signer`: the form.
-pub(crate) async fn ask(Extension(desk): Extension<Arc<Desk>>, Proven { session, .. }: Proven) -> Html {
+pub(crate) async fn ask(
+    Extension(desk): Extension<Arc<Desk>>,
+    Proven { session, .. }: Proven,
+) -> Result<Html, Problem> {
     let typed = Typed { from: Day::today().to_string(), ..Typed::default() };
-    asking(&session, &desk, &typed, &Errors::new())
+    Ok(asking(&session, &here(&desk).await?, &typed, &Errors::new()))
 }

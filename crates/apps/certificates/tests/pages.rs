@@ -458,3 +458,50 @@ fn a_delegation_stands_in_the_audit_trail() {
     };
     assert_eq!((told("delegation 1 to account 1"), told("delegation 1 ended")), (1, 2));
 }
+
+#[test]
+fn the_certificate_of_a_subscriber_is_fetched_from_the_service_that_is_set_up() {
+    use mach_house::gateway::{Gateway, SMARTCA};
+    let world = World::new();
+    let admin = world.cookie(Role::Administrator, None);
+    world.cookie(Role::Clinician, Some("46001"));
+    let doctor = mach_test_sign::Family::new().doctor("Bs");
+    let chain: String = doctor.chain.iter().map(mach_sign::certificate::Certificate::to_pem).collect();
+    let simulator = mach_sign::remote::Simulator::new(doctor.key, doctor.chain).expect("a provider");
+    let simulator = Arc::new(std::sync::Mutex::new(simulator));
+    let its = Arc::clone(&simulator);
+    let door = move |uri: axum::http::Uri, body: axum::Json<Value>| async move {
+        let its = its.lock().expect("a lock");
+        let answer = mach_sign::remote::Transport::post(&&*its, uri.path(), None, &body.0);
+        answer.map_err(|e| (StatusCode::BAD_GATEWAY, e.to_string())).map(|(_, text)| text)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let base = format!("http://{}/sca", listener.local_addr().expect("an address"));
+    runtime.spawn(async move { axum::serve(listener, Router::new().fallback(door)).await });
+    let set_up = |password: &str| {
+        let account = [("sp-id", "mach"), ("sp-password", password)].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let accounts = [(String::new(), account.into())].into();
+        let gateway = Gateway { base: base.clone(), private: true, accounts };
+        gateway.keep(world._folder.path(), SMARTCA).expect("kept");
+    };
+    set_up("sai");
+    let (_, page) = world.get(&admin, "/admin/signatures/signer");
+    assert!(page.contains("smartca") && !page.contains("mysign"), "what is set up is offered: {page}");
+    let name = encoded("Clinician-Some(\"46001\")");
+    let form = format!(
+        "facility=46001&act=conclude&account={name}&licence=1&from=2026-01-01&to=2030-01-01&provider=smartca\
+         &subscriber=046090000001&chain="
+    );
+    let kept = || {
+        let mut reader = world.store.read(&console(Act::Administer)).expect("a reader");
+        mach_store::signing::signers(&mut reader, None, 10).expect("read")
+    };
+    let (status, _, text) = world.form(&admin, "/admin/signatures/signer", &form);
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("hãy dán chứng thư"), "{text}");
+    assert!(kept().is_empty());
+    set_up("secret");
+    let (status, to, text) = world.form(&admin, "/admin/signatures/signer", &form);
+    assert_eq!((status, to.as_str()), (StatusCode::SEE_OTHER, "/admin/signatures?done=signer"), "{text}");
+    assert_eq!(kept().into_iter().map(|s| s.chain).collect::<Vec<_>>(), [chain]);
+}
