@@ -137,10 +137,9 @@ fn value(kind: Kind, given: &str) -> Result<(String, String), String> {
             line.trim_end_matches(['\r', '\n']).to_owned()
         }
     };
-    let fits = !value.is_empty() && value.bytes().all(|b| (0x20..0x7f).contains(&b)) && value.trim() == value;
-    match fits {
-        true => Ok((field.to_owned(), value)),
-        false => Err(format!("`{field}` is empty, or has letters that no gateway takes")),
+    match value.is_empty() || value.chars().any(char::is_control) || value.trim() != value {
+        false => Ok((field.to_owned(), value)),
+        true => Err(format!("`{field}` is empty, begins or ends with a space, or has characters that nobody types")),
     }
 }
 

@@ -232,9 +232,10 @@ fn the_system_is_reached_as_it_is_set_up() {
     assert!(said.contains("not accepted"), "{said}");
     gateway.accounts.insert("46001/thu".to_owned(), account(&[("doctor", "BS7")]));
     let net = kept(&gateway);
-    world.system.fail([Fault::Slow, Fault::Lost]);
-    for _ in 0..2 {
-        assert!(tried(&net).1.contains("502"));
+    world.system.fail([Fault::Slow, Fault::Lost, Fault::Broken, Fault::Garbage, Fault::Repeats]);
+    for why in ["502", "502", "500", "Bảo trì", "does not name this prescription"] {
+        let (sending, said) = tried(&net);
+        assert!(sending == Sending::Due && said.contains(why), "{said}");
     }
     assert_eq!(tried(&net), (Sending::Sent, String::new()));
     assert!(world.system.prescriptions().contains_key(&code));
