@@ -9,7 +9,6 @@ import os
 import re
 import sys
 import time
-import traceback
 from base64 import b32decode
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,29 +25,12 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from fhir.resources.R4B import get_fhir_model_class
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+from steps import end, step
 
 ORIGIN, ADMINISTRATOR, CLINICIAN, PASSWORD = sys.argv[1:5]
 BASE = f"{ORIGIN}/fhir"
 CALLBACK = "http://localhost:9/cb"
 SCOPE = "openid fhirUser profile offline_access user/Patient.cruds"
-failures = 0
-
-
-def step(name):
-    """Runs what it decorates at once, as a step."""
-
-    def run(body):
-        global failures
-        try:
-            body()
-            print(f"ok    {name}", flush=True)
-        except Exception:  # a step that fails is told, the rest goes on
-            failures += 1
-            text = traceback.format_exc().rstrip().replace("\n", "\n      ")
-            print(f"FAIL  {name}\n      {text}", flush=True)
-        return body
-
-    return run
 
 
 class Person:
@@ -194,4 +176,4 @@ def _():
     assert session.get(f"{BASE}/Observation").status_code == 403
 
 
-sys.exit(1 if failures else 0)
+end()

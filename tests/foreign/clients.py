@@ -4,36 +4,18 @@ usage: clients.py BASE TOKEN full|sampled; prints a line for each step, as run.m
 """
 
 import sys
-import traceback
 from decimal import Decimal
 
 import requests
 from fhir.resources.R4B import get_fhir_model_class
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
+from steps import end, step
 
 BASE, TOKEN, HOW_MUCH = sys.argv[1:4]
 COUNT = 300 if HOW_MUCH == "full" else 45
 SYSTEM = "http://example.org/fhirpy"
 client = SyncFHIRClient(BASE, authorization=f"Bearer {TOKEN}")
-failures = 0
-
-
-def step(name):
-    """Runs what it decorates at once, as a step."""
-
-    def run(body):
-        global failures
-        try:
-            body()
-            print(f"ok    {name}", flush=True)
-        except Exception:  # a step that fails is told, the rest goes on
-            failures += 1
-            text = traceback.format_exc().rstrip().replace("\n", "\n      ")
-            print(f"FAIL  {name}\n      {text}", flush=True)
-        return body
-
-    return run
 
 
 def plain(resource):
@@ -189,4 +171,4 @@ def _():
     assert model.valueQuantity.value == Decimal("1.5")
 
 
-sys.exit(1 if failures else 0)
+end()
