@@ -5,7 +5,7 @@ use mach_store::sql::{Arg, Execute, Query};
 use mach_store::{Result, Tx};
 
 /// Tables that have a facility and lie everywhere, of which a page may show rows.
-const EVERYWHERE: [&str; 4] = ["access_request", "access_grant", "bulk_job", "subscription"];
+const EVERYWHERE: [&str; 5] = ["access_request", "access_grant", "person_mark", "bulk_job", "subscription"];
 
 /// Writes one row of `facility` into every table whose rows are a facility's, on SQLite: every number in it is `number`, every text
 /// its digits. Nobody but that facility's own may be shown any of it, so that it need not make sense.

@@ -14,6 +14,10 @@
 //! | `POST /access/desk/{id}/withdraw`, `…/reopen` | register; review access | takes one back that waits; puts one that was refused back to wait |
 //! | `GET`, `POST /access/desk/{id}/copies/{copy}` | register access | a certified copy (when the request is over: review access too); makes one of a person's record |
 //! | `GET /desk/copies/{copy}` | view desk | a certified copy, for who was let in |
+//! | `GET`, `POST /access/protected` | protect people | who is marked as of public interest; marks somebody |
+//! | `GET /access/protected/{id}`, `POST …/end` | protect people | a mark, and who was named; ends it |
+//! | `POST /access/protected/{id}/names`, `…/{grant}/end` | protect people, proved lately; protect people | names who may open the record; stops it |
+//! | `GET`, `POST /access/proxies`, `POST …/{id}/end` | register proxies | who speaks for a child; writes one down; stops it |
 //! | `GET`, `POST /desk` | open | who was let in comes by the number of the request and a code |
 //! | `GET /desk/view`, `GET /desk/facts/{grant}` | view desk | what is open to them; coded facts without who it was |
 //! | `GET`, `POST /me/sign-in`, `POST /me/sign-in/code` | open | a citizen signs in by a number and a code sent to them |
@@ -31,6 +35,8 @@ mod facts;
 mod form;
 mod me;
 mod policy;
+mod protect;
+mod proxies;
 mod review;
 pub mod sms;
 pub mod syslog;
@@ -81,6 +87,13 @@ pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {
         .route("/access/desk/{id}/withdraw", post(case::withdraw))
         .route("/access/desk/{id}/reopen", post(case::reopen))
         .route("/access/desk/{id}/copies/{copy}", get(copy::of_desk).post(copy::make))
+        .route("/access/protected", get(protect::list).post(protect::mark))
+        .route("/access/protected/{id}", get(protect::detail))
+        .route("/access/protected/{id}/end", post(protect::end))
+        .route("/access/protected/{id}/names", post(protect::name))
+        .route("/access/protected/{id}/names/{grant}/end", post(protect::unname))
+        .route("/access/proxies", get(proxies::list).post(proxies::write))
+        .route("/access/proxies/{id}/end", post(proxies::end))
         .route("/desk", get(visit::form).post(visit::enter))
         .route("/desk/view", get(visit::page))
         .route("/desk/facts/{grant}", get(visit::facts))

@@ -11,6 +11,7 @@ use mach_base::{Day, limits};
 use mach_house::{Failure, House, Session, facility_name, role_label};
 use mach_store::audit::{self, Entry};
 use mach_store::grants::{self, Grant, NewGrant, Review};
+use mach_store::notices::Kind;
 use mach_store::sql::Query as Rows;
 use mach_store::{passkeys, people, resources, schema};
 use mach_ui::components::{
@@ -113,10 +114,14 @@ fn render(session: &Session, mine: &Mine, asked: &Asked) -> Html {
         let open = if own { open.as_primary() } else { open };
         let looks = Button::link(lang.t(msg::ME_LOOKS), format!("/me/looks/{}", grant.person));
         let note = if own { name.clone() } else { until };
-        let body = stack([
-            Html::text(&note),
-            mach_ui::components::laid_out(mach_ui::components::Layout::Row, [Html::from(open), looks.into()]),
-        ]);
+        let mut acts = vec![Html::from(open), looks.into()];
+        if grant.relation == Relation::Proxy {
+            let stop =
+                PostForm::new(lang, format!("/me/share/{}/end", grant.id), Button::submit(lang.t(msg::ME_GIVE_UP)));
+            acts.push(stop.sure(lang.t(msg::ME_GIVE_UP_SURE)).into());
+        }
+        let acts = mach_ui::components::laid_out(mach_ui::components::Layout::Row, acts);
+        let body = stack([Html::text(&note), acts]);
         parts.push(Card::new(title, body).into());
     }
     if mine.open.iter().any(|(grant, _)| grant.relation == Relation::OneSelf) {
@@ -230,7 +235,14 @@ pub(crate) async fn end_share(
         .write(decision, move |tx| {
             let own = own_person(tx, account)?;
             match grants::by_id(tx, id)? {
-                Some(g) if Some(g.person) == own && LET_IN.contains(&g.relation) => tx.end_grant(id),
+                // Whose record it is, or who was let in.
+                Some(g) if LET_IN.contains(&g.relation) && (Some(g.person) == own || g.account == account) => {
+                    let ended = tx.end_grant(id)?;
+                    if ended && g.at_facility != 0 {
+                        crate::proxies::tell(tx, (g.person, g.account), Kind::ProxyEnded)?;
+                    }
+                    Ok(ended)
+                }
                 _ => Ok(false),
             }
         })

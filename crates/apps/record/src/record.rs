@@ -258,6 +258,10 @@ fn notices(lang: Lang, record: &Record, asked: &Asked) -> Vec<Notice> {
         let until = format::date_time(Minute::of_seconds(until * 60));
         notices.push(Notice::new(lang, Tone::Warning, lang.fmt(msg::DESK_BANNER, &[("until", &until)])));
     }
+    if let Some((.., until)) = record.opened.iter().find(|(relation, ..)| *relation == Relation::Named) {
+        let until = format::date_time(Minute::of_seconds(until * 60));
+        notices.push(Notice::new(lang, Tone::Warning, lang.fmt(msg::PROTECT_BANNER, &[("until", &until)])));
+    }
     let number = |n: i64| n.to_string();
     // Numbers of an address are only believed where the merges of this record say the same.
     let known = |n: &i64| record.merges.iter().any(|(merge, _)| merge.lose == *n) || record.view.merged.contains(n);

@@ -55,6 +55,8 @@ fn item(lang: Lang, notice: &Notice) -> LinkItem {
         Some(Kind::RecordOpened) => (Icon::Shield, msg::NOTICE_RECORD_OPENED),
         Some(Kind::DelegationBegins) => (Icon::Person, msg::NOTICE_DELEGATION),
         Some(Kind::ImportFinished) => (Icon::Upload, msg::NOTICE_IMPORT),
+        Some(Kind::ProxyMade) => (Icon::People, msg::NOTICE_PROXY_MADE),
+        Some(Kind::ProxyEnded) => (Icon::People, msg::NOTICE_PROXY_ENDED),
         None => (Icon::Info, msg::NOTICE_OTHER),
     };
     let mut item = LinkItem::new(icon, lang.t(title), format!("/notices/{}", notice.id));

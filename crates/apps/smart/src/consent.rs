@@ -19,6 +19,8 @@ use mach_ui::{Html, Lang, Msg, msg, shell};
 
 /// People that are offered at a time.
 const OFFERED: usize = 10;
+/// Pages of a search that are looked through for them.
+const SEARCHED: usize = 10;
 
 /// Says on a page what is wrong: there is nobody else to tell.
 pub(crate) fn refused(lang: Lang, here: &Here, text: Msg) -> Html {
@@ -57,26 +59,42 @@ async fn offered(house: &House, session: &Session, find: &str) -> Result<Vec<Cho
     let decision = house.decide(session, Act::ReadFhir).await?;
     let (citizen, account, text) = (is_citizen(session), session.actor.account, find.trim().to_owned());
     let (scope, chars) = (decision.scope(), find.chars().count());
-    let found = house
+    let offered = house
         .read(decision, move |r| -> Result<Vec<Choice>, Failure> {
-            let persons: Vec<i64> = match citizen {
-                true => {
-                    let own = grants::of_account(r, account)?;
-                    own.iter().filter(|g| g.relation == Relation::OneSelf).map(|g| g.person).collect()
-                }
-                false => {
-                    let part = Page { after: None, limit: OFFERED };
-                    let found = mach_people::search(r, &text, scope.facility(), &part).map_err(Problem::internal)?;
-                    found.hits.into_iter().map(|hit| hit.person.id).collect()
-                }
-            };
-            persons.into_iter().filter_map(|person| choice(r, scope, person).transpose()).collect()
+            if !citizen {
+                return found(r, scope, &text);
+            }
+            let own = grants::of_account(r, account)?;
+            let own = own.iter().filter(|g| g.relation == Relation::OneSelf).map(|g| g.person);
+            own.filter_map(|person| choice(r, scope, person).transpose()).collect()
         })
         .await?;
     if !citizen {
         let decision = house.decide(session, Act::SearchPeople).await?;
         house.write(decision, move |tx| tx.audit(None, &format!("search {chars} chars"), "granted")).await?;
     }
+    Ok(offered)
+}
+
+/// Patients that a search finds and the asker may be shown, at most [`OFFERED`]: those who are hidden take nobody's place.
+fn found(on: &mut dyn Query, scope: mach_access::Scope, text: &str) -> Result<Vec<Choice>, Failure> {
+    let (mut found, mut after): (Vec<Choice>, Option<String>) = Default::default();
+    for _ in 0..SEARCHED {
+        let part = Page { after, limit: OFFERED };
+        let page = mach_people::search_open(on, text, scope.facility(), &part).map_err(Problem::internal)?;
+        for hit in page.hits {
+            if let Some(choice) = choice(on, scope, hit.person.id)?
+                && found.iter().all(|known| known.id != choice.id)
+            {
+                found.push(choice);
+            }
+        }
+        after = page.next;
+        if after.is_none() || found.len() >= OFFERED {
+            break;
+        }
+    }
+    found.truncate(OFFERED);
     Ok(found)
 }
 

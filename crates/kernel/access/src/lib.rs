@@ -4,6 +4,7 @@
 //! data: [`policy`] reads it from `content/access/policy.csv`, [`sensitive`] what makes a fact sensitive. Sketch: a decision
 //! is two look-ups in tables of a few KB.
 
+pub mod ages;
 pub mod app;
 pub mod policy;
 mod scope;
@@ -192,11 +193,15 @@ pub enum Act {
     Prescribe,
     /// Looking a prescription up by its code, and handing out its medicines.
     Dispense,
+    /// Marking whose record is of public interest, and naming who may open it.
+    ProtectPeople,
+    /// Writing down who speaks for a child.
+    RegisterProxies,
 }
 
 impl Act {
     /// Every act, in the order of the policy table.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::ReadFigures,
         Self::ReadClaims,
         Self::SendClaims,
@@ -224,6 +229,8 @@ impl Act {
         Self::ReadPrescriptions,
         Self::Prescribe,
         Self::Dispense,
+        Self::ProtectPeople,
+        Self::RegisterProxies,
     ];
 
     /// From its name.
@@ -261,6 +268,8 @@ impl Act {
             Self::ReadPrescriptions => "read-prescriptions",
             Self::Prescribe => "prescribe",
             Self::Dispense => "dispense",
+            Self::ProtectPeople => "protect-people",
+            Self::RegisterProxies => "register-proxies",
         }
     }
 }
@@ -339,18 +348,18 @@ mod tests {
     #[test]
     fn the_policy_table() {
         let table = "
-            leader         + + - + + + - + + - + - + + - - - + - + + - - + - - -
-            operator       + + + - - - - + - - - - - + - - - + - - + + - - + - +
-            clinician      + - - + + - - + + + - + - + - - + + - - + + - - + + +
-            administrator  - - - - - - + + - - + - + - - - - - - - - - - + - - -
-            sender         + - + - - - - - - - - - - - - - + + - - - + - - - - +
-            system-reader  - - - - - - - - + - - - - - - - - - - + - - - - - - -
-            system-writer  - - - - - - - - + + - - - - - - - - - - - - - - - - -
-            console        + + + + + + + + + + + + + + + + + + + + + + + + + + +
-            head           + + - + + - - + + - + - + + - - + + + - + + + - + - -
-            citizen        - - - - - - - + + - - - - - + - - - - - - - - - - - -
-            visitor        - - - - - - - - - - - - - - - + - - - - - - - - - - -
-            system-auditor - - - - - - - - - - + - - - - - - - - - - - - - - - -";
+            leader         + + - + + + - + + - + - + + - - - + - + + - - + - - - + -
+            operator       + + + - - - - + - - - - - + - - - + - - + + - - + - + - +
+            clinician      + - - + + - - + + + - + - + - - + + - - + + - - + + + - -
+            administrator  - - - - - - + + - - + - + - - - - - - - - - - + - - - - -
+            sender         + - + - - - - - - - - - - - - - + + - - - + - - - - + - -
+            system-reader  - - - - - - - - + - - - - - - - - - - + - - - - - - - - -
+            system-writer  - - - - - - - - + + - - - - - - - - - - - - - - - - - - -
+            console        + + + + + + + + + + + + + + + + + + + + + + + + + + + + +
+            head           + + - + + - - + + - + - + + - - + + + - + + + - + - - + +
+            citizen        - - - - - - - + + - - - - - + - - - - - - - - - - - - - -
+            visitor        - - - - - - - - - - - - - - - + - - - - - - - - - - - - -
+            system-auditor - - - - - - - - - - + - - - - - - - - - - - - - - - - - -";
         for line in table.lines().filter(|l| !l.trim().is_empty()) {
             let mut words = line.split_whitespace();
             let role = Role::parse(words.next().unwrap()).unwrap();

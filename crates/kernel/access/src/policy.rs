@@ -158,6 +158,8 @@ words! {
         BreakGlass = "break-glass",
         /// A permission of the access desk.
         Desk = "desk",
+        /// The asker was named for a person of public interest, whom their facility knows.
+        Named = "named",
     }
 }
 

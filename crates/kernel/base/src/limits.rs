@@ -61,6 +61,8 @@ pub const CITIZEN_CODE_TRIES: i64 = 5;
 pub const CONSENT_DAYS: i64 = 365;
 /// People whom a citizen may have let in at the same time.
 pub const SHARES: usize = 50;
+/// Days for which somebody may be named for a person of public interest, at most.
+pub const NAMED_DAYS: i32 = 366;
 /// Days for which the access desk opens records, at most.
 pub const DESK_DAYS: i64 = 30;
 /// Characters of the ground and of the reason of a request to the access desk, and of what is remarked to it, at most.

@@ -50,6 +50,8 @@ pub const PAGES: &[Page] = &[
     rail(msg::NAV_CARE, Act::ReviewAccess, msg::NAV_ACCESS_REVIEW, "/access/reviews", Icon::Review),
     // Who decides finds what waits there, also where they write nothing down.
     or(Act::ReviewAccess, rail(msg::NAV_CARE, Act::RegisterAccess, msg::DESK, "/access/desk", Icon::Review)),
+    rail(msg::NAV_CARE, Act::RegisterProxies, msg::PROXIES, "/access/proxies", Icon::People),
+    rail(msg::NAV_CARE, Act::ProtectPeople, msg::PROTECT, "/access/protected", Icon::Shield),
     rail(msg::NAV_CARE, Act::ViewDesk, msg::DESK_VIEW, "/desk/view", Icon::Review),
     rail(msg::NAV_CARE, Act::ReadOwn, msg::ME, "/me", Icon::People),
     rail(msg::NAV_ADMINISTRATION, Act::RunBatches, msg::VAC_BATCHES, "/vaccines/batches", Icon::Check),

@@ -66,6 +66,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     // Few, and looked into by rows of every shard.
     ("access_grant", Spread::Everywhere),
     ("access_refusal", Spread::Everywhere),
+    ("person_mark", Spread::Everywhere),
     ("access_request", Spread::Everywhere),
     ("access_request_person", Spread::Everywhere),
     ("access_copy", Spread::Everywhere),

@@ -289,6 +289,19 @@ pub fn by_relation(
     sql::list(on, &sql, &[person.into(), before.unwrap_or(i64::MAX).into()], grant)
 }
 
+/// The grants that come from `source`, whether they hold or not, before grant `before`; newest first, at most `limit`.
+pub fn of_source(on: &mut dyn Query, source: &str, (before, limit): (Option<i64>, usize)) -> Result<Vec<Grant>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM access_grant WHERE source = ?1 AND id < ?2 ORDER BY id DESC LIMIT {limit}");
+    sql::list(on, &sql, &[source.into(), before.unwrap_or(i64::MAX).into()], grant)
+}
+
+/// A grant by its number, where it comes from `source`.
+pub fn of_this_source(on: &mut dyn Query, id: i64, source: &str) -> Result<Option<Grant>> {
+    let sql = format!("SELECT {COLUMNS} FROM access_grant WHERE id = ?1 AND source = ?2");
+    sql::first(on, &sql, &[id.into(), source.into()], grant)
+}
+
 fn numbers_of(relations: &[Relation]) -> String {
     relations.iter().map(|r| r.number().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -24,6 +24,7 @@ pub mod factors;
 mod glance;
 pub mod grants;
 pub mod log;
+pub mod marks;
 pub mod notices;
 pub mod pack;
 pub mod params;
@@ -224,7 +225,8 @@ impl Store {
     fn begin_reading(&self, decision: &Decision, opened: Result<Engine>, alone: bool) -> Result<Reader> {
         match opened.and_then(|mut c| c.begin_reading(alone, Sees::of(decision)).map(|()| c)) {
             Ok(connection) => {
-                Ok(Reader { connection: Some(connection), decision: decision.clone(), inner: Arc::clone(&self.inner) })
+                let (inner, hidden) = (Arc::clone(&self.inner), (!alone).then(sql::Hidden::new));
+                Ok(Reader { connection: Some(connection), decision: decision.clone(), inner, hidden })
             }
             Err(e) => {
                 *lock(&self.inner.out) -= 1;
@@ -293,6 +295,8 @@ pub struct Reader {
     connection: Option<Engine>,
     decision: Decision,
     inner: Arc<Inner>,
+    /// What was found hidden in its state; none where each statement has a state of its own.
+    hidden: Option<sql::Hidden>,
 }
 
 impl Reader {
@@ -313,6 +317,7 @@ impl Reader {
         let done = work();
         let mut fresh = Store { inner: Arc::clone(&self.inner) }.read(&self.decision)?;
         self.connection = fresh.connection.take();
+        self.hidden = fresh.hidden.take();
         Ok(done)
     }
 
@@ -341,6 +346,10 @@ impl Query for Reader {
 
     fn scope(&self) -> Scope {
         self.decision.scope()
+    }
+
+    fn hidden(&mut self) -> Option<&mut sql::Hidden> {
+        self.hidden.as_mut()
     }
 }
 

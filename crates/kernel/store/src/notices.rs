@@ -31,15 +31,21 @@ pub enum Kind {
     DelegationBegins = 4,
     /// A spreadsheet was read to its end.
     ImportFinished = 5,
+    /// Somebody speaks for a child: told to both.
+    ProxyMade = 6,
+    /// Nobody does by that any more.
+    ProxyEnded = 7,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::CertificateRefused,
         Self::PrescriptionRefused,
         Self::RecordOpened,
         Self::DelegationBegins,
         Self::ImportFinished,
+        Self::ProxyMade,
+        Self::ProxyEnded,
     ];
 }
 

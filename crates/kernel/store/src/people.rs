@@ -42,7 +42,7 @@ pub const DDL: &[&str] = &[
 ];
 
 /// The tables of this module whose rows say who is whom: what a merge and its undoing must leave as they were.
-pub const STATE_TABLES: [&str; 8] = [
+pub const STATE_TABLES: [&str; 9] = [
     "person",
     "person_number",
     "person_facility",
@@ -51,6 +51,7 @@ pub const STATE_TABLES: [&str; 8] = [
     "resource",
     "access_grant",
     "access_refusal",
+    "person_mark",
 ];
 
 /// A row of `person`: what the latest claim says of them.

@@ -3,9 +3,9 @@
 use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
-    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, desk, factors, grants, log, notices,
-    params, passkeys, people, prescriptions, resources, sealed, sessions, signing, smart, subscriptions, vaccines,
-    views,
+    Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, desk, factors, grants, log, marks,
+    notices, params, passkeys, people, prescriptions, resources, sealed, sessions, signing, smart, subscriptions,
+    vaccines, views,
 };
 
 /// Tables every module needs.
@@ -44,6 +44,7 @@ const STEPS: &[&[&str]] = &[
     notices::DDL,
     claims::BROKEN,
     desk::SOUGHT,
+    marks::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -101,6 +102,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             passkeys::DDL,
             notices::DDL,
             desk::SOUGHT,
+            marks::DDL,
         ]
         .concat()
         {

@@ -6,6 +6,7 @@
 
 use crate::{Error, Result};
 use mach_access::Scope;
+use std::collections::HashMap;
 
 /// A statement argument.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +154,15 @@ pub trait Query {
     fn scope(&self) -> Scope {
         Scope::All
     }
+    /// What was found hidden within this state, and is not looked for again; none where the state changes.
+    fn hidden(&mut self) -> Option<&mut Hidden> {
+        None
+    }
 }
+
+/// Claims of people of which something is hidden from the asker: by person, and whether they are closed as visits or hide what came
+/// with them.
+pub type Hidden = HashMap<(i64, bool), Vec<i64>>;
 
 /// What only transactions can do.
 pub trait Execute: Query {

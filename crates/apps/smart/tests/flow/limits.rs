@@ -1,11 +1,16 @@
 //! Limits at the limit and one past it, what machines are told, and by which address this server is known.
 
 use crate::world::{Answer, CALLBACK, ISSUER, World, console, new_app};
-use axum::http::StatusCode;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
 use mach_access::Role;
 use mach_base::limits;
+use mach_house::Peer;
+use mach_house::pace::{Rate, Who};
 use mach_store::smart::{self, Proof};
 use mach_store::sql::{self, Execute};
+use std::time::{Duration, Instant};
+use tower::ServiceExt;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -152,4 +157,36 @@ async fn who_asks_does_not_say_by_which_address_this_server_is_known() {
     let headers = [("host", "evil.vn"), ("authorization", bearer.as_str())];
     let found = world.send("GET", "/fhir/Observation?_count=1", &headers, "").await.text;
     assert!(found.contains(&format!("{ISSUER}/fhir/Observation")) && !found.contains("evil.vn"), "{found}");
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let world = World::new().await;
+    let ask = async |last: u8, method: &str, path: &str| {
+        let address = [203, 0, 113, last].into();
+        let request = Request::builder().method(method).uri(path).header(FORM.0, FORM.1);
+        let request = request.header(header::HOST, "mach.test").extension(Peer { address, certificate: None });
+        let body = Body::from("grant_type=none&client_id=public");
+        let answer = world.app.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let after = answer.headers().get(header::RETRY_AFTER).map(|v| v.to_str().unwrap().parse::<u64>().unwrap());
+        let (status, bytes) = (answer.status(), to_bytes(answer.into_body(), 1 << 20).await.unwrap());
+        (status, after, String::from_utf8(bytes.to_vec()).unwrap())
+    };
+    for (method, path) in [("POST", "/oauth/token"), ("GET", "/oauth/authorize?client_id=public")] {
+        let (status, after, _) = ask(7, method, path).await;
+        assert!(status != StatusCode::TOO_MANY_REQUESTS && after.is_none(), "{path}: {status}");
+    }
+    // As if it had asked for so long that nothing is left for a minute.
+    let later = Instant::now() + Duration::from_secs(60);
+    world.house.pace().take(Who::Address([203, 0, 113, 7].into()), Rate::ADDRESS, later).unwrap();
+    for (method, path) in [("POST", "/oauth/token"), ("GET", "/oauth/authorize?client_id=public")] {
+        let (status, after, body) = ask(7, method, path).await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{path}: {body}");
+        assert!(after.is_some_and(|seconds| (1..=60).contains(&seconds)), "{path}: {after:?}");
+        if method == "POST" {
+            let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(told["error"], "temporarily_unavailable", "a machine is told in its own words");
+        }
+        assert_ne!(ask(8, method, path).await.0, StatusCode::TOO_MANY_REQUESTS, "another address goes on: {path}");
+    }
 }

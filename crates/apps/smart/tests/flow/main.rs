@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
 mod backend;
+mod chooser;
 mod codes;
 mod ends;
 mod keys;

@@ -34,6 +34,7 @@ pub fn challenge(verifier: &str) -> String {
 pub struct World {
     pub store: Store,
     pub app: Router,
+    pub house: House,
     _folder: tempfile::TempDir,
     _home: Home,
 }
@@ -108,9 +109,15 @@ impl World {
         let house = House::new(store.clone(), Settings::default());
         house.listens_at(ISSUER);
         let interface = Interface::upon(&store, folder.path());
-        let routes =
-            interface.router().merge(mach_house::sign_in::router()).merge(mach_smart::router(&house)).with_state(house);
-        let world = Self { app: mach_ui::http::serve(routes), store, _folder: folder, _home: home };
+        let routes = interface
+            .router()
+            .merge(mach_house::sign_in::router())
+            .merge(mach_smart::router(&house))
+            .with_state(house.clone());
+        // As the program serves it: what comes from a peer is counted.
+        let counted = axum::middleware::from_fn_with_state(house.clone(), mach_house::pace::by_address);
+        let routes = routes.layer(counted);
+        let world = Self { app: mach_ui::http::serve(routes), house, store, _folder: folder, _home: home };
         world
             .store
             .write(&console(), |tx| {

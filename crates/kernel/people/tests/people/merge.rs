@@ -89,12 +89,14 @@ fn undo_restores_everything() {
             &[lose.into()],
         )?;
         let refusal = "INSERT INTO access_refusal(person, facility, made, source) VALUES (?1, 0, 0, 's')";
-        tx.run(refusal, &[lose.into()]).map(drop)
+        tx.run(refusal, &[lose.into()])?;
+        tx.mark_person(lose, "theo đề nghị").map(drop)
     }).unwrap();
     let access = |person: i64| {
         folder.read(|on| {
             let refused = mach_store::grants::refusals(on, person).unwrap().len();
-            (mach_store::grants::of_person(on, person, 9).unwrap().len(), refused)
+            let marked = mach_store::resources::is_vip(on, person).unwrap();
+            (mach_store::grants::of_person(on, person, 9).unwrap().len(), refused, marked)
         })
     };
     let before = state(&folder);
@@ -110,7 +112,7 @@ fn undo_restores_everything() {
     );
     assert!(folder.read(|on| open_reviews(on, 0, 10)).unwrap().is_empty());
 
-    assert_eq!((access(keep), access(lose)), ((1, 1), (0, 0)));
+    assert_eq!((access(keep), access(lose)), ((1, 1, true), (0, 0, false)));
 
     // Her card now names the kept person, for claims and for searches alike.
     let by_card = Claim::of("2; B1; ; 4620000001; Nguyễn Thị Hoa; 1985; 2");

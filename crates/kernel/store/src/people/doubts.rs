@@ -72,6 +72,8 @@ pub enum Moved {
     Settled = 9,
     /// A row of `prescription`, by its id.
     Prescription = 10,
+    /// A row of `person_mark`, by its id.
+    Mark = 11,
 }
 
 const REVIEW: &str = "SELECT id, one, other, reason, facility, seen, state, merge FROM person_review";
@@ -198,8 +200,12 @@ pub fn moved(on: &mut dyn Query, merge: i64, kind: Moved) -> Result<Vec<i64>> {
 const ENTITY: &str = "CASE WHEN eid = 0 THEN rid ELSE eid END";
 
 /// What opens or closes a record, and prescriptions: they go with their person.
-const ALONG: [(&str, Moved); 3] =
-    [("access_grant", Moved::Grant), ("access_refusal", Moved::Refusal), ("prescription", Moved::Prescription)];
+const ALONG: [(&str, Moved); 4] = [
+    ("access_grant", Moved::Grant),
+    ("access_refusal", Moved::Refusal),
+    ("prescription", Moved::Prescription),
+    ("person_mark", Moved::Mark),
+];
 
 /// Gives the claims and resources, grants and refusals of `from` to `to`, and notes each under `merge`. `from`'s own Patient stays theirs
 /// (`patient_type`: the stored number of that type).

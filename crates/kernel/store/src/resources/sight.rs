@@ -107,6 +107,7 @@ fn part_of(alias: &str, part: Part, bound: Option<String>, extent: Extent) -> St
 fn of_person(alias: &str, part: Part, bound: Option<String>, extent: Extent) -> String {
     let policy = Policy::shared();
     let of = |relation| opened(alias, &|class| policy.hidden(part.role, part.act, relation, class));
+    let bound = bound.unwrap_or_else(|| "1 = 1".to_owned());
     let mut ways = Vec::new();
     if let Some(standing) = part.standing {
         let mut open = vec![of(standing)];
@@ -115,20 +116,20 @@ fn of_person(alias: &str, part: Part, bound: Option<String>, extent: Extent) -> 
             (Relation::OwnWard, "location", part.reach.ward, ResourceType::LOCATION),
         ] {
             if let (true, Some(facility)) = (key != 0, part.facility) {
-                open.push(format!("({} AND {})", treated(alias, facility, (param, kind, key)), of(relation)));
+                let person = format!("{alias}.patient");
+                open.push(format!("({} AND {})", treated(&person, facility, (param, kind, key)), of(relation)));
             }
         }
-        let bound = bound.unwrap_or_else(|| "1 = 1".to_owned());
         ways.push(format!("({bound} AND ({}))", open.join(" OR ")));
     }
     if part.reach.opened {
-        ways.push(granted(alias, part, extent));
+        ways.push(granted(alias, part, &bound, extent));
     }
     if ways.is_empty() { "1 = 0".to_owned() } else { format!("({})", ways.join(" OR ")) }
 }
 
-/// That a person was opened to the asker, and this row of theirs with them.
-fn granted(alias: &str, part: Part, extent: Extent) -> String {
+/// That a person was opened to the asker, and this row of theirs with them. `bound`: which rows their standing reaches.
+fn granted(alias: &str, part: Part, bound: &str, extent: Extent) -> String {
     let policy = Policy::shared();
     let mut open = Vec::new();
     for relation in Relation::ALL {
@@ -140,6 +141,10 @@ fn granted(alias: &str, part: Part, extent: Extent) -> String {
             let mut condition = opened(alias, &of);
             if let (Relation::Referred | Relation::Consented, Some(facility)) = (relation, part.facility) {
                 condition = format!("{condition} AND {}", not_refused(alias, facility));
+            }
+            if *relation == Relation::Named {
+                // Of a person of public interest the same as of anybody else, and no more.
+                condition = format!("{condition} AND ({bound})");
             }
             if *relation == Relation::Desk {
                 // A facility's desk opens what the facility wrote; the department's everything.
@@ -184,11 +189,11 @@ fn live(part: Part) -> String {
     format!("(g.account = {account}{facility}) AND g.since <= {minute} AND g.until > {minute} AND g.ended <> {ENDED}")
 }
 
-/// That somebody of the asker's facility is treating the person of a row: by an encounter that is not long over.
-fn treated(alias: &str, facility: i64, (param, kind, key): (&str, ResourceType, i64)) -> String {
+/// That somebody of the asker's facility is treating a person: by an encounter that is not long over.
+fn treated(person: &str, facility: i64, (param, kind, key): (&str, ResourceType, i64)) -> String {
     let number = definitions::r4().param("Encounter", param).map_or(0, |p| p.number);
     format!(
-        "EXISTS (SELECT 1 FROM resource te CROSS JOIN index_reference tx WHERE te.patient = {alias}.patient AND te.type = {encounter}
+        "EXISTS (SELECT 1 FROM resource te CROSS JOIN index_reference tx WHERE te.patient = {person} AND te.type = {encounter}
             AND te.facility = {facility} AND te.until = 0 AND te.deleted = 0 AND tx.param = {number} AND tx.type = {encounter}
             AND tx.rid = te.rid AND tx.facility = {facility} AND tx.target = {} AND tx.key = {key})",
         kind.number(),
@@ -228,12 +233,13 @@ fn free_of(alias: &str, labels: Labels) -> String {
     format!("{plain} AND {}", not_vip(&format!("{alias}.patient"), Some(&format!("{alias}.facility"))))
 }
 
-/// That a person's Patient, here or the province's own, is not marked.
+/// That a person is not marked, nor their Patient, here or the province's own.
 fn not_vip(person: &str, facility: Option<&str>) -> String {
     let within = facility.map_or(String::new(), |f| format!(" AND vp.facility IN ({f}, 0)"));
     format!(
         "NOT EXISTS (SELECT 1 FROM resource vp WHERE vp.patient = {person}{within} AND vp.type = {} AND vp.until = 0
-            AND (vp.label & {}) <> 0)",
+            AND (vp.label & {}) <> 0)
+        AND NOT EXISTS (SELECT 1 FROM person_mark pm WHERE pm.person = {person} AND pm.ended = 0)",
         ResourceType::PATIENT.number(),
         Label::Vip as u8
     )
@@ -246,7 +252,9 @@ pub fn may_open(on: &mut dyn Query, person: i64) -> Result<bool> {
         Scope::Facility(facility) => return people::knows(on, facility, person),
         Scope::Part(part) => part,
     };
-    if part.reach.opened && !grants_on(on, part, person)?.is_empty() {
+    let granted = if part.reach.opened { grants_on(on, part, person)? } else { Vec::new() };
+    // Who was named is to the person what they are to others.
+    if granted.iter().any(|(relation, ..)| *relation != Relation::Named) {
         return Ok(true);
     }
     let known = match (part.standing, part.facility) {
@@ -259,7 +267,28 @@ pub fn may_open(on: &mut dyn Query, person: i64) -> Result<bool> {
         Hidden::All => return Ok(false),
         Hidden::Labelled(labels) => labels.has(Label::Vip),
     };
-    Ok(known && !(hides_vip && is_vip(on, person)?))
+    let hidden = known && hides_vip && granted.is_empty() && is_vip(on, person)? && !treats(on, part, person)?;
+    Ok(known && !hidden)
+}
+
+/// Whether the asker treats a person of public interest, in the way that opens who they are.
+fn treats(on: &mut dyn Query, part: Part, person: i64) -> Result<bool> {
+    let opens = |relation| match Policy::shared().hidden(part.role, part.act, relation, Class::Identity) {
+        Hidden::All => false,
+        Hidden::Labelled(labels) => !labels.has(Label::Vip),
+    };
+    let Some(facility) = part.facility else { return Ok(false) };
+    let ways = [
+        (Relation::OwnPatient, "practitioner", part.reach.practitioner, ResourceType::PRACTITIONER),
+        (Relation::OwnWard, "location", part.reach.ward, ResourceType::LOCATION),
+    ];
+    for (_, param, key, kind) in ways.into_iter().filter(|(relation, _, key, _)| *key != 0 && opens(*relation)) {
+        let sql = format!("SELECT 1 AS one FROM meta WHERE {} LIMIT 1", treated("?1", facility, (param, kind, key)));
+        if sql::first(on, &sql, &[person.into()], |r| r.int(0))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the record of a person may be opened as a whole, with who they are: a permission to learn from care does not tell, and
@@ -285,7 +314,7 @@ pub fn may_know(on: &mut dyn Query, person: i64) -> Result<bool> {
     Ok(knows)
 }
 
-/// Whether a person's record is marked as of public interest.
+/// Whether a person, or their Patient anywhere, is marked as of public interest.
 pub fn is_vip(on: &mut dyn Query, person: i64) -> Result<bool> {
     let sql = format!(
         "SELECT 1 AS one FROM meta WHERE {} LIMIT 1{}",
@@ -341,15 +370,35 @@ pub fn opened_by(on: &mut dyn Query, person: i64) -> Result<Vec<(Relation, Purpo
 pub(crate) fn hidden_claims(on: &mut dyn Query, person: i64) -> Result<Vec<i64>> {
     let Scope::Part(part) = on.scope() else { return Ok(Vec::new()) };
     // A standing hides what has a label; everything else it hides from those whom the person refused.
-    let labelled = part.standing.is_none() || crate::grants::refusals(on, person)?.is_empty();
-    claims_with(on, person, labelled, Extent::Whole)
+    found_once(on, (person, false), |on| {
+        let labelled = part.standing.is_none() || crate::grants::refusals(on, person)?.is_empty();
+        claims_with(on, person, labelled, Extent::Whole)
+    })
+}
+
+/// What is looked for once within a state, however many lists of a page ask.
+fn found_once(
+    on: &mut dyn Query,
+    of: (i64, bool),
+    find: impl FnOnce(&mut dyn Query) -> Result<Vec<i64>>,
+) -> Result<Vec<i64>> {
+    if let Some(known) = on.hidden().and_then(|all| all.get(&of)) {
+        return Ok(known.clone());
+    }
+    let found = find(on)?;
+    if let Some(all) = on.hidden() {
+        all.insert(of, found.clone());
+    }
+    Ok(found)
 }
 
 /// The claims of a person that are not open to the asker as a whole: they stand in no list of visits. Empty for most.
 pub(crate) fn closed_claims(on: &mut dyn Query, person: i64) -> Result<Vec<i64>> {
     let Scope::Part(part) = on.scope() else { return Ok(Vec::new()) };
-    let labelled = part.standing.is_some() && crate::grants::refusals(on, person)?.is_empty();
-    claims_with(on, person, labelled, Extent::Asked)
+    found_once(on, (person, true), |on| {
+        let labelled = part.standing.is_some() && crate::grants::refusals(on, person)?.is_empty();
+        claims_with(on, person, labelled, Extent::Asked)
+    })
 }
 
 /// The claims of a person with a row, `labelled` where only those count, that is not open to the asker.
