@@ -11,6 +11,7 @@ import accounts from "./journeys/accounts.mjs";
 import apps from "./journeys/apps.mjs";
 import certificates from "./journeys/certificates.mjs";
 import citizen from "./journeys/citizen.mjs";
+import desktop from "./journeys/desktop.mjs";
 import desk from "./journeys/desk.mjs";
 import clinician from "./journeys/clinician.mjs";
 import indicators, { afterSending } from "./journeys/indicators.mjs";
@@ -62,10 +63,11 @@ try {
   await afterSending(world);
   await policy(world);
   // Afterwards: they turn on second factors, which the policy table does not expect.
-  const left = { ...world, screen: DESKTOP };
+  const left = { ...world, screen: DESKTOP, paper2: [] };
   await accounts(left);
   for (const screen of [DESKTOP, PHONE]) await organisation({ ...left, screen });
   for (const screen of [DESKTOP, PHONE]) await apps({ ...left, screen });
+  for (const screen of [DESKTOP, PHONE]) await desktop({ ...left, screen });
   await onboarding(left);
   await restart(world);
 } catch (error) {

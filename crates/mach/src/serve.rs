@@ -223,7 +223,8 @@ fn routes(
         .merge(mach_verify::router(data))
         .merge(mach_forms_desk::router())
         .merge(mach_certificates::router(Arc::clone(&desk)))
-        .merge(mach_prescriptions::router(desk))
+        .merge(mach_prescriptions::router(Arc::clone(&desk)))
+        .merge(mach_signing::desktop::router(desk, &PAPERS))
         .merge(mach_vaccines::router(data, batches.clone()))
         .merge(mach_organisation::router())
         .merge(mach_smart::router(&house))
@@ -235,6 +236,10 @@ fn routes(
         .layer(axum::middleware::from_fn_with_state(house, mach_house::pace::by_address));
     mach_ui::http::serve(routes.merge(mach_ui::gallery::gallery_router()))
 }
+
+/// What is signed here, as the apps tell it.
+static PAPERS: [&dyn mach_signing::flights::Papers; 2] =
+    [&mach_certificates::signing::Certificates, &mach_prescriptions::signing::Prescriptions];
 
 /// What waits for people, as the apps tell it.
 fn work() -> Vec<mach_house::waiting::Queue> {

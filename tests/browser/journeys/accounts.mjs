@@ -17,7 +17,7 @@ function codeNow(secret) {
 }
 
 /** Turns the second factor of who is signed in on; gives the codes for paper. */
-async function enrol(page) {
+export async function enrol(page) {
   await page.locator('form[action="/account/second-factor/new"] button').click();
   const secret = await page.locator(".big-code").innerText();
   await page.locator('input[name="code"]').fill(codeNow(secret));
@@ -224,7 +224,7 @@ export default (world) => {
         const second = await other();
         await second.signIn(admins[1]);
         await second.page.waitForURL(/need=factor/);
-        await enrol(second.page);
+        world.paper2.push(...(await enrol(second.page)));
         await second.page.goto("/admin/accounts");
         await second.look("recovery-allow");
         await second.page.locator("details.confirm summary").first().click();

@@ -240,6 +240,12 @@ const TABLE = {
   "POST /vaccines/batches": ["/vaccines/batches", ...PAGE(400, 403, 403, 400)],
   // Open: marks of passes taken back, no name and no code.
   "GET /vaccines/revoked": ["/vaccines/revoked", 200],
+  // By a session: who signs. By a secret of one use: the program on the signer's machine.
+  "GET /signing/desktop": ["/signing/desktop", ...PAGE(403, 403, 200)],
+  "GET /signing/desktop/{act}/{code}": ["/signing/desktop/conclude/AAAAAAAAAAAA", ...PAGE(403, 403, 404)],
+  "POST /signing/desktop/{act}/{code}": ["/signing/desktop/conclude/AAAAAAAAAAAA", ...PAGE(403, 403, 404)],
+  "POST /signing/file/{secret}": ["/signing/file/0000", 404],
+  "GET /signing/file/{secret}/{name}": ["/signing/file/0000/x.pdf", 404],
   "GET /prescriptions": ["/prescriptions", ...PAGE(403, 200, 200)],
   "GET /prescriptions/new": ["/prescriptions/new", ...PAGE(403, 403, 200)],
   "POST /prescriptions/new": ["/prescriptions/new", ...PAGE(403, 403, 400)],

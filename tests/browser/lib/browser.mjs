@@ -32,8 +32,8 @@ export function launch() {
 
 /** One person with one browser window. */
 export class User {
-  /** Opens a window of `screen` size on `server`; `script: false` is a browser that runs none. */
-  static async arrive({ browser, server, screen }, { script = true } = {}) {
+  /** Opens a window of `screen` size on `server`; `script: false` is a browser that runs none, `insecure` one that trusts any machine. */
+  static async arrive({ browser, server, screen }, { script = true, insecure = false } = {}) {
     const context = await browser.newContext({
       baseURL: server.url,
       viewport: { width: screen.width, height: screen.height },
@@ -42,6 +42,7 @@ export class User {
       javaScriptEnabled: script,
       reducedMotion: "reduce",
       acceptDownloads: true,
+      ignoreHTTPSErrors: insecure,
     });
     context.setDefaultTimeout(STEP_MS);
     return new User(context, await context.newPage(), { server, screen, script });

@@ -15,7 +15,7 @@ use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_signing::flights;
 use mach_store::certificates::{self, Filter, State as Stands};
-use mach_store::signing::{self, Delegation};
+use mach_store::signing::{self, Delegation, Provider};
 use mach_store::{accounts, schema};
 use mach_ui::components::{
     Button, Card, Cell, Column, Empty, Field, FieldKind, Icon, Notice, PageHead, PostForm, Row, Table, Tone,
@@ -183,7 +183,7 @@ async fn shown(
     let lang = session.lang;
     let (account, facility) = (session.actor.account, decision.scope().facility().ok_or(Problem::Forbidden)?);
     let now = now_seconds();
-    let (mut rows, deputy, held) = house
+    let (mut rows, deputy, held, desktop) = house
         .read(decision.clone(), move |r| {
             let held = signing::delegations(r, facility, now)?;
             let deputy = held.iter().any(|d| d.deputy == account && d.from <= now);
@@ -193,7 +193,8 @@ async fn shown(
                 let name = accounts::by_id(r, scope, d.deputy)?.map(|a| a.display).unwrap_or_default();
                 named.push((d, name));
             }
-            Ok::<_, Failure>((waiting(r, (lang, account, facility), before)?, deputy, named))
+            let desktop = !signing::owed(r, (facility, account), Provider::Vgca, 1)?.is_empty();
+            Ok::<_, Failure>((waiting(r, (lang, account, facility), before)?, deputy, named, desktop))
         })
         .await?;
     house.write(decision, |tx| tx.audit(None, "driver certificates to be signed", "granted")).await?;
@@ -209,9 +210,10 @@ async fn shown(
         true => Html::concat([muted(lang.t(msg::GKSK_BATCH_LEAD)), list(lang, &rows)]),
         false => line(lang.t(msg::GKSK_NOT_HEAD)),
     };
+    let own = desktop.then(|| mach_signing::desktop::link(lang));
     let back = link(lang.t(msg::BACK), "/certificates", Icon::Previous);
     let parts = [
-        Some(PageHead::new(title).actions([back]).into()),
+        Some(PageHead::new(title).actions(own.into_iter().chain([back])).into()),
         notice,
         Some(Card::new("", body).into()),
         next.filter(|_| is_head || deputy),

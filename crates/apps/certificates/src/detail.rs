@@ -19,6 +19,7 @@ use mach_access::{Act, decide};
 use mach_base::time::now_seconds;
 use mach_fhir::{ResourceType, Tree};
 use mach_house::{Failure, House, Session};
+use mach_signing::desktop;
 use mach_store::certificates::{Sending, State as Stands};
 use mach_store::resources;
 use mach_store::signing::{Act as Signs, Flight};
@@ -123,7 +124,8 @@ fn digital(session: &Session, case: &Case) -> Vec<Html> {
             .then(|| PostForm::new(lang, action, Button::submit(lang.t(msg::GKSK_SIGN_AGAIN))).into());
         Html::concat([Some(line(&text)), again].into_iter().flatten())
     };
-    case.flights.iter().map(one).collect()
+    let desktop = desktop::waits(&case.flights, session.actor.account).then(|| desktop::link(lang));
+    case.flights.iter().map(one).chain(desktop).collect()
 }
 
 fn signatures(session: &Session, case: &Case) -> Option<Html> {

@@ -29,7 +29,8 @@ const CHAIN_BYTES: usize = 32 << 10;
 async fn here(desk: &Arc<Desk>) -> Result<Vec<Provider>, Problem> {
     let desk = Arc::clone(desk);
     let is_here = move |provider: &Provider| match provider {
-        Provider::Soft => true,
+        // What the desktop signer needs is on its owner's machine.
+        Provider::Soft | Provider::Vgca => true,
         Provider::Token => desk.has_tokens(),
         Provider::SmartCa | Provider::MySign => desk.service(*provider).map_or_else(
             |e| {
@@ -38,8 +39,6 @@ async fn here(desk: &Arc<Desk>) -> Result<Vec<Provider>, Problem> {
             },
             |service| service.is_some(),
         ),
-        // No page hands files to it yet.
-        Provider::Vgca => false,
     };
     let all = move || Provider::ALL.into_iter().filter(is_here).collect();
     tokio::task::spawn_blocking(all).await.map_err(Problem::internal)

@@ -30,6 +30,10 @@ impl Papers for Certificates {
         "driver certificate"
     }
 
+    fn page(&self, code: &str) -> String {
+        format!("/certificates/case/{code}")
+    }
+
     fn acts(&self) -> &'static [Act] {
         &Act::OF_CERTIFICATES
     }

@@ -16,6 +16,7 @@ use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_signing::desk::{Desk, Keys as _};
+use mach_signing::desktop;
 use mach_signing::flights;
 use mach_store::prescriptions::{self, Prescription, State};
 use mach_store::schema;
@@ -107,7 +108,7 @@ fn sales(lang: Lang, case: &Case, facilities: &HashMap<i64, String>) -> Option<H
     Some(Card::new(lang.t(msg::RX_DISPENSED), table.rows(rows.collect()).stack()).into())
 }
 
-fn signature(lang: Lang, case: &Case) -> Option<Html> {
+fn signature(lang: Lang, case: &Case, account: i64) -> Option<Html> {
     let flight = case.flight.as_ref()?;
     let said = match (case.row.state, flight.ended) {
         (State::Signing, None) if flight.said.is_empty() => lang.t(msg::RX_SIGNING).to_owned(),
@@ -117,7 +118,8 @@ fn signature(lang: Lang, case: &Case) -> Option<Html> {
             lang.fmt(msg::RX_SIGNATURE_BY, &[("name", &flight.name), ("when", &when)])
         }
     };
-    Some(Card::new(lang.t(msg::RX_SIGNATURE), line(&said)).into())
+    let desktop = desktop::waits([flight], account).then(|| desktop::link(lang));
+    Some(Card::new(lang.t(msg::RX_SIGNATURE), Html::concat([Some(line(&said)), desktop].into_iter().flatten())).into())
 }
 
 /// The other parts of its series.
@@ -238,7 +240,8 @@ pub(crate) async fn page(
         replaces,
     ];
     let left = [Some(lines(lang, &case)), parts(lang, &case, &series), sales(lang, &case, &facilities)];
-    let right = [Some(facts(lang, &case, true)), signature(lang, &case), Some(sending(lang, &case))];
+    let right =
+        [Some(facts(lang, &case, true)), signature(lang, &case, session.actor.account), Some(sending(lang, &case))];
     let acts = if own { acts(lang, &case, &subject) } else { Vec::new() };
     let left = stack(left.into_iter().flatten().chain(acts));
     let columns = laid_out(Layout::Main, [left, stack(right.into_iter().flatten())]);

@@ -22,6 +22,10 @@ impl Papers for Prescriptions {
         "prescription"
     }
 
+    fn page(&self, code: &str) -> String {
+        format!("/prescriptions/case/{code}")
+    }
+
     fn acts(&self) -> &'static [Act] {
         &[Act::Prescribe]
     }

@@ -10,6 +10,7 @@ mod ltv;
 mod prepare;
 mod verify;
 
+pub use changes::edits_since;
 pub use ltv::{add_validation_data, validation_data};
 pub use prepare::{Appearance, AskTime, Prepared, Request, prepare, sign};
 pub use verify::{Coverage, Report, Signature, last_mark, marks, verify};

@@ -1,8 +1,8 @@
 //! MySign and the state's desktop signer: delays, refusals, repetitions and wrong answers.
 
 use mach_sign::pades::{self, Request};
-use mach_sign::remote::vgca::Given;
 use mach_sign::remote::vgca::simulator::{Desktop, Fault as Desk};
+use mach_sign::remote::vgca::{Given, Wrong};
 use mach_sign::remote::{Fault, Flight, MySign, MySignSimulator, Service, Settings, Stage};
 use mach_sign::trust::Trust;
 use mach_sign::{Error, hex};
@@ -101,6 +101,14 @@ fn settings_hold_from_their_day() {
     assert!(Settings::of(LIST, "2025-12-31").is_err(), "nothing was known then");
 }
 
+/// Another PDF file.
+fn other_file() -> Vec<u8> {
+    let mut file = rendered().pdf;
+    // Within the note behind the first line, which says nothing.
+    file[12] ^= 1;
+    file
+}
+
 #[test]
 fn what_the_desktop_signer_brings_is_looked_at() {
     let family = Family::new();
@@ -112,8 +120,7 @@ fn what_the_desktop_signer_brings_is_looked_at() {
     let mut desktop = Desktop {
         token: (doctor.key, doctor.chain),
         other: (stranger.key, stranger.chain),
-        file: pades::sign(&rendered().pdf, &Request { reason: Some("x"), ..request }, &first.key, None)
-            .expect("signed"),
+        file: other_file(),
         fault: Desk::None,
     };
     for file in [rendered().pdf, signed_before] {
@@ -123,11 +130,28 @@ fn what_the_desktop_signer_brings_is_looked_at() {
             desktop.fault = fault;
             assert!(desktop.sign(&given.file, family.now).is_err(), "{fault:?}");
         }
-        for fault in [Desk::Garbage, Desk::Unsigned, Desk::OtherFile, Desk::OtherToken, Desk::Twice, Desk::Changed] {
+        for (fault, wrong) in [
+            (Desk::Garbage, Wrong::NoPdf),
+            (Desk::Unsigned, Wrong::NotOneMore),
+            (Desk::OtherFile, Wrong::OtherFile),
+            (Desk::OtherToken, Wrong::OtherCertificate),
+            (Desk::Twice, Wrong::NotOneMore),
+            (Desk::Changed, Wrong::DoesNotCount),
+            (Desk::Edits, Wrong::Edited),
+        ] {
             desktop.fault = fault;
             let brought = desktop.sign(&given.file, family.now).expect("brought");
-            assert!(given.check(&brought, &own, &trust, family.now).is_err(), "{fault:?}");
+            assert_eq!(given.check(&brought, &own, &trust, family.now), Err(wrong), "{fault:?}");
         }
+        desktop.fault = Desk::Edits;
+        let edited = desktop.sign(&given.file, family.now).expect("brought");
+        let report = pades::verify(&edited, &trust, family.now).expect("a report");
+        let alone = report.signatures.len() == 1;
+        assert_eq!(
+            report.is_good(),
+            alone,
+            "the first signature of a file covers what came with it: only the comparison tells"
+        );
         desktop.fault = Desk::None;
         let brought = desktop.sign(&given.file, family.now).expect("brought");
         assert_eq!(given.check(&brought, &own, &trust, family.now), Ok(()));

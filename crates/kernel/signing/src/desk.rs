@@ -9,6 +9,7 @@
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
 
 use crate::codes;
+use crate::handings::Handings;
 use crate::services;
 use crate::token::{self, Address, Pins};
 use crate::words::{FAULT, Halt, TOKEN_KEY_ABSENT, UNTRUSTED};
@@ -86,12 +87,25 @@ pub struct Desk {
     stale: AtomicBool,
     /// What opens tokens.
     pins: Pins,
+    /// Files that are with the signers' own machines.
+    handings: Handings,
 }
 
 impl Desk {
     /// Upon a data folder; `base` is the address by which others reach this program.
     pub fn upon(data: &Path, base: impl Into<String>) -> Self {
-        Self { data: data.to_path_buf(), base: base.into(), stale: AtomicBool::new(true), pins: Pins::default() }
+        Self {
+            data: data.to_path_buf(),
+            base: base.into(),
+            stale: AtomicBool::new(true),
+            pins: Pins::default(),
+            handings: Handings::default(),
+        }
+    }
+
+    /// Files that are with the signers' own machines.
+    pub(crate) fn handings(&self) -> &Handings {
+        &self.handings
     }
 
     /// The folder of keys.

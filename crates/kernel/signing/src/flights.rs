@@ -3,6 +3,10 @@
 //!
 //! What is signed is an app's: it gives [`Papers`], one for its acts.
 
+mod desktop;
+
+pub use desktop::{brought, given_file};
+
 use crate::ask::asker_may;
 use crate::desk::{Desk, Keys};
 use crate::papers::catch_up;
@@ -17,7 +21,6 @@ use mach_house::follow::{Again, follow, until};
 use mach_sign::certificate::Certificate;
 use mach_sign::pades::{self, Appearance, AskTime, Request};
 use mach_sign::pdf::Update;
-use mach_sign::remote::vgca::Given;
 use mach_sign::remote::{Flight as Under, Stage};
 use mach_sign::trust::Trust;
 use mach_store::signing::{self, Act, Due, Flight, Provider, Signer};
@@ -76,6 +79,9 @@ pub enum Taken {
 pub trait Papers: Send + Sync {
     /// What these papers are called in the program's log.
     fn what(&self) -> &'static str;
+
+    /// Where somebody looks at the paper of a code.
+    fn page(&self, code: &str) -> String;
 
     /// For which acts. No two apps have the same.
     fn acts(&self) -> &'static [Act];
@@ -304,7 +310,7 @@ fn step(
         return Err(why);
     }
     if signer.provider == Provider::Vgca {
-        return given(store, decision, (reader, keys, papers), (flight, revision));
+        return desktop::given(store, decision, (reader, keys, papers), (flight, revision));
     }
     let mut under = match flight.state.is_empty() {
         false => {
@@ -376,80 +382,6 @@ fn whole(
         true => Ok(whole),
         false => Err(later("what was signed does not verify")),
     }
-}
-
-/// A file waits for the signer's own machine: it is made once and kept, so that the same is given however often it is fetched.
-fn given(
-    store: &Store,
-    decision: &Decision,
-    (mut reader, keys, papers): (Reader, &dyn Keys, &'static dyn Papers),
-    (flight, revision): (&mut Flight, &str),
-) -> std::result::Result<Step, Halt> {
-    if !flight.state.is_empty() {
-        return match Given::from_bytes(&flight.state).map_err(later)?.revision == revision {
-            true => Ok(Step::Waiting),
-            false => Err(Halt::stopped(PAPER_CHANGED)),
-        };
-    }
-    let ready = papers.prepare(&mut reader, flight, keys)?;
-    drop(reader);
-    flight.state = Given { revision: revision.to_owned(), file: ready.file }.to_bytes();
-    let kept = flight.clone();
-    match store.write(decision, move |tx| tx.keep_flight(&kept)).map_err(later)? {
-        true => Ok(Step::Waiting),
-        false => Err(Halt::stopped(UNSIGNED)),
-    }
-}
-
-/// Takes the file that a signer's own machine brought back, where it is the one that was given with their signature. Brought
-/// again, it changes nothing. The inner error says why it was not taken; the signature waits on.
-///
-/// # Errors
-/// Of the store.
-pub fn brought(
-    store: &Store,
-    keys: &dyn Keys,
-    papers: &'static dyn Papers,
-    due: &Due,
-    (file, now): (&[u8], i64),
-) -> Result<std::result::Result<(), Halt>> {
-    let _turn = Turn::at(due.id);
-    let decision = console(papers)?;
-    let mut reader = store.read(&decision)?;
-    let Some((flight, revision)) = standing(&mut reader, papers, due)?.filter(|(f, _)| f.next.is_some()) else {
-        return Ok(Err(Halt::stopped(UNSIGNED)));
-    };
-    let today = Minute::of_seconds(now).day();
-    let signer = signing::signer_of(&mut reader, flight.facility, flight.signer)?;
-    let signer = signer.filter(|s| s.account == flight.account && s.holds(flight.act, today));
-    let may = papers.may_still(&mut reader, &flight, now)?;
-    let Some(signer) = signer.filter(|s| may && s.provider == Provider::Vgca) else {
-        return Ok(Err(Halt::stopped(MAY_NOT)));
-    };
-    drop(reader);
-    let looked = || -> std::result::Result<Vec<u8>, Halt> {
-        let given = Given::from_bytes(&flight.state).map_err(later)?;
-        if given.revision != revision {
-            return Err(Halt::stopped(PAPER_CHANGED));
-        }
-        let chain = Certificate::from_pem(&signer.chain).map_err(|_| Halt::stopped(UNTRUSTED))?;
-        let trust = keys.trust().map_err(later)?;
-        if let Some(why) = hindrance(&chain, &trust, now) {
-            return Err(why);
-        }
-        let own = chain.first().ok_or_else(|| Halt::stopped(UNTRUSTED))?;
-        given.check(file, own, &trust, now).map_err(later)?;
-        whole(file.to_vec(), false, (&chain, &trust), now)
-    };
-    let file = match looked() {
-        Ok(file) => file,
-        Err(halt) => return Ok(Err(halt)),
-    };
-    let taken = store.write(&decision, move |tx| taken(tx, papers, (&flight, &revision), &file, now))?;
-    if taken == Taken::Replacing {
-        keys.papers_changed();
-    }
-    Ok(if taken == Taken::Nobodys { Err(Halt::stopped(PAPER_CHANGED)) } else { Ok(()) })
 }
 
 /// Makes a file ready for a signature.

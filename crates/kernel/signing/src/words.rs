@@ -47,6 +47,21 @@ pub const TOKEN_SCHEME: &str = "token-scheme";
 /// A fault whose words are in the log.
 pub const FAULT: &str = "fault";
 
+/// What a signer's own machine brought is no PDF.
+pub const BROUGHT_NO_PDF: &str = "brought-no-pdf";
+/// It is not the file that was given.
+pub const BROUGHT_OTHER_FILE: &str = "brought-other-file";
+/// It has not exactly one signature more.
+pub const BROUGHT_NOT_ONE: &str = "brought-not-one";
+/// More than a signature was put in.
+pub const BROUGHT_EDITED: &str = "brought-edited";
+/// It is signed with another certificate than the registered one.
+pub const BROUGHT_OTHER_CERTIFICATE: &str = "brought-other-certificate";
+/// Its signature does not count.
+pub const BROUGHT_FALSE: &str = "brought-false";
+/// It is larger than a signature can make the file that was given.
+pub const BROUGHT_LARGE: &str = "brought-large";
+
 /// Why a step was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Halt {
@@ -96,6 +111,13 @@ pub fn known(lang: Lang, said: &str) -> Option<&'static str> {
         TOKEN_KEY_ABSENT => msg::TOKEN_KEY_ABSENT,
         TOKEN_SCHEME => msg::TOKEN_SCHEME,
         FAULT => msg::SIGNING_FAULT,
+        BROUGHT_NO_PDF => msg::BROUGHT_NO_PDF,
+        BROUGHT_OTHER_FILE => msg::BROUGHT_OTHER_FILE,
+        BROUGHT_NOT_ONE => msg::BROUGHT_NOT_ONE,
+        BROUGHT_EDITED => msg::BROUGHT_EDITED,
+        BROUGHT_OTHER_CERTIFICATE => msg::BROUGHT_OTHER_CERTIFICATE,
+        BROUGHT_FALSE => msg::BROUGHT_FALSE,
+        BROUGHT_LARGE => msg::BROUGHT_LARGE,
         refused if refused.starts_with(REFUSED) => msg::SIGNING_REFUSED,
         _ => return None,
     };

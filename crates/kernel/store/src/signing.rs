@@ -5,7 +5,7 @@
 mod flights;
 
 pub(crate) use flights::flight_row;
-pub use flights::{Brief, Due, Flight, flight_of, flights_due, in_brief, next_flight};
+pub use flights::{Brief, Due, Flight, flight_of, flights_due, in_brief, next_flight, owed};
 
 use crate::accounts;
 use crate::distribution::{every, unless_one, within};

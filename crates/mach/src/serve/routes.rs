@@ -37,6 +37,8 @@ const OPEN: &[(&str, &str)] = &[
     ("/verify/papers.tsv", "hashes of papers that no longer count"),
     ("/verify/list", "the signed list for checking without a network: certificates and hashes"),
     ("/certificates/check", "says of a paper in hand what stands on it"),
+    ("/signing/file/{secret}", "a file by a secret of one use, that a signer's session made"),
+    ("/signing/file/{secret}/{name}", "the same"),
     ("/vaccines/revoked", "the signed list of passes taken back: no name, no code"),
     ("/api/certificates/openapi.json", "how programs ask; no data"),
     ("/.well-known/oauth-authorization-server", "where apps find the doors; no data"),

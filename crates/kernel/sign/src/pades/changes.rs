@@ -40,6 +40,20 @@ pub(crate) fn after(pdf: &Pdf<'_>, signed: usize, level: Option<i64>) -> Result<
     Ok(edits)
 }
 
+/// What a file says beyond `before`, of which it must be a longer form, besides further signatures and validation data: told for
+/// people, empty where that is nothing. Whether those signatures count is not asked.
+///
+/// # Errors
+/// `Malformed` where one of them cannot be understood in one way only.
+pub fn edits_since(before: &[u8], after: &[u8]) -> Result<Vec<String>> {
+    let known = Pdf::parse(before)?.revisions().last().map_or(0, |r| r.end);
+    let pdf = Pdf::parse(after)?;
+    match pdf.revisions().iter().position(|r| r.end == known).filter(|_| after.starts_with(before)) {
+        Some(revision) => self::after(&pdf, revision, None),
+        None => Ok(vec!["it does not begin with the other file".to_owned()]),
+    }
+}
+
 struct Step<'f, 'a> {
     old: View<'f, 'a>,
     new: View<'f, 'a>,

@@ -1,13 +1,14 @@
 //! The state's desktop signer (VGCA, Ban Cơ yếu): a program on the signer's own machine, with the key in a USB token. A page
-//! speaks to it at `wss://127.0.0.1:8987/SignApproved`: `{FileUploadHandler, SessionId, FileName}`; it fetches the file, signs it
-//! by its own rules, and posts the whole signed file back (multipart, `uploadfile`). So nothing is prepared here: what comes back
-//! is believed only where it is the very file that was given, signed once more by the certificate that was to sign.
+//! (`web/ts/desktop.ts`) speaks to it at `wss://127.0.0.1:8987/SignApproved`: `{FileUploadHandler, SessionId, FileName}`; it fetches
+//! the file, signs it by its own rules, and posts the whole signed file back (multipart, `uploadfile`). So nothing is prepared
+//! here: what comes back is believed only where it is the very file that was given, with one signature more and nothing else, by
+//! the certificate that was to sign.
 
 use crate::certificate::Certificate;
 use crate::pades;
 use crate::time::Moment;
 use crate::trust::Trust;
-use crate::{Error, Result, malformed};
+use crate::{Result, malformed};
 use serde_json::{Value, json};
 
 /// Where the program listens, on the signer's machine.
@@ -43,35 +44,64 @@ impl Given {
         Ok(Self { revision, file: rest[end + 1..].to_vec() })
     }
 
-    /// What the page tells the program: from where it gets the file, and to where it brings it. Both addresses are for this one
-    /// file and one use: the program has no session here.
-    pub fn question(fetch: &str, bring: &str, session: &str) -> String {
-        json!({ "FileUploadHandler": bring, "SessionId": session, "FileName": fetch }).to_string()
+    /// Whether what is kept of a signature under way is a file given to the program.
+    pub fn is_in(bytes: &[u8]) -> bool {
+        bytes.starts_with(MARK)
     }
 
-    /// Whether what was brought back is this file, to the byte, with one signature more, by `signer`, that counts now.
+    /// Whether what was brought back is this file, to the byte, with one signature more and nothing else, by `signer`, that counts
+    /// now.
     ///
     /// # Errors
-    /// `Refused` where it is another file or says more than one signature more, `False` where the signature is another's or does
-    /// not count; `Malformed` where it is no clean PDF.
-    pub fn check(&self, brought: &[u8], signer: &Certificate, trust: &Trust, now: Moment) -> Result<()> {
+    /// What is wrong with it.
+    pub fn check(
+        &self,
+        brought: &[u8],
+        signer: &Certificate,
+        trust: &Trust,
+        now: Moment,
+    ) -> std::result::Result<(), Wrong> {
+        if !brought.starts_with(b"%PDF-") {
+            return Err(Wrong::NoPdf);
+        }
         if !brought.starts_with(&self.file) {
-            return Err(Error::Refused("it is not the file that was given".to_owned()));
+            return Err(Wrong::OtherFile);
         }
-        let before = pades::marks(&self.file).map_or(0, |marks| marks.len());
-        let report = pades::verify(brought, trust, now)?;
+        let report = pades::verify(brought, trust, now).map_err(|_| Wrong::NoPdf)?;
+        let before = pades::verify(&self.file, trust, now).map_or(0, |report| report.signatures.len());
         if report.signatures.len() != before + 1 {
-            return Err(Error::Refused("it has not one signature more".to_owned()));
+            return Err(Wrong::NotOneMore);
         }
-        let last = report.signatures.last().and_then(|s| s.certificate.as_ref());
-        if last != Some(signer) {
-            return Err(Error::False("by another certificate".to_owned()));
+        // A signature covers what it comes with: what else its revision brought along is asked by itself.
+        if pades::edits_since(&self.file, brought).map_or(true, |edits| !edits.is_empty()) {
+            return Err(Wrong::Edited);
+        }
+        let last = report.signatures.last();
+        if last.and_then(|s| s.certificate.as_ref()) != Some(signer) {
+            return Err(Wrong::OtherCertificate);
         }
         match report.is_good() {
             true => Ok(()),
-            false => Err(Error::False("it does not count".to_owned())),
+            false => Err(Wrong::DoesNotCount),
         }
     }
+}
+
+/// What is wrong with a file that was brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is no PDF file that can be understood in one way only.
+    NoPdf,
+    /// It is not the file that was given.
+    OtherFile,
+    /// It has not exactly one signature more.
+    NotOneMore,
+    /// More than a signature was put in.
+    Edited,
+    /// It is signed with another certificate.
+    OtherCertificate,
+    /// The signature does not count.
+    DoesNotCount,
 }
 
 /// The program as tests need it: it signs what it is given, with faults.
@@ -79,6 +109,7 @@ pub mod simulator {
     use crate::certificate::Certificate;
     use crate::key::SoftKey;
     use crate::pades::{self, Request};
+    use crate::pdf::{Object, Pdf, Update};
     use crate::time::Moment;
     use crate::{Error, Result};
 
@@ -97,6 +128,8 @@ pub mod simulator {
         Unsigned,
         /// It signs another file.
         OtherFile,
+        /// It changes the page first, and its signature covers that too.
+        Edits,
         /// It signs with another token.
         OtherToken,
         /// It signs twice.
@@ -118,6 +151,17 @@ pub mod simulator {
         pub fault: Fault,
     }
 
+    /// The file with nothing on its first page any more.
+    fn blank(file: &[u8]) -> Result<Vec<u8>> {
+        let pdf = Pdf::parse(file)?;
+        let mut update = Update::new(&pdf)?;
+        let page = update.view().pages()?.first().copied().unwrap_or_default();
+        let mut words = update.get(page)?.dictionary().cloned().unwrap_or_default();
+        words.remove("Contents");
+        update.set(page, Object::Dictionary(words));
+        Ok(update.finish())
+    }
+
     impl Desktop {
         /// What it brings back of a file.
         ///
@@ -134,14 +178,18 @@ pub mod simulator {
                 Fault::Garbage => Ok(b"<html>".to_vec()),
                 Fault::Unsigned => Ok(file.to_vec()),
                 Fault::OtherFile => with(&self.token, &self.file),
+                Fault::Edits => with(&self.token, &blank(file)?),
                 Fault::OtherToken => with(&self.other, file),
                 Fault::Twice => with(&self.token, &with(&self.token, file)?),
                 Fault::Changed => {
                     let mut signed = with(&self.token, file)?;
                     let wanted = b"/Contents <";
-                    let found = signed.windows(wanted.len()).rposition(|w| w == wanted);
-                    // Within the signed attributes, past the heads of the container.
-                    if let Some(digit) = found.and_then(|n| signed.get_mut(n + 400)) {
+                    let from = signed.windows(wanted.len()).rposition(|w| w == wanted).unwrap_or_default();
+                    let hole = signed.get_mut(from + wanted.len()..).unwrap_or_default();
+                    let end = hole.iter().position(|b| *b == b'>').unwrap_or_default();
+                    // What is left of zeros is room: before it ends the signature itself.
+                    let last = hole.get(..end).and_then(|digits| digits.iter().rposition(|b| *b != b'0'));
+                    if let Some(digit) = last.and_then(|n| hole.get_mut(n.saturating_sub(8))) {
                         *digit = if *digit == b'0' { b'1' } else { b'0' };
                     }
                     Ok(signed)

@@ -1,6 +1,6 @@
 //! Signatures under way, and what they ended with.
 
-use super::Act;
+use super::{Act, Provider};
 use crate::distribution::every;
 use crate::sealed::{self, row};
 use crate::sql::{self, Arg, Execute, Query, Row};
@@ -168,6 +168,26 @@ pub fn in_brief(on: &mut dyn Query, facility: i64, codes: &[&str]) -> Result<Has
     })?;
     out.extend(found);
     Ok(out)
+}
+
+/// Signatures that an account owes with keys of a provider, the longest waiting first, and since when; without what is kept of
+/// them.
+pub fn owed(
+    on: &mut dyn Query,
+    (facility, account): (i64, i64),
+    provider: Provider,
+    limit: usize,
+) -> Result<Vec<(Due, i64)>> {
+    let sql = format!(
+        "SELECT f.id, f.facility, f.code, f.act, f.tried, f.began FROM flight f
+            JOIN signer s ON s.id = f.signer AND s.facility = f.facility
+            WHERE f.facility = ?1 AND f.account = ?2 AND s.provider = ?3 AND f.ended IS NULL AND f.next IS NOT NULL
+            ORDER BY f.id LIMIT {limit}"
+    );
+    sql::list(on, &sql, &[facility.into(), account.into(), (provider as i64).into()], |r| {
+        let (code, act) = (r.text(2)?.to_owned(), Act::of(r.int(3)?)?);
+        Ok((Due { id: r.int(0)?, facility: r.int(1)?, code, act, tried: r.int(4)? }, r.int(5)?))
+    })
 }
 
 impl Tx<'_> {
