@@ -21,6 +21,7 @@ import organisation from "./journeys/organisation.mjs";
 import onboarding from "./journeys/onboarding.mjs";
 import operator from "./journeys/operator.mjs";
 import passkeys from "./journeys/passkeys.mjs";
+import guarded from "./journeys/protected.mjs";
 import policy from "./journeys/policy.mjs";
 import prescriptions from "./journeys/prescriptions.mjs";
 import restart from "./journeys/restart.mjs";
@@ -52,6 +53,7 @@ try {
     await shell({ ...world, screen });
     await citizen({ ...world, screen });
     await desk({ ...world, screen });
+    await guarded({ ...world, screen });
     await certificates({ ...world, screen });
     await vaccines({ ...world, screen });
     await prescriptions({ ...world, screen });

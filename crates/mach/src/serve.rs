@@ -219,7 +219,7 @@ fn routes(
         .merge(fhir.router())
         .merge(mach_record::router())
         .merge(mach_account::router())
-        .merge(mach_access_pages::router(gateway))
+        .merge(mach_access_pages::router(gateway, desk.clone()))
         .merge(mach_verify::router(data))
         .merge(mach_forms_desk::router())
         .merge(mach_certificates::router(Arc::clone(&desk)))

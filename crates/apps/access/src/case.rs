@@ -2,18 +2,21 @@
 //! what was approved is open by a code, or given out as certified copies, until its end. Each step can be taken back: a
 //! request that waits is withdrawn, one that was refused put back to wait, what was approved ended.
 
+use crate::Keys;
 use crate::desk::{extent_label, purpose_label, staff, state_chip, too_long};
 use crate::form::{moment, stack};
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use mach_access::policy::Relation;
 use mach_access::{Act, Decision, Role, decide as may, secret};
 use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_house::proof::{new_code, plain_code};
 use mach_house::{Failure, House, Session, facility_name};
+use mach_signing::seal::own_seal;
+use mach_signing::words;
 use mach_store::accounts::NewAccount;
 use mach_store::desk::{self, Request, Words};
 use mach_store::grants::{NewGrant, Review};
@@ -36,11 +39,14 @@ pub(crate) struct Whole {
     /// Whose records, each with their name.
     pub(crate) people: Vec<(i64, String)>,
     copies: Vec<desk::Made>,
+    pub(crate) papers: Vec<desk::Paper>,
     looks: Vec<audit::Entry>,
     pub(crate) facility: String,
+    /// Why copies carry no digital seal, where they would not: a word of `mach_signing::words`.
+    pub(crate) unsealed: Option<String>,
 }
 
-fn whole(r: &mut Reader, id: i64, lang: Lang) -> Result<Option<Whole>, Failure> {
+fn whole(r: &mut Reader, id: i64, lang: Lang, keys: &Keys) -> Result<Option<Whole>, Failure> {
     // The department's own desk is the department's: who sees everything sees no facility's desk for it.
     let own = r.scope().facility().unwrap_or(0);
     let Some(request) = desk::by_id(r, id)?.filter(|found| found.facility == own) else { return Ok(None) };
@@ -56,29 +62,54 @@ fn whole(r: &mut Reader, id: i64, lang: Lang) -> Result<Option<Whole>, Failure> 
         Some(code) => facility_name(&code),
         None => lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned(),
     };
-    Ok(Some(Whole { request, people: whose, copies: desk::copies_of(r, id)?, looks, facility }))
+    let unsealed = match request.is_open() && crate::copy::may_be_given(&request) {
+        true => own_seal(r, keys.as_ref(), request.facility, now_seconds()).err(),
+        false => None,
+    };
+    let (copies, papers) = (desk::copies_of(r, id)?, desk::papers_of(r, id)?);
+    Ok(Some(Whole { request, people: whose, copies, papers, looks, facility, unsealed }))
 }
 
-pub(crate) async fn look_up(house: &House, session: &Session, id: &str) -> Result<(Decision, Whole), Problem> {
+pub(crate) async fn look_up(
+    house: &House,
+    session: &Session,
+    (id, keys): (&str, &Keys),
+) -> Result<(Decision, Whole), Problem> {
     let decision = staff(house, session).await?;
     let (id, lang): (i64, Lang) = (id.parse().map_err(|_| Problem::NotFound)?, session.lang);
-    let found = house.read(decision.clone(), move |r| whole(r, id, lang)).await?;
+    let keys = Keys::clone(keys);
+    let found = house.read(decision.clone(), move |r| whole(r, id, lang, &keys)).await?;
     Ok((decision, found.ok_or(Problem::NotFound)?))
 }
 
 pub(crate) async fn detail(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path(id): Path<String>,
 ) -> Result<Html, Problem> {
-    let (decision, found) = look_up(&house, &session, &id).await?;
+    let (decision, found) = look_up(&house, &session, (&id, &keys)).await?;
     let target = format!("desk request {}", found.request.id);
     house.write(decision, move |tx| tx.audit(None, &target, "granted")).await?;
-    Ok(shown(&session, &found, None, None))
+    Ok(shown(&session, &found, None, Wrong::Nothing))
 }
 
-/// The page of a request; with a code that was given out just now; with what was typed of a decision, and what is wrong with it.
-fn shown(session: &Session, found: &Whole, code: Option<&str>, wrong: Option<(&Verdict, String)>) -> Html {
+/// What is wrong with what was sent.
+enum Wrong<'a> {
+    Nothing,
+    /// With what was typed of a decision.
+    Verdict(&'a Verdict, String),
+    /// With papers.
+    Papers(String),
+}
+
+/// The page of a request whose papers were not taken.
+pub(crate) fn with_paper_error(session: &Session, found: &Whole, error: String) -> Html {
+    shown(session, found, None, Wrong::Papers(error))
+}
+
+/// The page of a request; with a code that was given out just now; with what is wrong with what was sent.
+fn shown(session: &Session, found: &Whole, code: Option<&str>, wrong: Wrong<'_>) -> Html {
     let (lang, request) = (session.lang, &found.request);
     let title = lang.fmt(msg::DESK_ONE, &[("number", &request.id.to_string())]);
     let mut meta = session.meta(title.clone(), "/access/desk");
@@ -112,7 +143,14 @@ fn shown(session: &Session, found: &Whole, code: Option<&str>, wrong: Option<(&V
         facts = facts.row(lang.t(msg::DESK_UNTIL), Html::text(&moment(request.until)));
     }
     parts.push(Card::new("", Html::from(facts)).into());
-    parts.extend(decision_form(session, request, wrong));
+    let (verdict, papers) = match wrong {
+        Wrong::Nothing => (None, None),
+        Wrong::Verdict(typed, error) => (Some((typed, error)), None),
+        Wrong::Papers(error) => (None, Some(error)),
+    };
+    // Before the decision: who decides has seen what it is for.
+    parts.extend(crate::papers::card(session, found, papers));
+    parts.extend(decision_form(session, request, verdict));
     let address = |what: &str| format!("/access/desk/{}/{what}", request.id);
     let back = |label, sure, what| {
         let form = PostForm::new(lang, address(what), Button::submit(lang.t(label))).sure(lang.t(sure));
@@ -163,6 +201,14 @@ fn copies(session: &Session, found: &Whole) -> Option<Html> {
     let (lang, request) = (session.lang, &found.request);
     let mut parts = Vec::new();
     if registers(session) && request.is_open() && crate::copy::may_be_given(request) {
+        parts.push(match &found.unsealed {
+            None => Notice::new(lang, Tone::Info, lang.t(msg::DESK_COPY_SEALED)).into(),
+            Some(why) => {
+                let mut notice = Notice::new(lang, Tone::Warning, lang.t(msg::DESK_COPY_UNSEALED));
+                notice.more = Html::text(&format!("{} {}", words::word(lang, why), lang.t(msg::DESK_COPY_UNSEALED_DO)));
+                notice.into()
+            }
+        });
         for (person, name) in &found.people {
             let label = lang.fmt(msg::DESK_COPY_MAKE, &[("name", name)]);
             let action = format!("/access/desk/{}/copies/{person}", request.id);
@@ -183,10 +229,14 @@ fn copies(session: &Session, found: &Whole) -> Option<Html> {
             number,
             Cell(Html::text(name)),
             Cell::two(&moment(made.made), &made.made_name),
+            Cell(match made.signed {
+                true => chip(Tone::Good, lang.t(msg::DESK_COPY_IS_SEALED)),
+                false => chip(Tone::Warning, lang.t(msg::DESK_COPY_IS_NOT)),
+            }),
             Cell(Html::text(&made.hash)),
         ])
     };
-    let columns = [msg::DESK_COPY_NUMBER, msg::DESK_PEOPLE, msg::DESK_MADE, msg::DESK_COPY_HASH];
+    let columns = [msg::DESK_COPY_NUMBER, msg::DESK_PEOPLE, msg::DESK_MADE, msg::DESK_COPY_SEAL, msg::DESK_COPY_HASH];
     let table = Table::new(lang, lang.t(msg::DESK_COPIES), columns.map(|c| Column::text(lang.t(c))).to_vec())
         .rows(found.copies.iter().map(row).collect())
         .empty(Empty::new(Icon::Review, lang.t(msg::DESK_COPIES_NONE), ""))
@@ -257,6 +307,7 @@ fn told(lang: Lang, id: i64, done: bool) -> Result<Redirect, Problem> {
 pub(crate) async fn decide(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path(id): Path<String>,
     Form(typed): Form<Verdict>,
 ) -> Result<Response, Problem> {
@@ -268,8 +319,10 @@ pub(crate) async fn decide(
     };
     let remark = typed.remark.trim().to_owned();
     if let Some(error) = too_long(session.lang, &remark, limits::DESK_TEXT_CHARS) {
-        let (_, found) = look_up(&house, &session, &id).await?;
-        return Ok((StatusCode::BAD_REQUEST, shown(&session, &found, None, Some((&typed, error)))).into_response());
+        let (_, found) = look_up(&house, &session, (&id, &keys)).await?;
+        return Ok(
+            (StatusCode::BAD_REQUEST, shown(&session, &found, None, Wrong::Verdict(&typed, error))).into_response()
+        );
     }
     let id: i64 = id.parse().map_err(|_| Problem::NotFound)?;
     let (own, me) = (decision.scope().facility().unwrap_or(0), session.actor.account);
@@ -322,27 +375,29 @@ pub(crate) async fn decide(
 pub(crate) async fn code(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path(id): Path<String>,
 ) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::RegisterAccess).await?;
     session.is_proven()?;
-    let (_, mut found) = look_up(&house, &session, &id).await?;
+    let (_, mut found) = look_up(&house, &session, (&id, &keys)).await?;
     let code = new_code()?;
     let (hash, id) = (secret::token_hash(&plain_code(&code)), found.request.id);
     if !house.write(decision, move |tx| tx.set_request_code(id, &hash)).await? {
         return Err(moved(session.lang));
     }
     found.request.has_code = true;
-    Ok(shown(&session, &found, Some(&code), None))
+    Ok(shown(&session, &found, Some(&code), Wrong::Nothing))
 }
 
 /// Ends what was approved.
 pub(crate) async fn end(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Problem> {
-    let (decision, found) = look_up(&house, &session, &id).await?;
+    let (decision, found) = look_up(&house, &session, (&id, &keys)).await?;
     let id = found.request.id;
     let ended = house.write(decision, move |tx| tx.end_request(id)).await?;
     told(session.lang, id, ended)
@@ -352,9 +407,10 @@ pub(crate) async fn end(
 pub(crate) async fn withdraw(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Problem> {
-    let (decision, found) = look_up(&house, &session, &id).await?;
+    let (decision, found) = look_up(&house, &session, (&id, &keys)).await?;
     let id = found.request.id;
     let done = house.write(decision, move |tx| tx.move_request(id, desk::State::Withdrawn)).await?;
     told(session.lang, id, done)
@@ -364,10 +420,11 @@ pub(crate) async fn withdraw(
 pub(crate) async fn reopen(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Problem> {
     let decision = house.decide(&session, Act::ReviewAccess).await?;
-    let (_, found) = look_up(&house, &session, &id).await?;
+    let (_, found) = look_up(&house, &session, (&id, &keys)).await?;
     if !decides(&session, &found.request) {
         return Err(Problem::NotFound);
     }

@@ -1,9 +1,12 @@
 //! Certified copies: what a request opens of one record, on paper as PDF/A, numbered, with a digest of what it was made from, kept
-//! as it was given out. The hash of the file stands in the audit trail, and so in the transparency log.
+//! as it was given out. The hash of the file stands in the audit trail, and so in the transparency log. Where the facility has a
+//! digital seal, the copy carries it; else a hand and a stamp do, and the page says so.
 
+use crate::Keys;
 use crate::case::{Whole, look_up, moved, reads_copies};
 use crate::desk::{extent_label, purpose_label};
 use crate::facts::{self, Fact, Facts};
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -12,6 +15,9 @@ use mach_access::{Act, Actor, Decision, Reach, Role, decide, secret};
 use mach_base::time::now_seconds;
 use mach_documents::{Block, Cell, Paper, Style, Text};
 use mach_house::{Failure, House, Session};
+use mach_sign::certificate::Certificate;
+use mach_sign::key::SoftKey;
+use mach_signing::seal::{self, Said, own_seal};
 use mach_store::desk::{self, Made, Request};
 use mach_store::grants;
 use mach_ui::http::Problem;
@@ -20,6 +26,8 @@ use sha2::{Digest, Sha256};
 
 /// Numbers that are tried for a copy, where others are made at the same time.
 const NUMBERS: usize = 3;
+/// The place of the facility's seal.
+const SEAL: &str = "facility";
 
 /// Whether copies are given out for what is asked: to who may know whose record it is.
 pub(crate) fn may_be_given(request: &Request) -> bool {
@@ -39,10 +47,11 @@ fn sha256(parts: &[String]) -> String {
 pub(crate) async fn make(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path((id, person)): Path<(String, String)>,
 ) -> Result<Redirect, Problem> {
     let decision = house.decide(&session, Act::RegisterAccess).await?;
-    let (_, found) = look_up(&house, &session, &id).await?;
+    let (_, found) = look_up(&house, &session, (&id, &keys)).await?;
     let person: i64 = person.parse().map_err(|_| Problem::NotFound)?;
     let request = &found.request;
     let is_asked = found.people.iter().any(|(asked, _)| *asked == person);
@@ -64,23 +73,68 @@ pub(crate) async fn make(
     let theirs = decide(&visitor, Act::ViewDesk).map_err(Problem::internal)?;
     let (account, of) = (request.account, (request.id, person));
     let back = format!("/access/desk/{}", request.id);
+    let facility = request.facility;
     for _ in 0..NUMBERS {
         let told = (&found, session.actor.name.as_str(), session.lang);
-        let (hash, file, number) = drawn(&house, (&theirs, account), person, told).await?;
-        if house.write(decision.clone(), move |tx| tx.add_copy(number, of, &hash, &file)).await? {
+        let seal = sealing(&house, &decision, (&keys, facility)).await?;
+        let Drawn { number, file, sealed } = drawn(&house, (&theirs, account), person, told, seal).await?;
+        let hash = secret::hex(&Sha256::digest(&file));
+        let kept = move |tx: &mut mach_store::Tx<'_>| {
+            if !tx.add_copy(number, of, (&hash, &file), sealed.is_some())? {
+                return Ok(false);
+            }
+            if let Some(mark) = sealed {
+                // `/verify` knows it for one that was given out here.
+                tx.keep_paper(facility, &format!("desk-copy-{number}"), &mark, true)?;
+                tx.log_event("signature", &format!("desk copy {number} seal: {hash}"))?;
+            }
+            Ok(true)
+        };
+        if house.write(decision.clone(), kept).await? {
             return Ok(Redirect::to(&back));
         }
     }
     Err(Problem::Conflict(session.lang.t(msg::DESK_COPY_AGAIN).to_owned()))
 }
 
-/// A copy as it is now, under the next number: its hash, its file, the number.
+/// What a copy is sealed with.
+struct Sealing {
+    chain: Vec<Certificate>,
+    key: SoftKey,
+    keys: Keys,
+}
+
+/// The facility's seal, where it has one that may be used now.
+async fn sealing(
+    house: &House,
+    decision: &Decision,
+    (keys, facility): (&Keys, i64),
+) -> Result<Option<Sealing>, Problem> {
+    let keys = Keys::clone(keys);
+    house
+        .read(decision.clone(), move |r| -> Result<_, Failure> {
+            let found = own_seal(r, keys.as_ref(), facility, now_seconds()).ok();
+            Ok(found.map(|(chain, key)| Sealing { chain, key, keys }))
+        })
+        .await
+}
+
+/// A copy that was made.
+struct Drawn {
+    number: i64,
+    file: Vec<u8>,
+    /// The mark of its seal, where it has one.
+    sealed: Option<String>,
+}
+
+/// A copy as it is now, under the next number.
 async fn drawn(
     house: &House,
     (theirs, account): (&Decision, i64),
     person: i64,
     (found, by, lang): (&Whole, &str, Lang),
-) -> Result<(String, Vec<u8>, i64), Problem> {
+    seal: Option<Sealing>,
+) -> Result<Drawn, Problem> {
     let extent = found.request.extent;
     let read = house
         .read(theirs.clone(), move |r| -> Result<Option<(Facts, i64)>, Failure> {
@@ -92,14 +146,26 @@ async fn drawn(
         .await?;
     let (facts, number) = read.ok_or_else(|| Problem::Conflict(lang.t(msg::DESK_COPY_CLOSED).to_owned()))?;
     // Laying out and packing takes tens of milliseconds: not on the async threads.
-    let paper = paper(number, found, &facts, (by, now_seconds()));
-    let rendered = tokio::task::spawn_blocking(move || paper.render()).await;
-    let file = rendered.map_err(Problem::internal)?.map_err(Problem::internal)?.pdf;
-    Ok((secret::hex(&Sha256::digest(&file)), file, number))
+    let now = now_seconds();
+    let paper = paper(number, found, &facts, (by, now), seal.as_ref());
+    let facility = found.facility.clone();
+    let made = move || -> Result<(Vec<u8>, Option<String>), String> {
+        let rendered = paper.render().map_err(|e| e.to_string())?;
+        let Some(Sealing { chain, key, keys }) = seal else { return Ok((rendered.pdf, None)) };
+        let said = Said {
+            facility: &facility, role: "Cơ sở sao hồ sơ bệnh án", reason: "Sao y từ hồ sơ điện tử"
+        };
+        let file = seal::seal_paper((&rendered, SEAL), (&chain, &key), keys.as_ref(), (&said, now))?;
+        let mark = mach_sign::pades::last_mark(&file).map_err(|e| e.to_string())?;
+        Ok((file, Some(mark)))
+    };
+    let made = tokio::task::spawn_blocking(made).await.map_err(Problem::internal)?;
+    let (file, sealed) = made.map_err(Problem::internal)?;
+    Ok(Drawn { number, file, sealed })
 }
 
 /// The paper. In Vietnamese, whoever made it: it goes to courts and offices.
-fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64)) -> Paper {
+fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64), seal: Option<&Sealing>) -> Paper {
     let (lang, request) = (Lang::Vi, &found.request);
     let source = sha256(&facts.sources);
     let name = format!("{number}/BS-{}", request.id);
@@ -155,6 +221,14 @@ fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64)) -> P
     )));
     let small = Style { size: 9.0, ..Style::default() };
     paper.add(Block::Paragraph(Text::plain(&format!("SHA-256 của dữ liệu gốc: {source}")), small));
+    paper.add(Block::Space(8.0));
+    let mut signs =
+        vec![Block::centred(Text::bold(&found.facility.to_uppercase()), 12.0), Block::seal(SEAL, 200.0, 58.0)];
+    if let Some(seal) = seal {
+        let check = format!("Bản điện tử có chữ ký số của cơ sở. Kiểm tra tại {}/verify", seal.keys.base());
+        signs.push(Block::Paragraph(Text::plain(&check), Style { size: 9.0, ..Style::default() }));
+    }
+    paper.add(Block::Columns(vec![(0.5, Vec::new()), (0.5, signs)]));
     paper
 }
 
@@ -172,10 +246,11 @@ async fn give(house: &House, decision: Decision, id: i64, request: i64) -> Resul
 pub(crate) async fn of_desk(
     State(house): State<House>,
     session: Session,
+    Extension(keys): Extension<Keys>,
     Path((id, copy)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::RegisterAccess).await?;
-    let (_, found) = look_up(&house, &session, &id).await?;
+    let (_, found) = look_up(&house, &session, (&id, &keys)).await?;
     if !reads_copies(&session, &found.request) {
         return Err(Problem::NotFound);
     }

@@ -12,6 +12,7 @@
 //! | `POST /access/desk/{id}/code` | register access, proved lately | a code for who was let in |
 //! | `POST /access/desk/{id}/end` | register or review access | ends it |
 //! | `POST /access/desk/{id}/withdraw`, `…/reopen` | register; review access | takes one back that waits; puts one that was refused back to wait |
+//! | `POST /access/desk/{id}/papers`, `GET …/{paper}` | register access; register or review access | lays papers to a request that waits; one of them |
 //! | `GET`, `POST /access/desk/{id}/copies/{copy}` | register access | a certified copy (when the request is over: review access too); makes one of a person's record |
 //! | `GET /desk/copies/{copy}` | view desk | a certified copy, for who was let in |
 //! | `GET`, `POST /access/protected` | protect people | who is marked as of public interest; marks somebody |
@@ -34,6 +35,7 @@ mod enter;
 mod facts;
 mod form;
 mod me;
+mod papers;
 mod policy;
 mod protect;
 mod proxies;
@@ -42,6 +44,7 @@ pub mod sms;
 pub mod syslog;
 mod visit;
 
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use mach_access::Act;
@@ -72,8 +75,11 @@ pub const WORK: &[Queue] = &[
     },
 ];
 
-/// The routes of this crate; see the table above. Codes are sent by `gateway`.
-pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {
+/// What seals certified copies.
+pub type Keys = Arc<dyn mach_signing::desk::Keys + Send + Sync>;
+
+/// The routes of this crate; see the table above. Codes are sent by `gateway`, copies sealed by `keys`.
+pub fn router(gateway: Arc<dyn sms::Gateway>, keys: Keys) -> Router<House> {
     Router::new()
         .route("/admin/access", get(policy::page))
         .route("/admin/care", get(care::list))
@@ -86,6 +92,11 @@ pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {
         .route("/access/desk/{id}/end", post(case::end))
         .route("/access/desk/{id}/withdraw", post(case::withdraw))
         .route("/access/desk/{id}/reopen", post(case::reopen))
+        .route(
+            "/access/desk/{id}/papers",
+            post(papers::add).layer(DefaultBodyLimit::max(mach_base::limits::DESK_PAPERS_BYTES)),
+        )
+        .route("/access/desk/{id}/papers/{paper}", get(papers::give))
         .route("/access/desk/{id}/copies/{copy}", get(copy::of_desk).post(copy::make))
         .route("/access/protected", get(protect::list).post(protect::mark))
         .route("/access/protected/{id}", get(protect::detail))
@@ -106,4 +117,5 @@ pub fn router(gateway: Arc<dyn sms::Gateway>) -> Router<House> {
         .route("/me/share/{id}/end", post(me::end_share))
         .route("/me/refusal", post(me::refuse))
         .layer(Extension(gateway))
+        .layer(Extension(keys))
 }

@@ -47,6 +47,11 @@ pub const FOUND_ROWS: usize = 8;
 pub const SEARCH_CHARS: usize = 100;
 /// Work items waiting for the writer; past it a caller waits.
 pub const WRITE_QUEUE: usize = 256;
+/// Seconds that PostgreSQL may be silent to a reader or the writer before the connection is given up: a statement that counts a whole
+/// province ends within it.
+pub const POSTGRES_SILENCE_SECONDS: u64 = 300;
+/// The same where tables are made or written anew.
+pub const POSTGRES_LABOUR_SECONDS: u64 = 6 * 3_600;
 /// Entries of the audit trail that one export gives; the next goes on where it ended.
 pub const AUDIT_EXPORT: usize = 20_000;
 /// Minutes that a citizen's sign-in code works.
@@ -67,6 +72,12 @@ pub const NAMED_DAYS: i32 = 366;
 pub const DESK_DAYS: i64 = 30;
 /// Characters of the ground and of the reason of a request to the access desk, and of what is remarked to it, at most.
 pub const DESK_TEXT_CHARS: usize = 2_000;
+/// Papers laid to one request to the access desk, at most.
+pub const DESK_PAPERS: usize = 10;
+/// Bytes of one of them.
+pub const DESK_PAPER_BYTES: usize = 10 << 20;
+/// Bytes of those that are sent together.
+pub const DESK_PAPERS_BYTES: usize = 40 << 20;
 /// People whose records one request to the access desk names, at most.
 pub const DESK_PEOPLE: usize = 20;
 /// Days that a referral opens a record to where the person was referred.

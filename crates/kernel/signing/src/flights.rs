@@ -365,7 +365,7 @@ fn step(
 }
 
 /// The whole file, with validation data where its time is `proved`, looked at as anybody will look at it before it is anybody's.
-fn whole(
+pub(crate) fn whole(
     signed: Vec<u8>,
     proved: bool,
     (chain, trust): (&[Certificate], &Trust),

@@ -20,6 +20,8 @@ pub const UNTRUSTED: &str = "certificate-untrusted";
 pub const MAY_NOT: &str = "signer-may-not";
 /// Nobody confirmed within a day.
 pub const PATIENCE_OVER: &str = "not-confirmed";
+/// The facility registered no rules under which it signs.
+pub const NO_POLICY: &str = "no-policy";
 /// No seal is registered.
 pub const NO_SEAL: &str = "no-seal";
 /// What was signed is not what is kept.
@@ -99,6 +101,7 @@ pub fn known(lang: Lang, said: &str) -> Option<&'static str> {
         UNTRUSTED => msg::SIGNING_UNTRUSTED,
         MAY_NOT => msg::SIGNING_MAY_NOT,
         PATIENCE_OVER => msg::SIGNING_PATIENCE,
+        NO_POLICY => msg::SIGNING_NO_POLICY,
         NO_SEAL => msg::SIGNING_NO_SEAL,
         PAPER_CHANGED => msg::SIGNING_PAPER_CHANGED,
         UNSIGNED => msg::SIGNING_UNSIGNED,

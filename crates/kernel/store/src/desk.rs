@@ -4,6 +4,11 @@
 //! What was approved stands as grants of the relation *desk* to an account of its own, which nothing else is opened to; each
 //! opens what the approving facility wrote, and everything only where the department approved.
 
+mod papers;
+
+pub(crate) use papers::PAPERS;
+pub use papers::{NewPaper, Paper, paper_of, papers_of};
+
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
@@ -317,8 +322,14 @@ impl Tx<'_> {
     }
 
     /// Keeps a certified copy as it is given out, by the number that stands on it; false where another one has that number by now.
-    /// Its hash stands in the trail, and so in the log.
-    pub fn add_copy(&mut self, number: i64, (request, person): (i64, i64), hash: &str, file: &[u8]) -> Result<bool> {
+    /// Its hash stands in the trail, and so in the log; `signed`: with a digital seal.
+    pub fn add_copy(
+        &mut self,
+        number: i64,
+        (request, person): (i64, i64),
+        (hash, file): (&str, &[u8]),
+        signed: bool,
+    ) -> Result<bool> {
         if next_copy(self)? != number {
             return Ok(false);
         }
@@ -328,7 +339,8 @@ impl Tx<'_> {
         };
         let sealed = sealed::text(Sealed::Body, &row!("access_copy", number), &mach_tlog::base64(file))?;
         let id = self.insert(
-            "INSERT INTO access_copy(request, person, made, made_by, made_name, hash, file) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO access_copy(request, person, made, made_by, made_name, hash, file, signed)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &[
                 request.into(),
                 person.into(),
@@ -337,6 +349,7 @@ impl Tx<'_> {
                 (&name).into(),
                 hash.into(),
                 (&sealed).into(),
+                i64::from(signed).into(),
             ],
         )?;
         if id != number {
@@ -438,7 +451,11 @@ pub struct Made {
     pub made_name: String,
     /// SHA-256 of the file, in hexadecimal digits.
     pub hash: String,
+    /// Whether it carries the facility's digital seal.
+    pub signed: bool,
 }
+
+const MADE: &str = "id, request, person, made, made_name, hash, signed";
 
 fn made(r: &dyn Row) -> Result<Made> {
     Ok(Made {
@@ -448,21 +465,22 @@ fn made(r: &dyn Row) -> Result<Made> {
         made: r.int(3)?,
         made_name: r.text(4)?.to_owned(),
         hash: r.text(5)?.to_owned(),
+        signed: r.int(6)? != 0,
     })
 }
 
 /// Certified copies of a request, newest first.
 pub fn copies_of(on: &mut dyn Query, request: i64) -> Result<Vec<Made>> {
-    let sql = "SELECT id, request, person, made, made_name, hash FROM access_copy WHERE request = ?1 ORDER BY id DESC";
-    sql::list(on, sql, &[request.into()], made)
+    let sql = format!("SELECT {MADE} FROM access_copy WHERE request = ?1 ORDER BY id DESC");
+    sql::list(on, &sql, &[request.into()], made)
 }
 
 /// A certified copy and its file, byte for byte.
 pub fn copy(on: &mut dyn Query, id: i64) -> Result<Option<(Made, Vec<u8>)>> {
-    let sql = "SELECT id, request, person, made, made_name, hash, file FROM access_copy WHERE id = ?1";
-    sql::first(on, sql, &[id.into()], |r| {
-        let text = sealed::opened(&row!("access_copy", id), r.text(6)?)?;
-        Ok((made(r)?, mach_tlog::from_base64(&text).ok_or(Error::Column(6))?))
+    let sql = format!("SELECT {MADE}, file FROM access_copy WHERE id = ?1");
+    sql::first(on, &sql, &[id.into()], |r| {
+        let text = sealed::opened(&row!("access_copy", id), r.text(7)?)?;
+        Ok((made(r)?, mach_tlog::from_base64(&text).ok_or(Error::Column(7))?))
     })
 }
 

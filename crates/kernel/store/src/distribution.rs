@@ -70,6 +70,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("access_request", Spread::Everywhere),
     ("access_request_person", Spread::Everywhere),
     ("access_copy", Spread::Everywhere),
+    ("access_paper", Spread::Everywhere),
     ("citizen_code", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),

@@ -45,6 +45,7 @@ const STEPS: &[&[&str]] = &[
     claims::BROKEN,
     desk::SOUGHT,
     marks::DDL,
+    desk::PAPERS,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -103,6 +104,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             notices::DDL,
             desk::SOUGHT,
             marks::DDL,
+            desk::PAPERS,
         ]
         .concat()
         {

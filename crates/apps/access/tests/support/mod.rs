@@ -6,9 +6,14 @@ use axum::http::{Request, StatusCode, header};
 use mach_access::{Act, Actor, Role, decide, secret};
 use mach_access_pages::sms::Simulator;
 use mach_house::{House, SESSION_COOKIE, Settings};
+use mach_sign::key::SoftKey;
+use mach_sign::remote::Service;
+use mach_sign::trust::Trust;
+use mach_signing::desk::Keys;
 use mach_store::accounts::NewAccount;
 use mach_store::people::{self, NumberRow, PersonRow};
 use mach_store::sessions::State;
+use mach_store::signing::{Provider, Signer};
 use mach_store::{Store, Tx, schema};
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -31,13 +36,47 @@ pub struct Answer {
     pub body: String,
 }
 
+/// A machine that holds no keys.
+struct NoKeys;
+
+impl Keys for NoKeys {
+    fn trust(&self) -> Result<Arc<Trust>, String> {
+        Err("nobody is trusted here".to_owned())
+    }
+
+    fn soft(&self, _: &Signer) -> Result<SoftKey, String> {
+        Err("no key is here".to_owned())
+    }
+
+    fn service(&self, _: Provider) -> Result<Option<Box<dyn Service + '_>>, String> {
+        Ok(None)
+    }
+
+    fn has_time(&self) -> bool {
+        false
+    }
+
+    fn time(&self, _: &[u8]) -> mach_sign::Result<Vec<u8>> {
+        Err(mach_sign::Error::Refused("no clock is here".to_owned()))
+    }
+
+    fn base(&self) -> &str {
+        "https://mach.test"
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
+        Self::with(Arc::new(NoKeys))
+    }
+
+    /// The same where copies are sealed with these.
+    pub fn with(keys: mach_access_pages::Keys) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let sms = Simulator::default();
         let house = House::new(store.clone(), Settings::default());
-        let router = mach_access_pages::router(Arc::new(sms.clone()));
+        let router = mach_access_pages::router(Arc::new(sms.clone()), keys);
         let app = mach_ui::http::serve(router.with_state(house));
         let place = Self { app, store, sms, _folder: folder };
         place.write(|tx| {

@@ -6,6 +6,7 @@ mod binary;
 mod bulk;
 mod bundles;
 mod concurrent;
+mod consents;
 mod custom;
 mod examples;
 mod fuzz;

@@ -49,6 +49,8 @@ pub(super) struct Done {
 
 pub(super) struct Link {
     wire: Wire,
+    /// How long the server may be silent to a statement; and where tables are made or written anew.
+    patience: (Duration, Duration),
     statements: Vec<Statement>,
     /// Statements by their text, apart for each way in which the connection sees: a plan is one role's.
     by_text: Box<[HashMap<String, usize>; WAYS]>,
@@ -71,10 +73,11 @@ pub(super) struct Link {
 type Each<'a> = &'a mut dyn FnMut(&dyn Row) -> Result<()>;
 
 impl Link {
-    /// Connects; the server may be silent to a statement for `patience`, where there is an end to it.
-    pub(super) fn connect(target: &Target, settings: &[(&str, &str)], patience: Option<Duration>) -> Result<Self> {
+    /// Connects; the server may be silent to a statement for `patience`.
+    pub(super) fn connect(target: &Target, settings: &[(&str, &str)], patience: Duration) -> Result<Self> {
         Ok(Self {
             wire: Wire::connect(target, settings, patience)?,
+            patience: (patience, target.labour),
             statements: Vec::new(),
             by_text: Default::default(),
             worn: Some(Sees::Everything),
@@ -350,12 +353,15 @@ impl Link {
         Ok(())
     }
 
-    /// Runs statements without arguments or rows, as text.
+    /// Runs statements without arguments or rows, as text: what makes tables and writes them anew may take its time.
     pub(super) fn simple(&mut self, sql: &str) -> Result<()> {
         self.settle_owed()?;
+        let (patience, labour) = self.patience;
+        self.wire.be_patient(labour)?;
         self.wire.frame(Some(b'Q'), |out| text(out, sql));
         self.wire.send()?;
-        self.until_ready()
+        self.until_ready()?;
+        self.wire.be_patient(patience)
     }
 
     /// Gives rows, in the binary format of `COPY`, to each of these (`COPY … FROM STDIN`), without waiting in between: where

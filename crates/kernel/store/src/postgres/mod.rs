@@ -32,7 +32,7 @@ const LOCK: i64 = 0x6d61_6368;
 /// Settings of every connection. Statements are short; compiling them costs more than it saves. They are written in the order
 /// in which they are to be answered, seek by key after key, and end after a page: plans must not depend on figures that a
 /// table just begun has not got yet, or a page of a search reads whole tables again and again.
-const PLANS: [(&str, &str); 10] = [
+const PLANS: [(&str, &str); 11] = [
     ("application_name", "mach"),
     ("jit", "off"),
     ("random_page_cost", "1.1"),
@@ -43,6 +43,8 @@ const PLANS: [(&str, &str); 10] = [
     // A page in the order of an index ends early; putting everything in order first does not.
     ("enable_sort", "off"),
     ("max_parallel_workers_per_gather", "0"),
+    // Who gave up waiting is nobody's to answer: the server ends what they asked.
+    ("client_connection_check_interval", "10s"),
     // What is prepared is planned once.
     ("plan_cache_mode", "force_generic_plan"),
 ];
@@ -105,7 +107,7 @@ impl Pg {
     }
 
     fn connect(target: Arc<Target>, writer: bool) -> Result<Self> {
-        let link = Some(Link::connect(&target, if writer { WRITER } else { READER }, None)?);
+        let link = Some(Link::connect(&target, if writer { WRITER } else { READER }, target.silence)?);
         let (keys, counted, highest, held, ahead) = Default::default();
         let (open, by_itself, written, latest) = (false, false, 0, 0);
         Ok(Self {
@@ -160,7 +162,7 @@ impl Pg {
     fn connected(&mut self) -> Result<()> {
         if self.link.as_ref().is_none_or(Link::is_torn) {
             let settings = if self.writer { WRITER } else { READER };
-            self.link = Some(Link::connect(&self.target, settings, None)?);
+            self.link = Some(Link::connect(&self.target, settings, self.target.silence)?);
         }
         Ok(())
     }

@@ -110,3 +110,70 @@ impl Query for Pg {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Target;
+    use crate::engine::{Engine, Place};
+    use crate::sees::Sees;
+    use crate::sql;
+    use crate::{Error, Result};
+    use mach_test_engines::Server;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// Whether somebody waited no longer.
+    fn is_given_up(told: &Result<i64>) -> bool {
+        matches!(told, Err(Error::Lost(why)) if why.contains("in time"))
+    }
+
+    #[test]
+    fn a_server_that_stops_answering_keeps_no_reader_and_no_writer_for_ever() {
+        let Some(server) = Server::start(false) else { return };
+        let mut target = Target::parse(&server.database()).unwrap();
+        (target.patience, target.silence) = (Duration::from_secs(2), Duration::from_secs(2));
+        let place = Place::Server(Arc::new(target));
+        let (mut reader, mut writer) = (place.reader().unwrap(), place.writer().unwrap());
+        let who = |engine: &mut Engine| sql::int(engine, "SELECT CAST(pg_backend_pid() AS BIGINT)", &[]);
+        let read = |reader: &mut Engine| {
+            reader.begin_reading(false, Sees::Everything).unwrap();
+            let told = who(reader);
+            reader.end_reading();
+            told
+        };
+        let write = |writer: &mut Engine| -> Result<i64> {
+            writer.begin()?;
+            let told = who(writer)?;
+            writer.commit()?;
+            Ok(told)
+        };
+        let first = (read(&mut reader).unwrap(), write(&mut writer).unwrap());
+        // One process stands still: who asked it asks another one.
+        for (engine, before) in [(true, first.0), (false, first.1)] {
+            let paused = server.pause(u32::try_from(before).ok());
+            let now = if engine { read(&mut reader) } else { write(&mut writer) };
+            assert_ne!(now.unwrap(), before);
+            drop(paused);
+        }
+        // All of it stands still: both hear so.
+        let paused = server.pause(None);
+        let told = [read(&mut reader), write(&mut writer)];
+        assert!(told.iter().all(is_given_up), "{told:?}");
+        drop(paused);
+        assert!(read(&mut reader).is_ok() && write(&mut writer).is_ok(), "it is found again");
+        // What is asked and takes too long is given up, and the server looks for who asked; making tables takes its time.
+        reader.begin_reading(false, Sees::Everything).unwrap();
+        let slow = sql::int(&mut reader, "SELECT CAST(1 AS BIGINT) FROM pg_sleep(600)", &[]);
+        assert!(is_given_up(&slow), "{slow:?}");
+        reader.end_reading();
+        assert!(read(&mut reader).is_ok(), "on another connection");
+        reader.begin_reading(false, Sees::Everything).unwrap();
+        let sql = "SELECT CAST(setting AS BIGINT) FROM pg_settings WHERE name = 'client_connection_check_interval'";
+        assert_eq!(sql::int(&mut reader, sql, &[]).unwrap(), 10_000);
+        reader.end_reading();
+        let Engine::Postgres(pg) = &mut reader else { unreachable!("it is a server's") };
+        pg.by_itself(true, Sees::Everything);
+        pg.batch("SELECT pg_sleep(3)").unwrap();
+        assert!(write(&mut writer).is_ok());
+    }
+}

@@ -154,7 +154,7 @@ fn together(target: &Target, link: &mut Option<Link>, questions: &[&Question]) -
     // A server that can still think ends by itself what takes too long, and is not left with it.
     let limit = format!("{}ms", (target.patience * 4 / 5).as_millis());
     let settings = [READER, &[("statement_timeout", limit.as_str())]].concat();
-    let connect = || Link::connect(target, &settings, Some(target.patience));
+    let connect = || Link::connect(target, &settings, target.patience);
     let mut on = held.map_or_else(connect, Ok)?;
     let mut told = ask(&mut on, questions, target.is_locked());
     if matches!(told, Err(Error::Lost(_))) && !fresh {

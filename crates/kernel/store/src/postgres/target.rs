@@ -1,6 +1,7 @@
 //! Where a PostgreSQL database is: `postgres://user:password@host:port/database`.
 
 use crate::{Error, Result};
+use mach_base::limits;
 use mach_tls::Check;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,10 @@ pub(crate) struct Target {
     pub(super) locked: AtomicBool,
     /// How long it may take to be reached and to let us in, and to answer a small question.
     pub(super) patience: Duration,
+    /// How long it may be silent to a statement of a reader or the writer.
+    pub(super) silence: Duration,
+    /// The same where tables are made or written anew.
+    pub(super) labour: Duration,
 }
 
 /// How a connection is encrypted.
@@ -95,7 +100,10 @@ impl Target {
         };
         let host = place_of(host);
         let tls = check(mode.as_deref(), root.is_some(), &host)?.map(|check| Tls { check, root, own });
-        Ok(Self { host, port, user, password, database, tls, locked: AtomicBool::new(false), patience: PATIENCE })
+        let [silence, labour] =
+            [limits::POSTGRES_SILENCE_SECONDS, limits::POSTGRES_LABOUR_SECONDS].map(Duration::from_secs);
+        let (locked, patience) = (AtomicBool::new(false), PATIENCE);
+        Ok(Self { host, port, user, password, database, tls, locked, patience, silence, labour })
     }
 
     /// As messages name it: without the password.

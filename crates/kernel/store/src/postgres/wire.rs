@@ -60,7 +60,7 @@ impl Socket {
                 let path = folder.join(format!(".s.PGSQL.{}", target.port));
                 let stream = UnixStream::connect(path).map_err(unreached)?;
                 let socket = Self::Unix(stream);
-                socket.be_patient(Some(target.patience)).map_err(unreached)?;
+                socket.be_patient(target.patience).map_err(unreached)?;
                 Ok(socket)
             }
             Host::Name(name) => {
@@ -78,7 +78,8 @@ impl Socket {
     }
 
     /// From now on the server may be silent for so long, and take as long to read what it is sent.
-    fn be_patient(&self, most: Option<Duration>) -> std::io::Result<()> {
+    fn be_patient(&self, most: Duration) -> std::io::Result<()> {
+        let most = Some(most);
         match self {
             Self::Unix(s) => s.set_read_timeout(most).and_then(|()| s.set_write_timeout(most)),
             Self::Tcp(s) => s.set_read_timeout(most).and_then(|()| s.set_write_timeout(most)),
@@ -150,8 +151,8 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Connects and signs in, which may not take long; ready for statements afterwards, to each of which the server may be silent
-    /// for `patience`, where there is an end to it. `settings` are session settings.
-    pub(super) fn connect(target: &Target, settings: &[(&str, &str)], patience: Option<Duration>) -> Result<Self> {
+    /// for `patience`. `settings` are session settings.
+    pub(super) fn connect(target: &Target, settings: &[(&str, &str)], patience: Duration) -> Result<Self> {
         let socket = Socket::open(target)?;
         let mut wire = Self { socket, out: Vec::new(), input: vec![0; READ_BYTES], at: 0, end: 0, gone: false };
         wire.frame(None, |out| {
@@ -166,8 +167,13 @@ impl Wire {
         wire.send()?;
         wire.sign_in(target)?;
         wire.settle_start()?;
-        wire.socket.be_patient(patience).map_err(lost)?;
+        wire.be_patient(patience)?;
         Ok(wire)
+    }
+
+    /// From now on the server may be silent for so long.
+    pub(super) fn be_patient(&self, most: Duration) -> Result<()> {
+        self.socket.be_patient(most).map_err(lost)
     }
 
     fn sign_in(&mut self, target: &Target) -> Result<()> {

@@ -375,7 +375,7 @@ mod tests {
         ] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
-        for made in ["person_mark", "access_copy", "access_request_person", "access_request"] {
+        for made in ["access_paper", "person_mark", "access_copy", "access_request_person", "access_request"] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
         for column in ["parts", "first", "last"] {

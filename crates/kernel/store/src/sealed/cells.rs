@@ -26,7 +26,7 @@ const fn cells(
 }
 
 /// All of them, but people's numbers and certificates', which are found too.
-pub(crate) const CELLS: [Cells; 14] = [
+pub(crate) const CELLS: [Cells; 16] = [
     cells(("claim", "main_dx"), Purpose::Body, "claim", &[("facility", false), ("link", true)]),
     cells(("check_in", "body"), Purpose::Body, "check_in", &[("facility", false), ("link", true)]),
     cells(
@@ -49,6 +49,8 @@ pub(crate) const CELLS: [Cells; 14] = [
     cells(("access_request", "body"), Purpose::Body, "access_request", &[("id", false)]),
     cells(("access_request", "remark"), Purpose::Body, "access_request remark", &[("id", false)]),
     cells(("access_copy", "file"), Purpose::Body, "access_copy", &[("id", false)]),
+    cells(("access_paper", "name"), Purpose::Body, "access_paper name", &[("id", false)]),
+    cells(("access_paper", "file"), Purpose::Body, "access_paper", &[("id", false)]),
     cells(("person_mark", "reason"), Purpose::Body, "person_mark", &[("id", false)]),
     cells(("view_row", "body"), Purpose::Body, "view_row", &[("vid", false), ("rid", false), ("facility", false)]),
 ];

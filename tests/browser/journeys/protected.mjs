@@ -1,0 +1,92 @@
+// Somebody of public interest: the head marks them, the record closes, somebody is named and opens it, the mark is ended. And who
+// speaks for a child: what is typed wrong is told at its field.
+import assert from "node:assert/strict";
+import { User, journey } from "../lib/browser.mjs";
+
+export default (world) => {
+  const { server, screen } = world;
+  const person = { home: "", name: "", number: "" };
+  const why = `Theo đề nghị của người bệnh (${screen.name})`;
+  let at = "";
+  return journey(world, "protected", {}, (user) => {
+    const { page } = user;
+    let head;
+    const choose = (of, name, value) => of.locator(`[name="${name}"]`).first().evaluate((e, chosen) => {
+      if (e.tagName === "SELECT") e.value = chosen;
+      else document.querySelector(`[name="${e.name}"][value="${chosen}"]`).click();
+    }, value);
+    const confirmed = async (of, action) => {
+      await of.locator(`details.confirm:has(form[action="${action}"]) summary`).click();
+      await of.locator(`form[action="${action}"] button[type="submit"]`).click();
+    };
+    return [
+      ["a clinician reads a record", async () => {
+        await user.signIn(server.account("clinician"));
+        await page.waitForURL((url) => url.pathname === "/people");
+        await user.open("/people?q=nguyen");
+        person.home = await page.locator('main table.data a[href^="/people/"]').nth(1).getAttribute("href");
+        await user.open(person.home);
+        person.name = (await page.locator("section.patient .name").innerText()).trim();
+        const numbers = await page.locator("#numbers dd").allInnerTexts();
+        person.number = numbers.map((n) => n.trim()).find((n) => /^\d{10}$|^\d{12}$/.test(n) && !n.startsWith("09"));
+      }],
+      ["the head marks the person; a number of nobody is told at its field", async () => {
+        head = await User.arrive(world);
+        await head.signIn(server.account("head"));
+        await head.page.waitForURL((url) => url.pathname !== "/sign-in");
+        await head.open("/access/protected");
+        await head.look("protected");
+        const write = async (number) => {
+          await head.page.locator('[name="number"]').fill(number);
+          await head.page.locator('[name="reason"]').fill(why);
+          await head.page.locator('form[action="/access/protected"] button[type="submit"]').click();
+        };
+        await write("046000000000");
+        await head.page.locator('[name="number"][aria-invalid="true"]').waitFor();
+        await head.look("protected-wrong");
+        await write(person.number);
+        await head.page.waitForURL(/\/access\/protected\?done=marked/);
+        const link = head.page.locator('main a[href^="/access/protected/"]', { hasText: person.name }).first();
+        at = await link.getAttribute("href");
+        await head.follow(link);
+        assert.ok((await head.page.locator("main").innerText()).includes(why));
+      }],
+      ["the record closes, and opens to who was named", async () => {
+        await user.open(person.home, 404);
+        const day = new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10);
+        await choose(head.page, "account", server.account("clinician").name);
+        await head.page.locator('[name="until"]').fill(day);
+        await head.page.locator('[name="reason"]').fill("Điều trị ngoại trú tại khoa");
+        await head.page.locator(`form[action="${at}/names"] button[type="submit"]`).click();
+        await head.page.locator(`form[action^="${at}/names/"]`).first().waitFor({ state: "attached" });
+        await head.look("protected-named");
+        await user.open(person.home);
+        await user.look("protected-record");
+      }],
+      ["the mark is ended, and the record opens as before", async () => {
+        await confirmed(head.page, `${at}/end`);
+        await head.page.locator(`form[action="${at}/end"]`).waitFor({ state: "detached" });
+        await head.look("protected-ended");
+        await user.open(person.home);
+        await head.context.close();
+      }],
+      ["who speaks for a child: what is wrong is told at its field", async () => {
+        const desk = await User.arrive(world);
+        await desk.signIn(server.account("operator"));
+        await desk.page.waitForURL((url) => url.pathname !== "/sign-in");
+        await desk.open("/access/proxies");
+        await desk.look("proxies");
+        for (const [name, text] of [
+          ["child", "046000000000"], ["child_name", "Nguyễn Văn Bé"], ["reader", person.number],
+          ["reader_name", person.name], ["paper", "12/2024 ngày 02/03/2024"],
+        ]) await desk.page.locator(`[name="${name}"]`).fill(text);
+        await choose(desk.page, "kind", "mother");
+        await choose(desk.page, "proof", "birth");
+        await desk.page.locator('form[action="/access/proxies"] button[type="submit"]').click();
+        await desk.page.locator('[name="child"][aria-invalid="true"]').waitFor();
+        await desk.look("proxies-wrong");
+        await desk.context.close();
+      }],
+    ];
+  });
+};
