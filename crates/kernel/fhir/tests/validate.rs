@@ -165,9 +165,9 @@ fn codes() {
             ),
         ],
     );
-    // Another word for a code, and a code outside of an extensible set, are worth a warning.
+    // A code outside of an extensible set, and another word for a code that is not HL7's, are worth a warning.
     let other = r#""maritalStatus":{"coding":[{"system":"http://x","code":"M"}]}"#;
-    let words = r#""maritalStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-MaritalStatus","code":"M","display":"Single"}]}"#;
+    let words = r#""address":[{"_country":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/iso21090-SC-coding","valueCoding":{"system":"urn:iso:std:iso:3166","code":"US","display":"America"}}]}}]"#;
     for text in [other, words] {
         let found = issues(&patient(text));
         assert!(

@@ -50,7 +50,6 @@ const WRONG: &[(&str, &[&str])] = &[
             "Bundle-lri-example.json",
         ],
     ),
-    ("modifier extension", &["Basic-referral.json"]),
     ("no OID", &["Library-zika-virus-intervention-logic.json"]),
     (
         "no content",
@@ -233,14 +232,24 @@ fn synthea() -> Vec<PathBuf> {
     files.into_iter().step_by(step).collect()
 }
 
+/// Words by which Synthea calls codes of HL7, and HL7 does not.
+const OTHER_WORDS: [&str; 5] = [
+    "`vital-signs` is called `Vital Signs`, not `vital-signs`",
+    "`primary` is called `Primary provider`, not `Primary Care Practitioner`",
+    "`DL` is called `Driver's license number`, not `Driver's License`",
+    "`M` is called `Married`, not `M`",
+    "`S` is called `Never Married`, not `S`",
+];
+
 #[test]
-fn synthea_bundles_are_valid() {
+fn synthea_bundles_are_valid_but_for_words() {
     let mut problems = Vec::new();
     for path in synthea() {
         let tree = Tree::parse(std::fs::read_to_string(&path).expect("it can be read")).expect("it is JSON");
         assert_eq!(shape(&tree), [], "{}", path.display());
         let issues = Validator::r4().validate(&tree, &[]).expect("no profile is asked for");
-        problems.extend(errors(&issues).map(|i| format!("{}: {}: {}", path.display(), i.path, i.text)));
+        let unknown = errors(&issues).filter(|i| !OTHER_WORDS.contains(&i.text.as_str()));
+        problems.extend(unknown.map(|i| format!("{}: {}: {}", path.display(), i.path, i.text)));
     }
     assert!(problems.is_empty(), "{}:\n{}", problems.len(), problems.join("\n"));
 }

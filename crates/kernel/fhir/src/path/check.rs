@@ -231,6 +231,7 @@ impl Checker<'_> {
             TypeRef::System(kind) => Shape::system(kind),
             TypeRef::Fhir(id) if self.definitions.get(id).is_abstract => Shape::open(),
             TypeRef::Fhir(id) => Shape::of(id),
+            TypeRef::Nothing => Shape::open(),
             TypeRef::Quantity(id) => Shape::known(vec![Known::Fhir(id), Known::System(System::Quantity)]),
         };
         Ok(Shape { is_ordered: of.is_ordered, ..wanted })

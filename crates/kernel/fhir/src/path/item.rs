@@ -73,6 +73,8 @@ pub enum TypeRef {
     Fhir(TypeId),
     /// `Quantity` without a namespace: either.
     Quantity(TypeId),
+    /// A type of FHIR in the namespace of FHIRPath: `System.Patient`. Nothing is of it.
+    Nothing,
 }
 
 /// Types of FHIRPath itself.
@@ -127,7 +129,7 @@ impl TypeRef {
         let fhir = || definitions.find(name).filter(|id| definitions.get(*id).kind != TypeKind::Backbone);
         match namespace {
             Some("FHIR") => fhir().map(Self::Fhir),
-            Some("System") => System::named(name).map(Self::System),
+            Some("System") => System::named(name).map(Self::System).or_else(|| fhir().map(|_| Self::Nothing)),
             Some(_) => None,
             None if name == "Quantity" => fhir().map(Self::Quantity),
             // Types made by constraint: what they are made of has their elements.

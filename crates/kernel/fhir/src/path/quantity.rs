@@ -67,14 +67,15 @@ impl Unit {
         }
     }
 
-    /// The calendar unit to add to a date: that of a calendar duration, or of a UCUM unit from weeks down. `a` and `mo` are
-    /// 365.25 and 30.4375 days, which no calendar has (N1 §6.7).
+    /// The calendar unit to add to a date: that of a calendar duration, also written in quotes, or of a UCUM unit from weeks
+    /// down. `a` and `mo` are 365.25 and 30.4375 days, which no calendar has (N1 §6.7).
     pub fn of_calendar(&self) -> Option<CalendarUnit> {
         match self {
             Self::Calendar(unit, _) => Some(*unit),
             Self::Ucum(code) => {
-                let (_, unit, _) = WORDS.iter().find(|(_, _, c)| *c == &**code)?;
-                (!matches!(unit, CalendarUnit::Year | CalendarUnit::Month)).then_some(*unit)
+                let (word, unit, _) = WORDS.iter().find(|(word, _, c)| [*word, *c].contains(&&**code))?;
+                let is_word = *word == &**code;
+                (is_word || !matches!(unit, CalendarUnit::Year | CalendarUnit::Month)).then_some(*unit)
             }
         }
     }

@@ -154,6 +154,10 @@ impl<'t> Run<'_, 't> {
             let targets: Vec<&str> = of.iter().flat_map(|t| &t.targets).map(String::as_str).collect();
             self.targets(&targets, node);
         }
+        if node.id == known.reference && of.iter().all(|t| !t.ways.is_empty()) {
+            let ways: Vec<&str> = of.iter().flat_map(|t| &t.ways).map(String::as_str).collect();
+            self.way(&ways, node);
+        }
         // Extensions are checked by the definition their URL names.
         if node.id == known.extension || of.iter().any(|t| t.profiles.is_empty()) {
             return true;
@@ -193,6 +197,22 @@ impl<'t> Run<'_, 't> {
             return self.warn_once("not-found", format!("of the profiles {} not all are known", urls.join(", ")));
         }
         self.error("structure", format!("it meets none of the profiles {}", urls.join(", ")));
+    }
+
+    /// That the target of a reference is where it may be.
+    fn way(&mut self, ways: &[&str], node: &Node<'t>) {
+        let Some(text) = node.value.and_then(|v| v.get_text("reference")) else { return };
+        let (is, fits) = if text.starts_with('#') {
+            ("contained", ways.contains(&"contained"))
+        } else if self.resolved(&text).is_some() {
+            ("bundled", ways.contains(&"bundled") || ways.contains(&"referenced"))
+        } else {
+            ("referenced", ways.contains(&"referenced"))
+        };
+        if !fits {
+            let wanted = ways.join(", ");
+            self.error("structure", format!("the target of the reference is {is}, the profile allows only {wanted}"));
+        }
     }
 
     /// That the target of a reference meets one of some profiles, as far as it is here.

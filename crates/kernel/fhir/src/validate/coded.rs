@@ -42,6 +42,8 @@ impl<'t> Run<'_, 't> {
         let text = format!("no code is given, one of the value set `{}` is wanted", binding.set);
         match binding.strength {
             Strength::Required => self.error("code-invalid", text),
+            // What no code may leave, words alone leave (as HL7's validator has it).
+            Strength::Extensible if binding.max.is_some() => self.error("code-invalid", text),
             Strength::Extensible => self.warn("code-invalid", text),
             _ => {}
         }
@@ -128,15 +130,20 @@ impl<'t> Run<'_, 't> {
             && !same_words(&given, &right)
         {
             let text = format!("`{}` is called `{right}`, not `{}`", shortened(&code), shortened(&given));
-            self.within(Part::Name("display"), |run| run.warn("code-invalid", text));
+            // HL7 says how its own codes are called; lists of others come in many wordings and languages.
+            let is_hl7 = ["http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/"];
+            let is_hl7 =
+                is_hl7.iter().any(|s| system.starts_with(s)) && !system.starts_with("http://hl7.org/fhir/sid/");
+            let severity = if is_hl7 { Severity::Error } else { Severity::Warning };
+            self.within(Part::Name("display"), |run| run.say(severity, "code-invalid", text));
         }
     }
 }
 
-/// System and code.
+/// System and code: a code without a system is of none, not of any.
 fn coded(value: Value<'_>) -> Option<(Option<String>, String)> {
     let code = value.get_text("code")?.into_owned();
-    Some((value.get_text("system").map(|s| s.into_owned()), code))
+    Some((Some(value.get_text("system").unwrap_or_default().into_owned()), code))
 }
 
 /// Case and blanks aside.

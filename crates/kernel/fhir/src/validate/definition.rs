@@ -39,6 +39,9 @@ impl<'t> Run<'_, 't> {
         } else if !base.starts_with(library::CORE) {
             self.warn("not-found", format!("the base `{}` is not known", shortened(&base)));
         }
+        if kind == "Extension" {
+            self.url_of_extension(definition, &get("url"));
+        }
         let over = self.library().profile(&base).and_then(Result::ok);
         for from_snapshot in [true, false] {
             match profile::compile(definition, over.as_deref(), from_snapshot, self.r4) {
@@ -59,6 +62,17 @@ impl<'t> Run<'_, 't> {
             }
         }
         self.snapshot_keeps(definition);
+    }
+
+    /// An extension is known by the URL of its definition.
+    fn url_of_extension(&mut self, definition: Value<'t>, own: &str) {
+        for part in ["snapshot", "differential"] {
+            let urls = elements(definition, part).filter(|e| e.get_text("path").as_deref() == Some("Extension.url"));
+            for fixed in urls.filter_map(|e| e.get_text("fixedUri")).filter(|u| u != own) {
+                let text = format!("{part}: the fixed URL `{}` is not that of the definition", shortened(&fixed));
+                self.error("value", text);
+            }
+        }
     }
 
     /// A FHIRPath of a definition compiles.

@@ -1,5 +1,6 @@
 //! Extensions: known ones by their definition and where they stand; unknown ones are noted, unless they change meaning.
 
+use super::issue::Severity;
 use super::meaning::is_absolute;
 use super::primitive::shortened;
 use super::profile::{Context, Profile};
@@ -12,6 +13,14 @@ use crate::tree::Value;
 /// Extensions of R4 that HL7's own definitions put elsewhere than their context says.
 const ELSEWHERE: [&str; 4] =
     ["structuredefinition-fhir-type", "structuredefinition-normative-version", "regex", "translation"];
+
+/// Hosts that examples name: their definitions are nowhere.
+const EXAMPLES: [&str; 4] = ["example.org", "example.com", "acme.com", "nema.org"];
+
+fn is_example(url: &str) -> bool {
+    let host = url.split_once("://").map(|(_, rest)| rest.split(['/', '#', '?']).next().unwrap_or(rest));
+    host.is_some_and(|h| EXAMPLES.iter().any(|e| h.strip_suffix(e).is_some_and(|r| r.is_empty() || r.ends_with('.'))))
+}
 
 impl<'t> Run<'_, 't> {
     /// An extension where it stands.
@@ -39,7 +48,9 @@ impl<'t> Run<'_, 't> {
             Some(Ok(_)) => self.error("structure", format!("`{url}` defines no extension")),
             Some(Err(e)) => self.warn("not-supported", format!("the extension `{url}` cannot be checked: {e}")),
             None if slot => {
-                self.error("extension", format!("the modifier extension `{}` is not known", shortened(&url)));
+                let text = format!("the modifier extension `{}` is not known", shortened(&url));
+                let severity = if is_example(&url) { Severity::Warning } else { Severity::Error };
+                self.say(severity, "extension", text);
             }
             None => {
                 let text = format!("the extension `{}` is not known: it was not checked", shortened(&url));

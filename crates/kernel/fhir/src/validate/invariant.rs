@@ -3,10 +3,11 @@
 use super::issue::Severity;
 use super::profile::Invariant;
 use super::run::Run;
-use crate::definitions;
+use crate::definitions::{self, Definitions};
 use crate::path::{Expression, Host, Item, Mode, Node, PathError};
 use crate::terminology::Membership;
 use crate::tree::Value;
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 /// How an invariant of the definitions is checked.
@@ -89,7 +90,8 @@ impl<'t> Run<'_, 't> {
         }
     }
 
-    /// Whether an expression holds on an element. Nothing counts as held, as in the reference implementations.
+    /// Whether an expression holds on an element. Nothing is not `true`, as in the reference implementations: `per-1` of a
+    /// month and a day within it.
     fn holds(&mut self, node: &Node<'t>, expression: &Expression) -> Result<bool, PathError> {
         if self.steps == 0 {
             return Err(PathError::Limit("steps of all invariants"));
@@ -98,15 +100,17 @@ impl<'t> Run<'_, 't> {
         environment.context.clear();
         environment.context.push(Item::Node(*node));
         environment.steps = crate::limits::EVALUATION_STEPS.min(self.steps);
-        let (items, spent) = expression.evaluate_counted(&environment, &Around { run: self });
+        let around = Around::of(self);
+        let (items, spent) = expression.evaluate_counted(&environment, &around);
+        let doubt = around.doubt.take();
         self.environment = Some(environment);
         self.steps = self.steps.saturating_sub(spent);
         let items = items?;
-        Ok(match items.as_slice() {
-            [] => true,
-            [Item::Boolean(b)] => *b,
-            [one] => !matches!(one.plain(self.r4), Some(Item::Boolean(false))),
-            _ => true,
+        Ok(match (items.as_slice(), doubt) {
+            ([], Some(set)) => {
+                return Err(PathError::Execution(format!("what is of the value set `{set}` is not known here")));
+            }
+            (items, _) => is_true(items, self.r4),
         })
     }
 
@@ -116,7 +120,7 @@ impl<'t> Run<'_, 't> {
         environment.context.clear();
         environment.context.push(Item::Node(*node));
         environment.steps = crate::limits::EVALUATION_STEPS.min(self.steps);
-        let (items, spent) = expression.evaluate_counted(&environment, &Around { run: self });
+        let (items, spent) = expression.evaluate_counted(&environment, &Around::of(self));
         self.environment = Some(environment);
         self.steps = self.steps.saturating_sub(spent);
         items.unwrap_or_default()
@@ -126,6 +130,24 @@ impl<'t> Run<'_, 't> {
 /// What invariants may ask: the bundle around, value sets, profiles.
 struct Around<'r, 'v, 't> {
     run: &'r Run<'v, 't>,
+    /// A value set that was asked for and is not known.
+    doubt: RefCell<Option<String>>,
+}
+
+impl<'r, 'v, 't> Around<'r, 'v, 't> {
+    fn of(run: &'r Run<'v, 't>) -> Self {
+        Self { run, doubt: RefCell::default() }
+    }
+}
+
+/// Whether what an invariant gives is met.
+fn is_true(items: &[Item<'_>], definitions: &Definitions) -> bool {
+    match items {
+        [] => false,
+        [Item::Boolean(b)] => *b,
+        [one] => !matches!(one.plain(definitions), Some(Item::Boolean(false))),
+        _ => true,
+    }
 }
 
 impl<'t> Host<'t> for Around<'_, '_, 't> {
@@ -141,7 +163,10 @@ impl<'t> Host<'t> for Around<'_, '_, 't> {
         match self.run.terminology().in_value_set(value_set, system, code) {
             Membership::In => Some(true),
             Membership::Out => Some(false),
-            Membership::Unknown => None,
+            Membership::Unknown => {
+                *self.doubt.borrow_mut() = Some(value_set.to_owned());
+                None
+            }
         }
     }
 

@@ -80,6 +80,7 @@ impl<'t> Run<'_, 't> {
             "Observation" => self.vital_signs(&node, value),
             _ => {}
         }
+        self.own_url(&node, value);
         self.element_ids(value);
         self.claimed(&node, value);
         if self.scopes.len() == 1 {
@@ -92,6 +93,15 @@ impl<'t> Run<'_, 't> {
         }
         self.scopes.pop();
         self.set_environment();
+    }
+
+    /// The URL by which a definition is referred to.
+    fn own_url(&mut self, node: &Node<'t>, value: Value<'t>) {
+        let is_definition = ["url", "publisher"].iter().all(|name| self.r4.element(node.id, name).is_some());
+        if let Some(url) = value.get_text("url").filter(|url| is_definition && !is_absolute(url)) {
+            let text = format!("`{}` is no absolute URL, which that of a definition is", primitive::shortened(&url));
+            self.within(Part::Name("url"), |run| run.error("value", text));
+        }
     }
 
     /// `meta.profile`.

@@ -112,7 +112,10 @@ fn written(primitive: Primitive, text: &str) -> Option<String> {
         P::Id => problem(is_id(text), "no id: 1 to 64 letters, digits, `-` and `.`"),
         P::Uri | P::Url | P::Canonical => uri(text),
         P::Oid => problem(text.strip_prefix("urn:oid:").is_some_and(is_oid), "no OID: `urn:oid:` and numbers"),
-        P::Uuid => problem(text.strip_prefix("urn:uuid:").is_some_and(is_uuid), "no UUID: `urn:uuid:` and a UUID"),
+        P::Uuid => problem(
+            text.strip_prefix("urn:uuid:").is_some_and(|u| is_uuid(u) && !u.bytes().any(|b| b.is_ascii_uppercase())),
+            "no UUID: `urn:uuid:` and a UUID in small letters",
+        ),
         P::Base64 => problem(is_base64(text), "no base64"),
         P::Date => problem(is_date(text), "no date: YYYY, YYYY-MM or YYYY-MM-DD of a day that exists"),
         P::DateTime => problem(is_date_time(text), "no dateTime: a date, or a date with time, seconds and zone"),
@@ -344,8 +347,8 @@ mod tests {
             (P::Oid, &["\"urn:oid:2.0\""], &["\"1.2\"", "\"urn:oid:2.00\""]),
             (
                 P::Uuid,
-                &["\"urn:uuid:C757873d-ec9a-4326-a141-556f43239520\""],
-                &["\"c757873d-ec9a-4326-a141-556f43239520\""],
+                &["\"urn:uuid:c757873d-ec9a-4326-a141-556f43239520\""],
+                &["\"c757873d-ec9a-4326-a141-556f43239520\"", "\"urn:uuid:C757873d-ec9a-4326-a141-556f43239520\""],
             ),
             (P::Base64, &["\"aGE=\"", "\"aG Eh\"", "\"aGEh\""], &["\"aGE\"", "\"a===\"", "\"aG=h\"", "\"ä\""]),
             (

@@ -190,7 +190,7 @@ impl<'t> Run<'_, 't> {
         if let Some(text) = item.get_text("text")
             && text != question.text
         {
-            self.warn("value", format!("the text is not that of the questionnaire's item `{}`", question.id));
+            self.error("value", format!("the text is not that of the questionnaire's item `{}`", question.id));
         }
         let answers: Vec<_> = list(item, "answer").collect();
         if matches!(question.kind.as_str(), "group" | "display") {

@@ -1,7 +1,7 @@
 //! Narratives (R4 §2.4.1): well-formed XHTML, only the elements and attributes that are allowed, and some content.
 
 use crate::limits;
-use crate::xml::XHTML;
+use crate::xml::{XHTML, narrative};
 use quick_xml::NsReader;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
@@ -198,14 +198,14 @@ fn is_script(value: &str) -> bool {
     ["javascript:", "vbscript:", "data:text/html"].iter().any(|scheme| link.starts_with(scheme))
 }
 
-/// Numbers, the five of XML, and names as HTML has them: which of the 253 are known is the reader's matter.
+/// Numbers of characters, and names that XML or HTML 4.0 has.
 fn is_entity(name: &str) -> bool {
     match name.strip_prefix('#') {
         Some(number) => match number.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).is_some(),
             None => number.parse().ok().and_then(char::from_u32).is_some(),
         },
-        None => (2..=8).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric()),
+        None => narrative::is_known(name),
     }
 }
 
@@ -222,6 +222,7 @@ mod tests {
             "<table border=\"1\"><tr><td colspan=\"2\">1 &lt; 2</td></tr></table>",
             "<img src=\"#a\" alt=\"b\"/>",
             "&nbsp;x",
+            "&Eacute;&thetasym;",
             "<!-- a -->b",
             "<a href=\"http://x\">x</a>",
             "&#233;",
@@ -240,6 +241,7 @@ mod tests {
             div("<form>a</form>"),
             div("<td href=\"x\">a</td>"),
             div("&#xD800;"),
+            div("&none;"),
             "<div>a</div>".to_owned(),
             "a".to_owned(),
             "<p xmlns=\"http://www.w3.org/1999/xhtml\">a</p>".to_owned(),

@@ -1,5 +1,6 @@
 //! FHIR XML (R4 §2.6.1): read into the same tree as JSON, written from it. No DTD, no entities but the five of XML.
 
+pub mod narrative;
 mod read;
 mod write;
 

@@ -63,7 +63,7 @@ struct Reader<'a> {
     xml: NsReader<&'a [u8]>,
     path: Vec<String>,
     definitions: &'a Definitions,
-    /// Elements out of order.
+    /// What is wrong and can be read: elements out of order, entities that only HTML has.
     disorder: Vec<XmlError>,
 }
 
@@ -166,6 +166,10 @@ impl<'a> Reader<'a> {
                 Ok(Event::Start(_)) => depth += 1,
                 Ok(Event::End(_)) => depth -= 1,
                 Ok(Event::Eof) => return self.fail("the narrative does not end"),
+                Ok(Event::GeneralRef(name)) if !is_declared(&name) && self.disorder.len() < limits::ISSUES => {
+                    let problem = format!("the entity `&{};` is not one of XML's five", name.into_inner());
+                    self.disorder.extend(self.fail_at::<()>(at, problem).err());
+                }
                 Ok(_) => {}
                 Err(e) => return self.fail_at(at, e.to_string()),
             }
@@ -368,6 +372,11 @@ impl<'a> Reader<'a> {
         out.push('}');
         Ok(())
     }
+}
+
+/// Numbers, and the names XML itself has.
+fn is_declared(name: &str) -> bool {
+    name.starts_with('#') || super::narrative::is_of_xml(name)
 }
 
 fn comma(first: &mut bool, out: &mut String) {

@@ -133,7 +133,7 @@ impl Writer<'_> {
         kind: TypeId,
     ) -> Result<(), XmlError> {
         if kind == self.definitions.known().xhtml {
-            self.out.push_str(&value.and_then(Value::text).unwrap_or_default());
+            super::narrative::append(self.out, &value.and_then(Value::text).unwrap_or_default());
             return Ok(());
         }
         self.out.extend(["<", key]);
@@ -163,7 +163,7 @@ impl Writer<'_> {
 }
 
 /// Appends an attribute's text.
-fn escape(out: &mut String, text: &str) {
+pub(super) fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),

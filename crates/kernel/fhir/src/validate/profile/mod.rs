@@ -4,6 +4,7 @@
 //! over another profile starts as a copy of that one's tree and lays its differential over it: this is the snapshot, without
 //! the thousand elements it only repeats. A resource is first walked by its base type, then by the trees of its profiles.
 
+mod constraint;
 mod read;
 mod types;
 
@@ -118,6 +119,15 @@ pub struct TypeRule {
     pub profiles: Vec<String>,
     /// Profiles of which the target of a reference or canonical meets one.
     pub targets: Vec<String>,
+    /// Where the target of a reference may be (R4 `resource-aggregation-mode`); empty for anywhere.
+    pub ways: Vec<String>,
+}
+
+impl TypeRule {
+    /// A type of which nothing more is asked.
+    pub fn of(kind: TypeId) -> Self {
+        Self { kind, profiles: Vec::new(), targets: Vec::new(), ways: Vec::new() }
+    }
 }
 
 /// A value set, by URL.

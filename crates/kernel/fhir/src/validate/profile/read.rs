@@ -1,9 +1,10 @@
 //! From a StructureDefinition to rules.
 
 use super::super::library::is_simple_quantity;
+use super::constraint::{binding, invariant, is_base_binding, patterns};
 use super::types::{place, type_of_code};
-use super::{BindingRule, By, Context, Discriminator, Invariant, Profile, Rest, Rules, Slice, Slicing, Step, TypeRule};
-use crate::definitions::{Definitions, Element, Strength, TypeId, TypeKind};
+use super::{By, Context, Discriminator, Profile, Rest, Rules, Slice, Slicing, Step, TypeRule};
+use crate::definitions::{Definitions, Element, TypeId, TypeKind};
 use crate::limits;
 use crate::path::{Expression, Mode};
 use crate::tree::{Tree, Value};
@@ -91,7 +92,7 @@ pub fn compile(
     Ok(profile)
 }
 
-fn list<'t>(value: Value<'t>, name: &str) -> impl Iterator<Item = Value<'t>> + use<'t> {
+pub(super) fn list<'t>(value: Value<'t>, name: &str) -> impl Iterator<Item = Value<'t>> + use<'t> {
     value.get(name).into_iter().flat_map(Value::items)
 }
 
@@ -113,7 +114,7 @@ fn contexts(definition: Value<'_>, definitions: &Definitions) -> Vec<Context> {
 fn prune(rules: &mut Rules) {
     rules.children.iter_mut().for_each(prune);
     if let (true, [kind]) = (rules.types.is_empty(), std::mem::take(&mut rules.named).as_slice()) {
-        rules.types.push(TypeRule { kind: *kind, profiles: Vec::new(), targets: Vec::new() });
+        rules.types.push(TypeRule::of(*kind));
     }
     rules.children.retain(|c| !c.is_empty());
     rules.slices.iter_mut().for_each(|s| prune(&mut s.rules));
@@ -179,7 +180,7 @@ impl Reader<'_> {
                     let named = self.definitions.json_member(holder, name).map(|(_, of)| of);
                     kind = if kind == TypeId::UNKNOWN { named.unwrap_or(kind) } else { kind };
                     if rules.types.is_empty() && kind != TypeId::UNKNOWN {
-                        rules.types.push(TypeRule { kind, profiles: Vec::new(), targets: Vec::new() });
+                        rules.types.push(TypeRule::of(kind));
                     }
                 }
             }
@@ -258,14 +259,14 @@ fn of_this() -> Discriminator {
 }
 
 /// What the base says of an element, so that it is not said again.
-struct Known<'d> {
-    definitions: &'d Definitions,
-    base: Option<&'d Element>,
-    kind: TypeId,
-    is_root: bool,
-    is_slice: bool,
+pub(super) struct Known<'d> {
+    pub(super) definitions: &'d Definitions,
+    pub(super) base: Option<&'d Element>,
+    pub(super) kind: TypeId,
+    pub(super) is_root: bool,
+    pub(super) is_slice: bool,
     /// Whether its Quantity is a SimpleQuantity.
-    is_simple: bool,
+    pub(super) is_simple: bool,
 }
 
 type Fill<T> = std::result::Result<T, String>;
@@ -297,6 +298,7 @@ fn fill(rules: &mut Rules, element: Value<'_>, known: &Known<'_>, unread: &mut V
     for constraint in list(element, "constraint") {
         invariant(rules, constraint, known);
     }
+    patterns(rules, element, known);
     if let Some(slicing) = element.get("slicing") {
         rules.slicing = Some(read_slicing(slicing, known.definitions)?);
     }
@@ -378,7 +380,8 @@ fn types(element: Value<'_>, known: &Known<'_>, unread: &mut Vec<String>) -> Fil
         let urls = |name: &str| list(kind, name).filter_map(Value::text).map(|u| u.into_owned()).collect::<Vec<_>>();
         let mut profiles = urls("profile");
         profiles.retain(|url| !(known.is_simple && url.ends_with("/SimpleQuantity")));
-        out.push(TypeRule { kind: id, profiles, targets: urls("targetProfile") });
+        let (targets, ways) = (urls("targetProfile"), urls("aggregation"));
+        out.push(TypeRule { kind: id, profiles, targets, ways });
     }
     let Some(base) = known.base else { return Ok(Some(out)) };
     // `id` and the values of primitives are written as types of FHIRPath; backbones as BackboneElement or Element.
@@ -408,56 +411,9 @@ fn types(element: Value<'_>, known: &Known<'_>, unread: &mut Vec<String>) -> Fil
                 r.targets.len() == t.targets.len()
                     && r.targets.iter().all(|u| named(u).is_some_and(|id| t.targets.contains(&id)))
             });
-        r.profiles.is_empty() && no_targets
+        r.profiles.is_empty() && no_targets && r.ways.is_empty()
     });
     Ok(Some(if all && plain { Vec::new() } else { out }))
-}
-
-fn binding(binding: Value<'_>) -> Option<BindingRule> {
-    let strength = match binding.get_text("strength").as_deref() {
-        Some("required") => Strength::Required,
-        Some("extensible") => Strength::Extensible,
-        Some("preferred") => Strength::Preferred,
-        _ => Strength::Example,
-    };
-    let set = binding.get_text("valueSet")?.into_owned();
-    let is_max = |e: &Value<'_>| e.get_text("url").is_some_and(|u| u.ends_with("/elementdefinition-maxValueSet"));
-    let max = list(binding, "extension").find(is_max);
-    let max = max.and_then(|e| e.get_text("valueCanonical").or_else(|| e.get_text("valueUri"))).map(|u| u.into_owned());
-    Some(BindingRule { strength, set, max })
-}
-
-fn is_base_binding(binding: &BindingRule, known: &Known<'_>) -> bool {
-    let Some(of) = known.base.and_then(|b| b.binding) else { return false };
-    let url = |n: u16| known.definitions.value_sets[usize::from(n)].url;
-    let plain = |u: &str| u.split('|').next().unwrap_or_default().to_owned();
-    of.strength == binding.strength
-        && url(of.value_set) == plain(&binding.set)
-        && of.max.map(url) == binding.max.as_deref().map(plain).as_deref()
-}
-
-fn invariant(rules: &mut Rules, constraint: Value<'_>, known: &Known<'_>) {
-    let get = |name: &str| constraint.get_text(name).unwrap_or_default().into_owned();
-    let (key, text) = (get("key"), get("expression"));
-    let of_element = known.base.map_or(&[] as &[u16], |b| &b.constraints);
-    let of_type = &known.definitions.get(known.kind).constraints;
-    let mut said = of_element.iter().chain(of_type).map(|n| known.definitions.constraints[usize::from(*n)].key);
-    let is_known = said.any(|k| k == key) || matches!(key.as_str(), "ele-1" | "ext-1" | "sqty-1");
-    if text.is_empty() || is_known || rules.invariants.iter().any(|i| i.key == key) {
-        return;
-    }
-    let is_practice = list(constraint, "extension").any(|e| {
-        e.get_text("url").is_some_and(|u| u.ends_with("/elementdefinition-bestpractice"))
-            && e.get("valueBoolean").and_then(Value::boolean) == Some(true)
-    });
-    let compiled = Expression::compile(&text, known.definitions, known.kind, Mode::Lenient);
-    rules.invariants.push(Arc::new(Invariant {
-        key,
-        is_error: get("severity") != "warning",
-        is_practice,
-        human: get("human"),
-        expression: compiled.map_err(|e| e.to_string()),
-    }));
 }
 
 fn read_slicing(slicing: Value<'_>, definitions: &Definitions) -> Fill<Slicing> {
