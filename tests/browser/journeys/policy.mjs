@@ -256,6 +256,7 @@ const TABLE = {
   "POST /prescriptions/case/{code}/{act}": ["/prescriptions/case/46001aaaaaaa-c/send", ...PAGE(403, 403, 404)],
   "GET /prescriptions/dispense": ["/prescriptions/dispense", ...PAGE(403, 200, 200)],
   "POST /prescriptions/dispense/{code}": ["/prescriptions/dispense/46001aaaaaaa-c", ...PAGE(403, 404, 404)],
+  "GET /api/prescriptions/openapi.json": ["/api/prescriptions/openapi.json", 200],
   "GET /api/prescriptions/{code}": ["/api/prescriptions/46001aaaaaaa-c", ...API(403, 404, 404)],
   "POST /api/prescriptions/{code}/dispense": ["/api/prescriptions/46001aaaaaaa-c/dispense", ...API(403, 404, 404)],
   "POST /api/certificates": ["/api/certificates", ...API(403, 403, 422)],

@@ -6,7 +6,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { User, journey } from "../lib/browser.mjs";
 import { visited } from "./verify.mjs";
-import { out } from "../lib/paths.mjs";
+import { out, program, root } from "../lib/paths.mjs";
 
 /** Each run its own person and medicines: nothing of the run before is in use. */
 const RUNS = {
@@ -139,6 +139,18 @@ export default (world, { script = true } = {}) => {
         await shop.waitForURL(/done=dispense/);
         assert.match(await shop.locator("main").innerText(), /Đã cấp đủ/);
         assert.equal(await shop.locator('input[name="invoice"]').count(), 0, "nothing is left");
+      }],
+      ["a pharmacy's program looks it up by its key, as the sample client does", async () => {
+        const made = execFileSync(program, ["--data", server.data, "key", "new", "--facility", server.account("operator").facility, "--name", "nhà thuốc"], { encoding: "utf8" });
+        const env = { ...process.env, MACH_KEY: /mach_[0-9a-f]+/.exec(made)[0] };
+        const client = (...args) => spawnSync("python3", [join(root, "docs/samples/pharmacy.py"), server.url, ...args], { encoding: "utf8", env });
+        const found = client(code);
+        assert.equal(found.status, 0, found.stderr);
+        assert.match(found.stdout, new RegExp(`^${code} .* done closed\\n1\\. .*: 0 of 60 `));
+        const again = client(code, `B${screen.name}`, "1=40", "2=10");
+        assert.equal(again.status, 0, `the same sale again is the same: ${again.stderr}`);
+        const more = client(code, "C", "1=1");
+        assert.deepEqual([more.status, more.stderr.slice(0, 3)], [1, "409"], more.stderr);
       }],
       ["the doctor sees what was handed out, told to the national system", async () => {
         await page.goto(home);

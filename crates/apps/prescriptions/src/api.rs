@@ -10,6 +10,7 @@ use crate::words::hundredths;
 use crate::work::TEXT_CHARS;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
 use mach_base::time::now_seconds;
 use mach_house::{House, Session};
 use mach_store::people::PersonRow;
@@ -130,4 +131,9 @@ pub(crate) async fn dispense(
         }
         Err(no) => Err(refusal(session.lang, &no)),
     }
+}
+
+/// `GET /api/prescriptions/openapi.json`: open, it holds nothing of anybody.
+pub(crate) async fn openapi() -> Response {
+    ([(axum::http::header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
 }

@@ -9,6 +9,7 @@
 //! | `GET /prescriptions/case/{code}/prescription.pdf` | read prescriptions | the signed paper, A5; *BẢN NHÁP* until then |
 //! | `GET /prescriptions/dispense` | dispense | a pharmacy looks one up by its code or QR code |
 //! | `POST /prescriptions/dispense/{code}` | dispense | hands out, never more than is left |
+//! | `GET /api/prescriptions/openapi.json` | anybody | the interface |
 //! | `GET /api/prescriptions/{code}` | dispense | the same for a pharmacy's program |
 //! | `POST /api/prescriptions/{code}/dispense` | dispense | the same |
 
@@ -75,6 +76,7 @@ pub fn router(desk: Arc<Desk>) -> Router<House> {
         .route("/prescriptions/case/{code}/{act}", post(detail::act))
         .route("/prescriptions/dispense", get(pharmacy::page))
         .route("/prescriptions/dispense/{code}", post(pharmacy::take))
+        .route("/api/prescriptions/openapi.json", get(api::openapi))
         .route("/api/prescriptions/{code}", get(api::one))
         .route("/api/prescriptions/{code}/dispense", post(api::dispense))
         .layer(axum::Extension(desk))

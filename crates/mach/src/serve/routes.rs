@@ -41,6 +41,7 @@ const OPEN: &[(&str, &str)] = &[
     ("/signing/file/{secret}/{name}", "the same"),
     ("/vaccines/revoked", "the signed list of passes taken back: no name, no code"),
     ("/api/certificates/openapi.json", "how programs ask; no data"),
+    ("/api/prescriptions/openapi.json", "the same"),
     ("/.well-known/oauth-authorization-server", "where apps find the doors; no data"),
     ("/.well-known/openid-configuration", "the same"),
     ("/fhir/.well-known/smart-configuration", "the same"),
@@ -92,4 +93,64 @@ async fn every_mounted_route_asks_who_it_is() {
         }
     }
     assert!(without.is_empty(), "no decision, and not listed as open: {without:#?}");
+}
+
+/// Every value under a name, wherever it stands.
+fn named<'v>(value: &'v serde_json::Value, name: &str, out: &mut Vec<&'v serde_json::Value>) {
+    match value {
+        serde_json::Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+            if key == name {
+                out.push(value);
+            }
+            named(value, name, out);
+        }),
+        serde_json::Value::Array(list) => list.iter().for_each(|value| named(value, name, out)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn what_is_documented_is_mounted_and_what_is_mounted_is_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(Store::open(folder.path()).unwrap(), Settings::default());
+    let app = super::application(house, folder.path());
+    let ask = async |method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = app.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        (status, axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap())
+    };
+    for start in ["/api/certificates", "/api/prescriptions"] {
+        let own = format!("{start}/openapi.json");
+        let (status, bytes) = ask("GET", &own).await;
+        assert_eq!(status, StatusCode::OK);
+        let document: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let documented: BTreeSet<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        let mounted: BTreeSet<String> =
+            paths(&app).into_iter().filter(|path| path.starts_with(start) && *path != own).collect();
+        assert_eq!(documented, mounted);
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            let filled = path.replace("{code}", "none");
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+                let operation = operations.get(method.to_lowercase());
+                let wanted = if operation.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::METHOD_NOT_ALLOWED };
+                assert_eq!(ask(method, &filled).await.0, wanted, "{method} {path}");
+                let Some(operation) = operation else { continue };
+                for status in ["401", "403", "429"] {
+                    assert!(operation["responses"].get(status).is_some(), "{method} {path} lacks {status}");
+                }
+                let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+                let named = parameters.iter().any(|p| p["in"] == "path" && p["name"] == "code" && p["required"] == true);
+                assert_eq!(named, path.contains("{code}"), "{method} {path} names what stands in it");
+                assert!(!named || operation["responses"].get("404").is_some(), "{method} {path} lacks 404");
+            }
+        }
+        let mut references = Vec::new();
+        named(&document, "$ref", &mut references);
+        assert!(references.len() > 5);
+        for reference in references {
+            let pointer = reference.as_str().and_then(|r| r.strip_prefix('#')).unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+    }
 }
