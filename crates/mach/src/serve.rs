@@ -199,17 +199,21 @@ pub fn application(house: House, data: &Path) -> axum::Router {
     routes(house, &fhir, data, (desk, &mach_vaccines::batch::Worker::default()))
 }
 
+/// What carries messages to telephones. The demonstration's are nobody's: what would be sent lies in a file.
+fn messages(house: &House, data: &Path) -> Arc<dyn mach_house::sms::Gateway> {
+    match house.demo() {
+        true => Arc::new(mach_house::sms::Simulator::upon(data.join("sms-simulated.tsv"))),
+        false => Arc::new(mach_house::sms::Unset),
+    }
+}
+
 fn routes(
     house: House,
     fhir: &mach_fhir_api::Interface,
     data: &Path,
     (desk, batches): (Arc<mach_certificates::desk::Desk>, &mach_vaccines::batch::Worker),
 ) -> axum::Router {
-    // The demonstration's telephones are nobody's: what would be sent lies in a file.
-    let gateway: Arc<dyn mach_access_pages::sms::Gateway> = match house.demo() {
-        true => Arc::new(mach_access_pages::sms::Simulator::upon(data.join("sms-simulated.tsv"))),
-        false => Arc::new(mach_access_pages::sms::Unset),
-    };
+    let gateway = messages(&house, data);
     house.list_work(work());
     let routes = axum::Router::new()
         .route("/healthz", get(healthz))
@@ -313,7 +317,7 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let national = || -> Box<dyn mach_prescriptions::gateway::Transport> {
             Box::new(mach_prescriptions::simulator::Simulator::default())
         };
-        let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base));
+        let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base).sending(messages(&house, data)));
         let instead = house.demo().then(gateway);
         let sending = mach_certificates::deliver::start(house.store(), data, instead, Arc::clone(&desk));
         let signing =

@@ -40,9 +40,10 @@ mod policy;
 mod protect;
 mod proxies;
 mod review;
-pub mod sms;
 pub mod syslog;
 mod visit;
+
+pub use mach_house::sms;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};

@@ -1,12 +1,13 @@
 //! What the person who is examined declares, and their signature under it.
 
 use crate::bodies;
-use crate::case::Case;
-use crate::work::put;
+use crate::case::{self, Case};
+use crate::work::{No, put};
 use mach_base::time::now_seconds;
 use mach_fhir::{ResourceType, Tree};
 use mach_forms::{Answers, Item, Value, show};
 use mach_signing::patient::{self, Asked, Way};
+use mach_store::certificates::State;
 use mach_store::{Error, Result, Tx, resources};
 use mach_ui::{Lang, msg};
 
@@ -58,20 +59,59 @@ pub(crate) fn done(tx: &mut Tx<'_>, case: &Case, answers: &Answers, by: &bodies:
     }
     let Some(drawn) = hand(tx, case, answers)? else { return Ok(()) };
     let shown = text(case, answers);
+    signed(tx, case, &shown, by, (Way::Pad, &drawn)).map(drop)
+}
+
+/// The person confirmed what they were shown: by a code, or by what a reader states. What is kept is compared with it once more.
+///
+/// # Errors
+/// Of the store.
+pub(crate) fn confirmed(
+    tx: &mut Tx<'_>,
+    code: &str,
+    by: &bodies::By,
+    shown: [u8; 32],
+    given: (Way, &[u8]),
+) -> Result<std::result::Result<(), No>> {
+    let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
+    let done = case.parts.iter().any(|part| part.link == HISTORY && part.done);
+    if case.row.state != State::Examining || !done {
+        return Ok(Err(No::State));
+    }
+    let text = text(&case, &case.answers);
+    if mach_sign::sha256(text.as_bytes()) != shown {
+        return Ok(Err(No::Changed));
+    }
+    if !signed(tx, &case, &text, by, given)? {
+        return Ok(Err(No::Changed));
+    }
+    if given.0 == Way::Finger {
+        let id = format!("{}-statement", bodies::id(&case.row.code));
+        let body = bodies::binary(&id, "application/jose", &mach_sign::base64(given.1), case.row.person);
+        tx.put(&[put(&case.row, ResourceType::BINARY, id, body, Vec::new())])?;
+    }
+    let target = format!("declaration of driver certificate {code} signed by {}", given.0.code());
+    tx.audit(Some(case.row.person), &target, "granted")?;
+    Ok(Ok(()))
+}
+
+/// Keeps the signature and exactly what it is of.
+fn signed(tx: &mut Tx<'_>, case: &Case, shown: &str, by: &bodies::By, given: (Way, &[u8])) -> Result<bool> {
     let asked = Asked {
         facility: case.row.facility,
         code: &case.row.code,
         witness: (by.account, &by.name),
         shown: shown.as_bytes(),
-        given: (Way::Pad, &drawn),
+        given,
     };
-    if patient::sign(tx, &asked, now_seconds())? {
+    let kept = patient::sign(tx, &asked, now_seconds())?;
+    if kept {
         let id = format!("{}-declared", bodies::id(&case.row.code));
         let data = mach_sign::base64(shown.as_bytes());
         let body = bodies::binary(&id, "text/plain", &data, case.row.person);
         tx.put(&[put(&case.row, ResourceType::BINARY, id, body, Vec::new())])?;
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// What is said of the signature, on paper and on pages; `None` where nobody signed.
@@ -82,5 +122,10 @@ pub(crate) fn said(lang: Lang, case: &Case) -> Option<String> {
     }
     // The mark of what was drawn. A hash of what was declared would tell it to who tries the few answers there are.
     let when = bodies::shown(signed.at);
-    Some(lang.fmt(msg::GKSK_DECLARED, &[("when", &when), ("witness", &signed.witness), ("hash", &signed.mark)]))
+    let how = match signed.way {
+        Way::Pad => msg::GKSK_DECLARED,
+        Way::Code => msg::GKSK_DECLARED_CODE,
+        Way::Finger => msg::GKSK_DECLARED_FINGER,
+    };
+    Some(lang.fmt(how, &[("when", &when), ("witness", &signed.witness), ("hash", &signed.mark)]))
 }

@@ -166,6 +166,10 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
     if !may {
         return out;
     }
+    let declared = case.parts.iter().any(|part| part.link == declared::HISTORY && part.done);
+    if declared && case.row.state == Stands::Examining {
+        out.push(link(lang.t(msg::DECLARE), address("declare"), Icon::Person));
+    }
     let head = decide(&session.actor, Act::Countersign).is_ok();
     let signing = case.flight(Signs::Countersign).is_some_and(Flight::is_under_way);
     if case.row.state == Stands::Concluded && !signing {
@@ -211,6 +215,7 @@ pub(crate) async fn page(
     let lang = session.lang;
     let done = match asked.done.as_str() {
         "part" => Some(msg::GKSK_PART_FINISHED),
+        "declared" => Some(msg::DECLARE_DONE),
         "draft" => Some(msg::FORM_KEPT),
         "concluded" => Some(msg::GKSK_CONCLUDED),
         "sign" if case.row.state == Stands::Issued => Some(msg::GKSK_SIGNED),

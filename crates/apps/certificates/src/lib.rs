@@ -6,6 +6,8 @@
 //! | `GET`, `POST /certificates/new` | certify | reception: the card's QR code, the class |
 //! | `GET /certificates/case/{code}` | read certificates | one case: parts, the standard, signatures, sending |
 //! | `GET`, `POST /certificates/case/{code}/part/{part}` | certify | a part of the examination; drafts keep themselves |
+//! | `GET`, `POST /certificates/case/{code}/declare` | certify | who is examined confirms by a code or a finger what they declared |
+//! | `POST /certificates/case/{code}/declare/question` | certify | what a reader of fingerprints is asked |
 //! | `POST /certificates/case/{code}/{act}` | certify | `sign`, `resume`, `revoke`, `correct`, `cancel`, `send` |
 //! | `GET`, `POST /certificates/sign` | certify | what waits for the head, signed together |
 //! | `POST /certificates/delegate`, `…/end` | countersign | who signs in the head's place |
@@ -29,6 +31,7 @@ pub mod card;
 pub mod case;
 mod check;
 mod code;
+mod declare;
 pub mod declared;
 pub mod deliver;
 pub mod demo;
@@ -115,6 +118,8 @@ pub fn router(desk: Arc<Desk>) -> Router<House> {
         .route("/certificates/case/{code}/part/{part}", get(part::page).post(part::keep))
         .route("/certificates/case/{code}/paper", get(paper::page))
         .route("/certificates/case/{code}/certificate.pdf", get(pdf::page))
+        .route("/certificates/case/{code}/declare", get(declare::page).post(declare::confirm))
+        .route("/certificates/case/{code}/declare/question", post(declare::question))
         .route("/certificates/case/{code}/{act}", post(detail::act))
         .route("/certificates/files/{id}", get(detail::file))
         .route("/certificates/sign", get(batch::page).post(batch::sign))

@@ -19,6 +19,7 @@ mod recent;
 mod recover;
 mod session;
 pub mod sign_in;
+pub mod sms;
 pub mod trust;
 pub mod waiting;
 

@@ -9,11 +9,13 @@
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
 
 use crate::codes;
+use crate::confirm::Confirmations;
 use crate::handings::Handings;
 use crate::services;
 use crate::token::{self, Address, Pins};
 use crate::words::{FAULT, Halt, TOKEN_KEY_ABSENT, UNTRUSTED};
 use mach_access::{Act, Actor, decide};
+use mach_house::sms::{Gateway, Unset};
 use mach_house::trust;
 use mach_sign::authority::Authority;
 use mach_sign::certificate::Certificate;
@@ -89,6 +91,10 @@ pub struct Desk {
     pins: Pins,
     /// Files that are with the signers' own machines.
     handings: Handings,
+    /// Papers that somebody without a key is to confirm.
+    confirmations: Confirmations,
+    /// What carries codes to telephones.
+    messages: Arc<dyn Gateway>,
 }
 
 impl Desk {
@@ -100,7 +106,29 @@ impl Desk {
             stale: AtomicBool::new(true),
             pins: Pins::default(),
             handings: Handings::default(),
+            confirmations: Confirmations::default(),
+            messages: Arc::new(Unset),
         }
+    }
+
+    /// The same, with what carries codes to telephones.
+    pub fn sending(self, messages: Arc<dyn Gateway>) -> Self {
+        Self { messages, ..self }
+    }
+
+    /// What carries codes to telephones.
+    pub fn messages(&self) -> &dyn Gateway {
+        self.messages.as_ref()
+    }
+
+    /// Papers that somebody without a key is to confirm.
+    pub fn confirmations(&self) -> &Confirmations {
+        &self.confirmations
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Files that are with the signers' own machines.

@@ -1,10 +1,11 @@
 //! Signing papers in a house that is restarted: where keys and trust are ([`desk`]), how a signature is asked for ([`ask`]),
 //! signatures under way ([`flights`]), why one is not given ([`words`]), the seal upon messages ([`seal`]), and the list of
 //! papers that were taken back ([`papers`]). Keys in tokens: [`token`]. Keys of the state's desktop signer: [`desktop`]. What patients
-//! sign: [`patient`]. The key of QR codes: [`codes`].
+//! sign: [`patient`], by code or fingerprint: [`confirm`]. The key of QR codes: [`codes`].
 
 pub mod ask;
 pub mod codes;
+pub mod confirm;
 pub mod desk;
 pub mod desktop;
 pub mod flights;

@@ -13,6 +13,10 @@ use mach_store::{Result, Tx};
 pub enum Way {
     /// Drawn by hand on a screen.
     Pad,
+    /// By a code that was sent to their telephone.
+    Code,
+    /// By a finger, as a reader says that is registered here.
+    Finger,
 }
 
 impl Way {
@@ -20,11 +24,13 @@ impl Way {
     pub fn code(self) -> &'static str {
         match self {
             Self::Pad => "pad",
+            Self::Code => "code",
+            Self::Finger => "finger",
         }
     }
 
     fn parse(code: &str) -> Option<Self> {
-        [Self::Pad].into_iter().find(|w| w.code() == code)
+        [Self::Pad, Self::Code, Self::Finger].into_iter().find(|w| w.code() == code)
     }
 }
 
@@ -39,7 +45,7 @@ pub struct Asked<'a> {
     pub witness: (i64, &'a str),
     /// Exactly what is shown.
     pub shown: &'a [u8],
-    /// By which way, and what they gave: the drawing.
+    /// By which way, and what they gave: the drawing, the code with where and when it came, the reader's statement.
     pub given: (Way, &'a [u8]),
 }
 

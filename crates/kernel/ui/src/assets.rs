@@ -61,7 +61,10 @@ mod tests {
     fn what_a_first_page_loads_is_small() {
         // Forms of questions and `/verify` bring their scripts along, and no first page has them; the worker is no part of any.
         let first = ALL.iter().filter(|a| {
-            !matches!(a.name, "forms.js" | "worker.js" | "verify.js" | "decode.js" | "passkey.js" | "desktop.js")
+            !matches!(
+                a.name,
+                "forms.js" | "worker.js" | "verify.js" | "decode.js" | "passkey.js" | "desktop.js" | "reader.js"
+            )
         });
         let sent: usize = first.map(|a| a.gzip.map_or(a.bytes.len(), <[u8]>::len)).sum();
         assert!(sent > 60_000, "fonts are there");

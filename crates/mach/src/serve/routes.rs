@@ -133,14 +133,16 @@ async fn what_is_documented_is_mounted_and_what_is_mounted_is_documented() {
             let filled = path.replace("{code}", "none");
             for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
                 let operation = operations.get(method.to_lowercase());
-                let wanted = if operation.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::METHOD_NOT_ALLOWED };
+                let wanted =
+                    if operation.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::METHOD_NOT_ALLOWED };
                 assert_eq!(ask(method, &filled).await.0, wanted, "{method} {path}");
                 let Some(operation) = operation else { continue };
                 for status in ["401", "403", "429"] {
                     assert!(operation["responses"].get(status).is_some(), "{method} {path} lacks {status}");
                 }
                 let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-                let named = parameters.iter().any(|p| p["in"] == "path" && p["name"] == "code" && p["required"] == true);
+                let named =
+                    parameters.iter().any(|p| p["in"] == "path" && p["name"] == "code" && p["required"] == true);
                 assert_eq!(named, path.contains("{code}"), "{method} {path} names what stands in it");
                 assert!(!named || operation["responses"].get("404").is_some(), "{method} {path} lacks 404");
             }

@@ -106,7 +106,8 @@ fn a_pharmacys_program_looks_up_and_hands_out_each_sale_once() {
     let (_, document) = pages.get(&key, "/api/prescriptions/openapi.json");
     let document: Value = serde_json::from_str(&document).expect("JSON");
     for (schema, answer) in [("Prescription", &found), ("Line", &found["lines"][0])] {
-        let names = |v: &Value| v.as_object().expect("fields").keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        let names =
+            |v: &Value| v.as_object().expect("fields").keys().cloned().collect::<std::collections::BTreeSet<_>>();
         let schema = &document["components"]["schemas"][schema];
         assert_eq!(names(answer), names(&schema["properties"]));
         assert_eq!(schema["required"].as_array().map(Vec::len), Some(names(answer).len()));

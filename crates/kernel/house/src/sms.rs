@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Carries short messages.
-pub trait Gateway: Send + Sync {
+pub trait Gateway: std::fmt::Debug + Send + Sync {
     /// Sends `text` (letters without accents) to the telephone `to` (digits).
     ///
     /// # Errors
@@ -14,6 +14,7 @@ pub trait Gateway: Send + Sync {
 }
 
 /// Nothing is configured: no message leaves.
+#[derive(Debug)]
 pub struct Unset;
 
 impl Gateway for Unset {
@@ -23,7 +24,7 @@ impl Gateway for Unset {
 }
 
 /// Keeps what it was given: in memory, and in a file that only the owner of the data folder reads.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Simulator {
     sent: Arc<Mutex<Vec<(String, String)>>>,
     file: Option<PathBuf>,
