@@ -2,10 +2,11 @@
 // by its signatures, then revoked and seen as revoked.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { User, journey } from "../lib/browser.mjs";
 import { pictured, visited } from "./verify.mjs";
+import { FingerReader } from "../lib/desktop.mjs";
 import { out, program } from "../lib/paths.mjs";
 
 const CARD = "046085777001|191777001|Phan Văn Lái|09031985|Nam|Phường Thuận Hóa, thành phố Huế|01012022";
@@ -55,6 +56,7 @@ export default (world) => {
   const { server } = world;
   const doctors = server.accounts().filter((a) => a.role === "clinician");
   let home = "", code = "", file = "";
+  const reader = new FingerReader();
   /** What the QR codes of a PDF say, as a phone's camera reads them. */
   const scanned = (pdf) => {
     const prefix = `${code}-page`;
@@ -76,7 +78,7 @@ export default (world) => {
     await page.locator(".notice").first().waitFor();
     return page.locator("main").innerText();
   };
-  return journey(world, "certificates", {}, (user) => {
+  return journey(world, "certificates", { insecure: true }, (user) => {
     const { page } = user;
     const others = [];
     const other = async (account) => {
@@ -110,6 +112,7 @@ export default (world) => {
         await page.locator('button[value="receive"]').click();
         assert.equal(await page.locator('select[name="class"]:invalid').count(), 1, "the class is wanted");
         await page.locator('select[name="class"]').selectOption("C");
+        await page.locator('input[name="phone"]').fill("0912345678");
         await user.look("certificate-reception");
         await page.locator('button[value="receive"]').click();
         await page.waitForURL(/\/certificates\/case\/[A-Z2-9]{12}$/);
@@ -133,6 +136,49 @@ export default (world) => {
         assert.match(await page.locator("main").innerText(), /Không có điểm nào trái tiêu chuẩn/);
         assert.match(await page.locator("main").innerText(), /Ký tay trên màn hình lúc .*SHA-256 của nét ký: [0-9a-f]{64}/);
         await user.look("certificate-examined");
+      }],
+      ["the driver confirms the declaration once more, by a code on their telephone; a wrong one is told", async () => {
+        await user.follow(page.locator('main a[href$="/declare"]'));
+        await user.look("certificate-declare");
+        const before = server.messages().length;
+        await page.locator('form:has(input[name="do"][value="send"]) button').click();
+        await page.locator('input[name="code"]').waitFor();
+        const sent = await server.message(before);
+        const [, secret] = /ma (\d{6}) xac nhan/.exec(sent);
+        const digits = /khai suc khoe ([0-9a-f]{8})/.exec(sent)[1];
+        assert.ok((await page.locator("main").innerText()).includes(digits), "page and message name the same paper");
+        await page.locator('input[name="code"]').fill(secret === "111111" ? "222222" : "111111");
+        await page.locator('button[value="code"]').click();
+        assert.match(await page.locator(".field p.wrong").innerText(), /Còn 4 lần thử/);
+        await user.look("certificate-declare-wrong");
+        await page.locator('input[name="code"]').fill(secret);
+        await page.locator('button[value="code"]').click();
+        await page.waitForURL(/done=declared/);
+        assert.match(await page.locator("main").innerText(), /Xác nhận bằng mã gửi tới điện thoại lúc/);
+      }],
+      ["and by a finger: the reader is not there, refuses, and states", async () => {
+        const home = new URL(page.url()).pathname;
+        mkdirSync(join(server.data, "signing/readers"), { recursive: true });
+        writeFileSync(join(server.data, "signing/readers/1.pem"), reader.certificate());
+        await page.goto(`${home}/declare`);
+        const press = async (wanted) => {
+          await page.locator("form[data-reader] button").click();
+          await page.locator("form[data-reader] [role=status]", { hasText: wanted }).waitFor();
+        };
+        await press(/Không gặp được máy đọc/);
+        user.complaints.length = 0;
+        await reader.start();
+        reader.fault = "refuses";
+        await press(/chưa xác nhận được/);
+        await user.look("certificate-reader");
+        reader.fault = "template";
+        await page.locator("form[data-reader] button").click();
+        await page.locator(".notice.bad", { hasText: /không được chấp nhận/ }).waitFor();
+        reader.fault = "";
+        await page.locator("form[data-reader] button").click();
+        await page.waitForURL(/done=declared/);
+        assert.match(await page.locator("main").innerText(), /Xác nhận bằng vân tay/);
+        await reader.stop();
       }],
       ["a conclusion against the standard needs its reason; the doctor concludes and signs", async () => {
         await page.goto(`${home}/part/conclusion`);

@@ -130,12 +130,13 @@ export default (world) => {
         await head.page.goto("/signing/desktop");
         assert.equal(await head.page.locator("[data-sign]").count(), 0);
         await head.look("desktop-none");
-        // The head signs with the key before that again.
-        await page.goto("/admin/signatures");
-        await page.locator('form[action="/admin/signatures/end"] button').first().click();
-        await page.waitForURL(/done=end/);
         await tool.stop();
         token.clean();
+        // The head signs with the key before that again.
+        await page.goto("/admin/signatures");
+        await page.locator('details.confirm:has(form[action="/admin/signatures/end"]) summary').first().click();
+        await page.locator('form[action="/admin/signatures/end"] button').first().click();
+        await page.waitForURL(/done=end/);
         await head.leave();
       }],
     ];

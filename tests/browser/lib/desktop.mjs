@@ -1,7 +1,7 @@
-// The state's desktop signer (VGCA) as a signer's machine has it: `wss://127.0.0.1:8987`, a token of its own, and faults. It signs by
-// pyHanko, so that what the house takes was signed by a program that others wrote.
+// Programs of a machine that pages speak to, with faults. The state's desktop signer (VGCA) has a token of its own and signs by pyHanko, so
+// that what the house takes was signed by a program that others wrote; a reader of fingerprints states what it saw.
 import { execFileSync } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, createPrivateKey, randomUUID, sign } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -11,6 +11,10 @@ import { root } from "./paths.mjs";
 
 const PORT = 8987;
 const PYTHON = process.env.MACH_SIGN_PYTHON ?? join(root, "target/sign-venv/bin/python");
+
+function run(folder, ...args) {
+  execFileSync("openssl", args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+}
 
 /** An authority of its own with one certificate, trusted in `data` as a token's issuer is. */
 export class Token {
@@ -42,7 +46,7 @@ export class Token {
   }
 
   run(...args) {
-    execFileSync("openssl", args, { cwd: this.folder, stdio: ["ignore", "ignore", "pipe"] });
+    run(this.folder, ...args);
   }
 
   sign(file) {
@@ -72,15 +76,14 @@ function framed(said) {
   return Buffer.concat([head, body]);
 }
 
-export class Desktop {
-  /** `fault`: none, "refuses", "other" (brings `this.other`), "twice", "delays" (until `go()`). */
-  constructor(token) {
-    Object.assign(this, { token, fault: "", answers: [] });
+/** A program that pages speak to: TLS on 127.0.0.1, one question and one answer. */
+class Local {
+  constructor(port) {
+    this.port = port;
   }
 
-  async start() {
-    const { folder } = this.token;
-    this.token.run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "tls.key", "-out", "tls.pem");
+  async listen(folder, answer) {
+    run(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "tls.key", "-out", "tls.pem");
     const read = (name) => readFileSync(join(folder, name));
     this.server = createServer({ key: read("tls.key"), cert: read("tls.pem") });
     this.server.on("upgrade", (request, socket) => {
@@ -90,16 +93,34 @@ export class Desktop {
       socket.on("data", (frame) => {
         const question = text(frame);
         if (question === null) return socket.end();
-        this.work(request.url, JSON.parse(question)).then((said) => socket.write(framed(JSON.stringify(said))), (error) => {
+        answer(request.url, JSON.parse(question)).then((said) => socket.write(framed(JSON.stringify(said))), (error) => {
           this.broke = error;
           socket.destroy();
         });
       });
     });
-    this.server.listen(PORT, "127.0.0.1");
+    this.server.listen(this.port, "127.0.0.1");
     // A journey that broke off must not keep the run from ending.
     this.server.unref();
     await once(this.server, "listening");
+  }
+
+  async stop() {
+    this.server?.closeAllConnections();
+    await new Promise((resolve) => (this.server ? this.server.close(resolve) : resolve()));
+    delete this.server;
+  }
+}
+
+export class Desktop extends Local {
+  /** `fault`: none, "refuses", "other" (brings `this.other`), "twice", "delays" (until `go()`). */
+  constructor(token) {
+    super(PORT);
+    Object.assign(this, { token, fault: "", answers: [] });
+  }
+
+  start() {
+    return this.listen(this.token.folder, (path, question) => this.work(path, question));
   }
 
   async work(path, { FileUploadHandler, FileName }) {
@@ -121,10 +142,40 @@ export class Desktop {
     // What the program says of itself is not what counts.
     return { Status: said.Status || this.fault === "other" ? 0 : 1, Message: said.Message, FileServer: "" };
   }
+}
+
+/** A reader of fingerprints: `wss://127.0.0.1:8988/read`. `fault`: none, "refuses", "template" (says more than it may). */
+export class FingerReader extends Local {
+  fault = "";
+
+  constructor() {
+    super(8988);
+  }
+
+  certificate() {
+    if (!this.folder) {
+      this.folder = mkdtempSync(join(tmpdir(), "mach-reader-"));
+      run(this.folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=May doc van tay mau", "-keyout", "own.key", "-out", "own.pem");
+    }
+    return readFileSync(join(this.folder, "own.pem"), "utf8");
+  }
+
+  start() {
+    return this.listen(this.folder, (path, question) => this.read(path, question));
+  }
+
+  async read(path, { document, nonce, number }) {
+    if (path !== "/read" || this.fault === "refuses") return { statement: "" };
+    const said = { document, nonce, number, at: Math.floor(Date.now() / 1000), matched: true, ...(this.fault === "template" ? { template: "AAAA" } : {}) };
+    const x5c = [this.certificate().replace(/-----[^-]+-----|\s/g, "")];
+    const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const signed = `${part({ alg: "ES256", x5c })}.${part(said)}`;
+    const key = createPrivateKey(readFileSync(join(this.folder, "own.key")));
+    return { statement: `${signed}.${sign("sha256", Buffer.from(signed), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}` };
+  }
 
   async stop() {
-    this.server?.closeAllConnections();
-    await new Promise((resolve) => (this.server ? this.server.close(resolve) : resolve()));
-    delete this.server;
+    await super.stop();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -5,7 +5,6 @@ use crate::case::Case;
 use crate::declared::{self, HISTORY, text};
 use crate::desk::Desk;
 use crate::view::{by, link, meta, refusal, seen};
-use crate::work;
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -255,7 +254,6 @@ pub(crate) async fn confirm(
     let (at, who, hash) = (d.case.row.code.clone(), by(&session), d.hash);
     match house.write(d.decision, move |tx| declared::confirmed(tx, &at, &who, hash, (way, &given))).await? {
         Ok(()) => Ok(Redirect::to(&format!("/certificates/case/{}?done=declared", d.case.row.code)).into_response()),
-        Err(no @ work::No::Changed) => Err(refusal(lang, no)),
         Err(no) => Err(refusal(lang, no)),
     }
 }
