@@ -112,7 +112,7 @@ export default (world) => {
         await page.locator('button[value="receive"]').click();
         assert.equal(await page.locator('select[name="class"]:invalid').count(), 1, "the class is wanted");
         await page.locator('select[name="class"]').selectOption("C");
-        await page.locator('input[name="phone"]').fill("0912345678");
+        await page.locator('input#phone').fill("0912345678");
         await user.look("certificate-reception");
         await page.locator('button[value="receive"]').click();
         await page.waitForURL(/\/certificates\/case\/[A-Z2-9]{12}$/);
