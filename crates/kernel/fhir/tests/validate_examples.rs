@@ -50,6 +50,7 @@ const WRONG: &[(&str, &[&str])] = &[
             "Bundle-lri-example.json",
         ],
     ),
+    ("R4 has no extension", &["Bundle-valueset-expansions.json", "Questionnaire-qs1.json"]),
     ("no OID", &["Library-zika-virus-intervention-logic.json"]),
     (
         "no content",

@@ -83,6 +83,16 @@ fn definitions_have_absolute_urls() {
 }
 
 #[test]
+fn extensions_of_hl7_are_known() {
+    let of = |url: &str| format!(r#"{{"resourceType":"Patient","extension":[{{"url":"{url}","valueString":"a"}}]}}"#);
+    let core = "http://hl7.org/fhir/StructureDefinition";
+    judge(
+        &[&of("http://x.vn/a"), &of("http://hl7.org/fhir/us/core/StructureDefinition/a"), &of("urn:oid:1.2.3")],
+        &[(&of(&format!("{core}/patient-birthplace")), "R4 has no extension")],
+    );
+}
+
+#[test]
 fn modifier_extensions_of_examples_are_only_warned_about() {
     let of = |url: &str| {
         format!(r#"{{"resourceType":"Patient","modifierExtension":[{{"url":"{url}","valueBoolean":true}}]}}"#)

@@ -52,6 +52,11 @@ impl<'t> Run<'_, 't> {
                 let severity = if is_example(&url) { Severity::Warning } else { Severity::Error };
                 self.say(severity, "extension", text);
             }
+            // HL7's own are all known: this is another version's, or none.
+            None if url.starts_with(super::library::CORE) => {
+                let text = format!("R4 has no extension `{}`: load the package that defines it", shortened(&url));
+                self.error("extension", text);
+            }
             None => {
                 let text = format!("the extension `{}` is not known: it was not checked", shortened(&url));
                 if self.said.len() < crate::limits::ISSUES && self.said.insert(text.clone()) {
