@@ -269,7 +269,7 @@ pub fn load_content() {
     mach_record::load();
     mach_access::policy::Policy::shared();
     mach_access::sensitive::Sensitive::shared();
-    mach_forms::library::shipped();
+    mach_forms::library::load();
     mach_certificates::rules::load();
     mach_vaccines::products::Products::shared();
     mach_prescriptions::rules::Rules::shared();

@@ -16,6 +16,7 @@ use mach_store::resources::{self, Put};
 use mach_store::sql::Query;
 use mach_store::{Error, Result, Tx};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -43,6 +44,18 @@ pub struct Entry {
     pub form: Arc<Form>,
     /// Who keeps it.
     pub origin: Origin,
+}
+
+/// Compiles the forms of this program now where any stands in the place of a shipped one, so that a broken one is told at the
+/// start. The shipped ones are known to be whole and wait until one is asked for: what they mean needs the terminology of R4.
+///
+/// # Panics
+/// Where one of them cannot be used.
+pub fn load() {
+    let is_replaced = |(name, text): &(&str, &'static str)| matches!(mach_base::content::text(name, text), Cow::Owned(_));
+    if SHIPPED.iter().any(is_replaced) {
+        shipped();
+    }
 }
 
 /// The forms that come with the program, or stand in their place under the data folder's `content/forms`.

@@ -11,9 +11,17 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Bytes of bodies gathered into one pack before the next begins.
+/// Bytes of bodies gathered into one pack before the next begins, until it shows how far they shrink.
 pub const PACK_BYTES: usize = 30 << 10;
-/// zstd level: 3 takes 10 µs for a resource and leaves packs a tenth smaller than 1: two of them fit a page.
+/// Bytes gathered at least and at most once that shows: the more there are, the longer one of them takes to be read.
+const GATHERED: std::ops::RangeInclusive<usize> = (4 << 10)..=(44 << 10);
+/// Bytes of a page of SQLite that packs can fill.
+const PAGE: usize = crate::sqlite::PAGE_BYTES as usize - 8;
+/// Bytes of a page that a pack takes besides its block: its seal, its row.
+const BESIDE: usize = mach_seal::SEALED_BYTES + 20;
+/// A rest of a page too small for a pack.
+const REST: usize = 1_200;
+/// zstd level: 3 takes 10 µs for a resource and leaves packs a tenth smaller than 1.
 const LEVEL: i32 = 3;
 /// Bytes a pack may have when unpacked: one body past `PACK_BYTES` makes a pack of its own.
 const UNPACKED_BYTES: usize = 64 << 20;
@@ -107,22 +115,22 @@ pub(crate) fn write(tx: &mut dyn Execute, together: &[(i64, Vec<&[u8]>)]) -> Res
     let mut places = vec![none; together.len()];
     let mut order: Vec<usize> = (0..together.len()).filter(|n| !together[*n].1.is_empty()).collect();
     order.sort_by_key(|n| together[*n].0);
-    let mut from = 0;
+    let (mut from, mut fill) = (0, Fill::default());
     while from < order.len() {
         let facility = together[order[from]].0;
-        let (mut to, mut bytes) = (from, 0);
-        let mut bodies: Vec<&[u8]> = Vec::new();
-        while to < order.len() && together[order[to]].0 == facility {
-            let size: usize = together[order[to]].1.iter().map(|b| b.len()).sum();
-            if bytes > 0 && bytes + size > PACK_BYTES {
-                break;
-            }
-            places[order[to]] = Place { facility, pack: 0, slot: bodies.len() as i64 };
-            bodies.extend(&together[order[to]].1);
-            bytes += size;
-            to += 1;
+        let of_facility = order[from..].partition_point(|n| together[*n].0 == facility).min(*GATHERED.end());
+        let next = &order[from..from + of_facility];
+        let sizes: Vec<usize> = next.iter().map(|n| together[*n].1.iter().map(|b| b.len()).sum()).collect();
+        let (count, block) = fill.next(&sizes, |count| {
+            let bodies: Vec<&[u8]> = next[..count].iter().flat_map(|n| &together[*n].1).copied().collect();
+            packed(&bodies)
+        })?;
+        let to = from + count;
+        let mut slot = 0;
+        for n in &order[from..to] {
+            places[*n] = Place { facility, pack: 0, slot };
+            slot += together[*n].1.len() as i64;
         }
-        let block = packed(&bodies)?;
         let next = tx.next_key("pack")?;
         let sealed = seal((facility, next), &block)?;
         let insert = "INSERT INTO pack(facility, body) VALUES (?1, ?2)";
@@ -134,6 +142,58 @@ pub(crate) fn write(tx: &mut dyn Execute, together: &[(i64, Vec<&[u8]>)]) -> Res
         from = to;
     }
     Ok(places)
+}
+
+/// Fills pages: two packs stand on one, and what the first leaves is as much as the second should be.
+struct Fill {
+    /// Bytes that the page has left.
+    room: usize,
+    /// How far the last ones shrank: bytes, and what they came to.
+    shrank: (usize, usize),
+}
+
+impl Default for Fill {
+    fn default() -> Self {
+        Self { room: PAGE, shrank: (PACK_BYTES, PAGE / 2) }
+    }
+}
+
+impl Fill {
+    /// How many of the next bodies, whose sizes these are, make a pack; and its block.
+    fn next(&mut self, sizes: &[usize], block_of: impl Fn(usize) -> Result<Vec<u8>>) -> Result<(usize, Vec<u8>)> {
+        let is_second = self.room < PAGE;
+        let aim = if is_second { self.room - BESIDE } else { self.room / 2 - BESIDE };
+        let (mut count, bytes) = self.first_within(sizes, aim);
+        let mut block = block_of(count)?;
+        self.shrank = (bytes, block.len());
+        // The first of a page may be what it is, where it leaves room for another; the second should fill what is left.
+        let most = if is_second { aim } else { PAGE - 2 * BESIDE - REST };
+        let least = if is_second { aim / 8 * 7 } else { 0 };
+        if (block.len() > most && count > 1) || (block.len() < least && count < sizes.len()) {
+            let (other, bytes) = self.first_within(sizes, aim);
+            let made = block_of(other)?;
+            if block.len() > most || made.len() <= most {
+                self.shrank = (bytes, made.len());
+                (count, block) = (other, made);
+            }
+        }
+        let taken = block.len() + BESIDE;
+        let left = if taken <= self.room { self.room - taken } else { PAGE.saturating_sub(taken) };
+        self.room = if left < REST { PAGE } else { left };
+        Ok((count, block))
+    }
+
+    /// How many of the first bodies come to about `aim`, at least one, if they shrink like the last; and how many bytes they are.
+    fn first_within(&self, sizes: &[usize], aim: usize) -> (usize, usize) {
+        let most = (self.shrank.0 * aim / self.shrank.1.max(1) / 32 * 31).clamp(*GATHERED.start(), *GATHERED.end());
+        let mut bytes = sizes[0];
+        let more = sizes[1..].iter().take_while(|size| {
+            let fits = bytes + **size <= most;
+            bytes += if fits { **size } else { 0 };
+            fits
+        });
+        (1 + more.count(), bytes)
+    }
 }
 
 impl Filling {
@@ -297,4 +357,62 @@ pub fn body(on: &mut dyn Query, place: Place) -> Result<Vec<u8>> {
     let bodies = read(on, place.facility, place.pack)?;
     let slot = usize::try_from(place.slot).ok();
     slot.and_then(|slot| bodies.get(slot)).map(<[u8]>::to_vec).ok_or(Error::Damaged(place.pack))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bodies of one facility, their sizes and how far they shrink drawn anew each; told in packs, set on pages as SQLite
+    /// does it, how many hundredths of the pages are filled. `shrink` says how many thousandths of a body are left.
+    fn filled(shrink: impl Fn(usize) -> usize) -> usize {
+        let mut random = 1_u64;
+        let mut below = |n: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % n
+        };
+        let bodies: Vec<(usize, usize)> =
+            (0..3_000).map(|n| (300 + below(2_000) as usize, shrink(n) * (80 + below(40) as usize) / 100)).collect();
+        let (mut fill, mut from) = (Fill::default(), 0);
+        let (mut pages, mut left, mut bytes) = (0, 0, 0);
+        while from < bodies.len() {
+            let sizes: Vec<usize> = bodies[from..].iter().map(|b| b.0).collect();
+            let block = |count: usize| {
+                let bytes = bodies[from..from + count].iter().map(|(size, by)| size * by / 1_000).sum();
+                Ok(vec![0; bytes])
+            };
+            let (count, block) = fill.next(&sizes, block).unwrap();
+            assert!(count > 0);
+            from += count;
+            let taken = block.len() + BESIDE;
+            assert!(taken <= PAGE, "{taken}");
+            if taken > left {
+                (pages, left) = (pages + 1, PAGE);
+            }
+            left -= taken;
+            bytes += taken;
+        }
+        bytes * 100 / (pages * PAGE)
+    }
+
+    #[test]
+    fn packs_fill_their_pages() {
+        for (name, filled) in [
+            ("alike", filled(|_| 110)),
+            ("hardly shrinking", filled(|_| 400)),
+            ("now these, now those", filled(|n| if n / 200 % 2 == 0 { 80 } else { 200 })),
+        ] {
+            assert!(filled >= 90, "{name}: {filled}");
+        }
+    }
+
+    #[test]
+    fn a_body_larger_than_a_page_is_a_pack_of_its_own() {
+        let mut fill = Fill::default();
+        for large in [20_000, 500, 90_000, 3] {
+            let (count, block) = fill.next(&[large, 100_000], |count| Ok(vec![0; large * count])).unwrap();
+            assert_eq!((count, block.len()), (1, large));
+            assert!(fill.room <= PAGE && fill.room >= REST);
+        }
+    }
 }

@@ -18,10 +18,11 @@ const ROWS: usize = 1_000;
 /// Bytes of rows written in one transaction.
 const BYTES: usize = 1 << 20;
 /// What is made again from what is saved.
-const MADE_AGAIN: [&str; 9] = [
+const MADE_AGAIN: [&str; 10] = [
     "index_token",
     "index_text",
     "index_date",
+    "index_dated",
     "index_quantity",
     "index_reference",
     "index_pair",

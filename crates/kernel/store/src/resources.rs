@@ -14,6 +14,7 @@ mod read;
 mod sight;
 mod write;
 
+use crate::distribution::every;
 use crate::pack::Place;
 use crate::sql::Row;
 use crate::{Error, Result};
@@ -58,6 +59,22 @@ const INDEX_REFERENCE: &str =
         param SMALLINT NOT NULL, type SMALLINT NOT NULL, PRIMARY KEY(rid, param, type, facility, target, key)) {clustered}";
 const INDEX_REFERENCE_TARGET: &str =
     "CREATE INDEX index_reference_target ON index_reference(param, type, target, key, rid)";
+
+/// Codes in the order of a date: what has a code and a `date` by one key, so that the newest of a code are a page at its end.
+const INDEX_DATED: &str =
+    "CREATE TABLE index_dated(hash INTEGER NOT NULL, low INTEGER NOT NULL, rid INTEGER NOT NULL, system INT NOT NULL,
+        facility INT NOT NULL, param SMALLINT NOT NULL, type SMALLINT NOT NULL,
+        PRIMARY KEY(param, type, hash, low, rid, system, facility)) {clustered}";
+
+/// What an older store lacks: the table, and its rows once codes are sealed.
+pub(crate) const DATED: &[&str] = &[INDEX_DATED];
+/// See `DATED`. By their numbers: `code` 2, `date` 3.
+pub(crate) const DATED_ROWS: &str = concat!(
+    "INSERT INTO index_dated(hash, low, rid, system, facility, param, type)
+        SELECT DISTINCT t.hash, d.low, t.rid, t.system, t.facility, t.param, t.type FROM index_token t JOIN index_date d
+        ON d.rid = t.rid AND d.param = 3 AND d.type = t.type AND d.facility = t.facility WHERE t.param = 2",
+    every!("whole store")
+);
 
 /// What an older store has by parameter first, it gets by version first.
 pub(crate) const BY_VERSION: &[&str] = &[
@@ -134,6 +151,7 @@ pub const DDL: &[&str] = &[
     INDEX_QUANTITY_VALUE,
     INDEX_REFERENCE,
     INDEX_REFERENCE_TARGET,
+    INDEX_DATED,
     "CREATE TABLE index_pair(hash INTEGER NOT NULL, rid INTEGER NOT NULL, n INTEGER NOT NULL, low INTEGER NOT NULL,
         high INTEGER NOT NULL, system INT NOT NULL, second INT NOT NULL, unit INT NOT NULL, facility INT NOT NULL,
         param SMALLINT NOT NULL, type SMALLINT NOT NULL, folded TEXT NOT NULL,

@@ -46,6 +46,7 @@ const STEPS: &[&[&str]] = &[
     desk::SOUGHT,
     marks::DDL,
     desk::PAPERS,
+    resources::DATED,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -123,11 +124,14 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
     if found > version {
         return Err(Error::Newer { found, known: version });
     }
-    let steps = steps.iter().skip(usize::try_from(found - 1).unwrap_or(0));
-    steps.flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
+    let steps = steps.get(usize::try_from(found - 1).unwrap_or(0)..).unwrap_or_default();
+    steps.iter().flat_map(|step| step.iter()).try_for_each(|statement| engine.define(statement))?;
     sealed::claim(engine)?;
     if found < sealed::SEALED {
         sealed::adopt(engine)?;
+    }
+    if steps.contains(&resources::DATED) {
+        engine.run(resources::DATED_ROWS, &[])?;
     }
     if found < LOGGED {
         engine.tables_are_there(true)?;
@@ -280,6 +284,38 @@ mod tests {
         engine.each("SELECT text FROM later", &[], &mut |_| Ok(())).unwrap();
     }
 
+    fn codes_get_the_dates_that_stand_beside_them(place: &Place) {
+        let mut engine = place.writer().unwrap();
+        let before = STEPS.iter().take_while(|step| **step != resources::DATED).count();
+        let steps = &STEPS[..=before];
+        bring_to(&mut engine, steps).unwrap();
+        engine.begin().unwrap();
+        for statement in [
+            "DROP TABLE index_dated",
+            // By two systems, by two dates; of another type, of another parameter; without a date.
+            "INSERT INTO index_token(param, type, hash, rid, system, facility) VALUES (2, 8, 5, 1, 6, 3), (2, 8, 5, 1, 7, 3),
+                (2, 8, 5, 2, 6, 3), (2, 7, 5, 3, 6, 3), (1, 8, 5, 1, 6, 3), (2, 8, 5, 4, 6, 3)",
+            "INSERT INTO index_date(rid, low, high, facility, param, type) VALUES (1, 10, 20, 3, 3, 8), (1, 10, 30, 3, 3, 8),
+                (1, 40, 40, 3, 3, 8), (2, 9, 9, 3, 3, 8), (3, 8, 8, 3, 3, 8), (4, 7, 7, 3, 5, 8)",
+        ] {
+            engine.define(statement).unwrap();
+        }
+        let version = before as i64 + 1;
+        engine.run("UPDATE meta SET value = ?1 WHERE name = 'schema'", &[version.into()]).unwrap();
+        engine.settle().unwrap();
+        engine.commit().unwrap();
+        bring_to(&mut engine, steps).unwrap();
+        let select = "SELECT type, hash, low, rid, system, facility FROM index_dated WHERE facility = 3 AND param = 2
+            ORDER BY type, low, system";
+        let rows = sql::list(&mut engine, select, &[], |r| {
+            Ok([r.int(0)?, r.int(1)?, r.int(2)?, r.int(3)?, r.int(4)?, r.int(5)?])
+        });
+        let expected: Vec<[i64; 6]> = [[8, 9, 2, 6], [8, 10, 1, 6], [8, 10, 1, 7], [8, 40, 1, 6], [8, 40, 1, 7]]
+            .map(|[t, l, r, s]| [t, 5, l, r, s, 3])
+            .into();
+        assert_eq!(rows.unwrap(), expected);
+    }
+
     /// Tables of the index as they were before `resources::BY_VERSION`.
     const BY_PARAMETER: &[&str] = &[
         "DROP TABLE index_text",
@@ -348,6 +384,20 @@ mod tests {
     fn an_index_by_parameter_becomes_one_by_version_on_postgresql() {
         let Some(server) = mach_test_engines::Server::shared() else { return };
         an_index_by_parameter_becomes_one_by_version(&Place::Server(Arc::new(
+            Target::parse(&server.database()).unwrap(),
+        )));
+    }
+
+    #[test]
+    fn codes_get_the_dates_that_stand_beside_them_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        codes_get_the_dates_that_stand_beside_them(&Place::File(folder.path().join("mach.db")));
+    }
+
+    #[test]
+    fn codes_get_the_dates_that_stand_beside_them_on_postgresql() {
+        let Some(server) = mach_test_engines::Server::shared() else { return };
+        codes_get_the_dates_that_stand_beside_them(&Place::Server(Arc::new(
             Target::parse(&server.database()).unwrap(),
         )));
     }

@@ -15,7 +15,7 @@ const BUSY: Duration = Duration::from_secs(120);
 /// How long the log waits to be emptied until nobody reads it.
 const SCRUB_BUSY: Duration = Duration::from_secs(2);
 /// Bytes of one database page: rows here are small, 8 KB keeps trees shallow.
-const PAGE_BYTES: u32 = 8192;
+pub(crate) const PAGE_BYTES: u32 = 8192;
 /// Page cache of the writer, KiB.
 const WRITER_CACHE_KIB: u32 = 64 * 1024;
 /// Page cache of one reader, KiB.

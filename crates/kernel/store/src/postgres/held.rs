@@ -12,13 +12,14 @@ use crate::Result;
 use crate::sql::{Arg, Kept, Width};
 
 /// Tables whose rows are gathered.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "commit_log",
     "pack",
     "resource",
     "audit",
     "index_token",
     "index_date",
+    "index_dated",
     "index_quantity",
     "index_reference",
     "index_text",

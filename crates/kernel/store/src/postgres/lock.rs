@@ -28,11 +28,12 @@ pub(super) const STAY: &str = "SELECT set_config('search_path', quote_ident(curr
 pub(super) const PUT_ON: &str = "SELECT set_config('role', ?1, false), set_config('mach.facility', ?2, false),
     set_config('mach.account', ?3, false)";
 /// Tables whose rows have no person, and are reached from rows that have one. Bodies and versions are known by their place.
-const FROM_PEOPLE: [&str; 9] = [
+const FROM_PEOPLE: [&str; 10] = [
     "pack",
     "index_token",
     "index_text",
     "index_date",
+    "index_dated",
     "index_quantity",
     "index_reference",
     "index_pair",

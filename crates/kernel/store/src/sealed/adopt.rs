@@ -356,7 +356,13 @@ mod tests {
         for made in ["INDEX dose_once", "INDEX dose_to_pass", "INDEX person_merge_lose", "INDEX audit_visitor"] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
-        for made in ["TABLE notice", "TABLE look", "INDEX certificate_refused", "INDEX received_file_broken"] {
+        for made in [
+            "TABLE notice",
+            "TABLE look",
+            "TABLE index_dated",
+            "INDEX certificate_refused",
+            "INDEX received_file_broken",
+        ] {
             engine.run(&format!("DROP {made}"), &[]).unwrap();
         }
         for made in [

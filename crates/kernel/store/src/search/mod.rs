@@ -16,6 +16,7 @@ pub(crate) mod rows;
 mod run;
 mod sort;
 mod sql;
+mod steps;
 pub mod value;
 mod walk;
 

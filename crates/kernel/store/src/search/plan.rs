@@ -7,17 +7,20 @@ use crate::sql::{self, Query};
 use mach_access::Scope;
 use mach_fhir::ResourceType;
 
-/// Rows counted of each clause that could lead. A clause with more is "many".
-const PROBED: i64 = 1_000;
+/// Rows counted of each clause that could lead. A clause with more is "many". Tests, whose stores are small, count fewer, so
+/// that they go every way.
+const PROBED: i64 = if cfg!(debug_assertions) { 24 } else { 1_000 };
 /// A clause with so few rows leads without looking further.
-const FEW: i64 = 32;
+const FEW: i64 = if cfg!(debug_assertions) { 4 } else { 32 };
 
 /// The clause that leads a search.
 pub(super) struct Lead {
     /// Which.
     pub at: usize,
-    /// Whether it lists at least `PROBED` rows.
+    /// Whether it lists at least `PROBED` rows; then every other that lists does.
     pub many: bool,
+    /// All that list, where it does.
+    pub rivals: Vec<usize>,
 }
 
 /// The clauses that must all hold, one list.
@@ -36,31 +39,38 @@ pub(super) fn lead(
     scope: Scope,
     seq: i64,
 ) -> Result<Option<Lead>> {
-    let mut best: Option<(Lead, i64, bool)> = None;
+    let mut best: Option<(usize, i64, bool)> = None;
+    let mut rivals = Vec::new();
     for (at, clause) in clauses.iter().enumerate() {
-        let count = rows_of(on, clause, kind, (scope, seq))?;
-        let Some(count) = count else { continue };
+        let Some(count) = rows_of(on, clause, kind, (scope, seq), PROBED)? else { continue };
+        rivals.push(at);
         let in_order = Builder::new(scope, seq).rows(clause, kind).is_some_and(|r| r.in_order);
         // Among those with many, one in the order of versions can stop after a page.
         let better = best.as_ref().is_none_or(|(_, n, ordered)| count < *n || (count == *n && in_order && !ordered));
         if better {
-            best = Some((Lead { at, many: count >= PROBED }, count, in_order));
+            best = Some((at, count, in_order));
         }
         if count <= FEW {
             break;
         }
     }
-    Ok(best.map(|(lead, ..)| lead))
+    Ok(best.map(|(at, count, _)| Lead { at, many: count >= PROBED, rivals }))
 }
 
-/// How many rows a clause lists, counted to `PROBED`; `None` where it does not list.
-fn rows_of(on: &mut dyn Query, clause: &Clause, kind: ResourceType, asked: (Scope, i64)) -> Result<Option<i64>> {
+/// How many rows a clause lists, counted to `most`; `None` where it does not list.
+pub(super) fn rows_of(
+    on: &mut dyn Query,
+    clause: &Clause,
+    kind: ResourceType,
+    asked: (Scope, i64),
+    most: i64,
+) -> Result<Option<i64>> {
     match clause {
         // Hardly a resource refers to several by one parameter: whoever refers is counted, and no link followed for that.
-        Clause::Referred { source, clause, .. } => return rows_of(on, clause, *source, asked),
+        Clause::Referred { source, clause, .. } => return rows_of(on, clause, *source, asked, most),
         Clause::Chain { target, clause, .. } => {
-            if let Some(PROBED..) = rows_of(on, clause, *target, asked)? {
-                return Ok(Some(PROBED));
+            if rows_of(on, clause, *target, asked, most)?.is_some_and(|n| n >= most) {
+                return Ok(Some(most));
             }
         }
         _ => {}
@@ -68,7 +78,7 @@ fn rows_of(on: &mut dyn Query, clause: &Clause, kind: ResourceType, asked: (Scop
     let mut builder = Builder::new(asked.0, asked.1);
     let Some(listing) = builder.listing(clause, kind) else { return Ok(None) };
     let spread = builder.spread();
-    let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {PROBED}) p{spread}");
+    let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {most}) p{spread}");
     sql::int(on, &sql, &builder.given(&sql)).map(Some)
 }
 
@@ -81,6 +91,17 @@ pub(super) fn is_told_by_indexes(clause: &Clause) -> bool {
             false
         }
         _ => true,
+    }
+}
+
+/// Whether testing a resource looks through what refers to it.
+pub(super) fn looks_through(clause: &Clause) -> bool {
+    match clause {
+        Clause::All(of) | Clause::Any(of) => of.iter().any(looks_through),
+        Clause::Not(of) => looks_through(of),
+        Clause::Chain { clause, .. } => looks_through(clause),
+        Clause::Referred { .. } => true,
+        _ => false,
     }
 }
 

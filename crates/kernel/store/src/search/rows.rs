@@ -33,6 +33,19 @@ const DATE: Into = Into {
     ],
     insert: "INSERT INTO index_date(param, type, rid, low, high, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
+const DATED: Into = Into {
+    table: "index_dated",
+    columns: &[
+        ("param", Width::Small),
+        ("type", Width::Small),
+        ("hash", Width::Whole),
+        ("low", Width::Whole),
+        ("rid", Width::Whole),
+        ("system", Width::Middle),
+        ("facility", Width::Middle),
+    ],
+    insert: "INSERT INTO index_dated(param, type, hash, low, rid, system, facility) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+};
 const QUANTITY: Into = Into {
     table: "index_quantity",
     columns: &[
@@ -184,6 +197,7 @@ impl Rows {
         self.order();
         tx.add(&TOKEN, &plain(&self.tokens))?;
         tx.add(&DATE, &plain(&self.dates))?;
+        tx.add(&DATED, &plain(&self.dated()))?;
         tx.add(&QUANTITY, &plain(&self.quantities))?;
         tx.add(&REFERENCE, &plain(&self.references))?;
         tx.add(&TEXT, &with_text(&self.texts))?;
@@ -199,6 +213,9 @@ impl Rows {
         let sql = "DELETE FROM index_date WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
             AND facility = ?6";
         self.dates.iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
+        let sql = "DELETE FROM index_dated WHERE param = ?1 AND type = ?2 AND hash = ?3 AND low = ?4 AND rid = ?5 AND system = ?6
+            AND facility = ?7";
+        self.dated().iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
         let sql = "DELETE FROM index_quantity WHERE param = ?1 AND type = ?2 AND rid = ?3 AND low = ?4 AND high = ?5
             AND system = ?6 AND unit = ?7 AND facility = ?8";
         self.quantities.iter().try_for_each(|row| tx.push(sql, &row.map(Arg::Int)))?;
@@ -214,6 +231,25 @@ impl Rows {
             let [param, of, hash, rid, n, facility, ..] = *row;
             tx.push(sql, &[param, of, hash, rid, n, facility].map(Arg::Int))
         })
+    }
+
+    /// The codes of each version with each of its dates, in the order of their keys. Dates must stand by their version.
+    fn dated(&self) -> Vec<[i64; 7]> {
+        let date = i64::from(Param::DATE.0);
+        let dates: Vec<(i64, i64)> =
+            self.dates.iter().filter(|row| row[0] == date).map(|row| (row[2], row[3])).collect();
+        let mut dated = Vec::new();
+        for [param, of, hash, rid, system, facility] in &self.tokens {
+            if *param != i64::from(Param::CODE.0) {
+                continue;
+            }
+            let first = dates.partition_point(|(of, _)| of < rid);
+            let its = dates[first..].iter().take_while(|(of, _)| of == rid);
+            dated.extend(its.map(|(_, low)| [*param, *of, *hash, *low, *rid, *system, *facility]));
+        }
+        dated.sort_unstable();
+        dated.dedup();
+        dated
     }
 
     /// Puts the rows in the order of their keys, each once.

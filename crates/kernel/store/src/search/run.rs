@@ -4,9 +4,9 @@ use super::compartment::Compartment;
 use super::plan::{self, Lead, lists_exactly};
 use super::sort::{self, Key, Order, Sort};
 use super::sql::{Builder, FENCE};
+use super::steps::{self, Ended, OF_ANY, Rows, Stream};
 use super::value::{CANONICAL, Value, folded};
-use super::walk::{listed_by_date, walk_by_date, walked};
-use super::{Ask, Clause, codec};
+use super::{Ask, Clause, codec, walk};
 use crate::distribution::{every, unless_one};
 use crate::pack::{self, Place};
 use crate::resources::{id_key, within};
@@ -125,87 +125,51 @@ fn present<'a>(on: &mut dyn Query, ask: &'a Ask) -> Result<Vec<One<'a>>> {
     Ok(types)
 }
 
-/// Resources tested one after another before a long list is made and put in order.
-const TRIED: usize = 4_000;
-
-/// A page of hits in the order of versions, found by testing the next resources of the type: where much matches, it is full
-/// long before the list of everything that matches would be made. Not full where `TRIED` resources did not fill it.
-fn tried(
-    on: &mut dyn Query,
-    ask: &Ask,
-    (kind, clause): One<'_>,
-    after: Option<&Hit>,
-    limit: usize,
-) -> Result<Vec<Hit>> {
-    let mut builder = Builder::new(ask.scope, ask.seq);
-    let of = kind.number();
-    let (there, within) = (builder.there("r"), builder.within("w"));
-    let holds = builder.condition(clause, kind, "r");
-    let begin = after.map_or(String::new(), |a| format!(" AND w.rid > {}", builder.args.int(a.rid)));
-    let sql = format!(
-        "SELECT r.rid FROM (SELECT w.rid, w.facility FROM resource w WHERE w.type = {of}{within}{begin} ORDER BY w.rid
-            LIMIT {TRIED}) t CROSS JOIN resource r WHERE r.rid = t.rid AND r.facility = t.facility AND r.type = {of}
-            AND {there} AND {holds} ORDER BY r.rid LIMIT {limit}{}",
-        builder.spread()
-    );
-    sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: Vec::new() }))
-}
-
 /// The statement's middle: where hits come from and what they must be.
-pub(super) struct From {
-    pub(super) from: String,
-    pub(super) condition: String,
+struct From {
+    from: String,
+    condition: String,
     /// Column that numbers the hits.
-    pub(super) rid: &'static str,
-    /// Whether what leads lists many rows.
-    pub(super) many: bool,
-    /// Whether they come in the order of versions.
-    pub(super) in_order: bool,
-    /// Whether they come in the order of a date.
-    pub(super) walks: bool,
-    /// The clause that leads, where one does.
-    pub(super) lead: Option<usize>,
+    rid: &'static str,
 }
 
-fn from(on: &mut dyn Query, builder: &mut Builder, ask: &Ask, one: One<'_>, walk: Option<Sort>) -> Result<From> {
-    let (kind, clause) = one;
-    let mut clauses = Vec::new();
-    plan::flat(clause, &mut clauses);
-    let lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
+/// What a clause lists, the others tested; without one, all resources of the type.
+fn from(builder: &mut Builder, (kind, clauses): (ResourceType, &[&Clause]), lead: Option<&Lead>) -> Result<From> {
     let there = format!("r.type = {} AND {}", kind.number(), builder.there("r"));
-    if let (Some(Sort { order: Order::Date(param), descending, .. }), true) =
-        (walk, lead.as_ref().is_none_or(|l| l.many))
-    {
-        let rest = rest(builder, &clauses, None, kind, "x");
-        let walk = walk_by_date((param, descending), kind, &builder.within("x"), (&rest, &there));
-        return Ok(From { many: lead.is_some(), lead: lead.map(|l| l.at), ..walk });
-    }
-    let Some(Lead { at, many }) = lead else {
-        let rest = rest(builder, &clauses, None, kind, "r");
-        let condition = format!("{there}{rest}");
-        return Ok(From {
-            from: "resource r".to_owned(),
-            condition,
-            rid: "r.rid",
-            many: false,
-            in_order: true,
-            walks: false,
-            lead: None,
-        });
+    let Some(Lead { at, many, .. }) = lead else {
+        let rest = rest(builder, clauses, None, kind, "r");
+        return Ok(From { from: "resource r".to_owned(), condition: format!("{there}{rest}"), rid: "r.rid" });
     };
+    let (at, many) = (*at, *many);
     if let Some(rows) = builder.rows(clauses[at], kind).filter(|rows| rows.in_order) {
-        let rest = rest(builder, &clauses, Some(at), kind, "x");
+        let rest = rest(builder, clauses, Some(at), kind, "x");
         let from = format!("{} x CROSS JOIN resource r", rows.table.name());
         let condition = format!("{}{rest} AND r.rid = x.rid AND r.facility = x.facility AND {there}", rows.condition);
-        return Ok(From { from, condition, rid: "x.rid", many, in_order: true, walks: false, lead: Some(at) });
+        return Ok(From { from, condition, rid: "x.rid" });
     }
     let listing = builder.listing(clauses[at], kind).ok_or(Error::Missing("a leading clause"))?;
     // A list may hold more than the clause means (a part of an `All` leads for the whole): then the clause is tested too.
-    let rest = rest(builder, &clauses, lists_exactly(clauses[at]).then_some(at), kind, "x");
+    let rest = rest(builder, clauses, lists_exactly(clauses[at]).then_some(at), kind, "x");
     let order = if many { " ORDER BY q.rid" } else { "" };
     let from = format!("(SELECT DISTINCT q.rid, q.facility FROM ({listing}) q{order}) x CROSS JOIN resource r");
     let condition = format!("r.rid = x.rid AND r.facility = x.facility{rest} AND {there}");
-    Ok(From { from, condition, rid: "x.rid", many, in_order: false, walks: false, lead: Some(at) })
+    Ok(From { from, condition, rid: "x.rid" })
+}
+
+/// The rows that come in the order of versions: those of the clause that leads, or else of the type.
+fn in_versions(builder: &mut Builder, (kind, clauses): (ResourceType, &[&Clause]), lead: &Lead) -> Result<Stream> {
+    let ordered = builder.rows(clauses[lead.at], kind).filter(|rows| rows.in_order);
+    let rows = match ordered {
+        Some(rows) => {
+            Rows { from: format!("{} x", rows.table.name()), condition: rows.condition, spread: builder.spread() }
+        }
+        None => {
+            Rows { from: "resource r".to_owned(), condition: format!("r.type = {}", kind.number()), spread: OF_ANY }
+        }
+    };
+    let led = rows.spread != OF_ANY;
+    let From { from, condition, rid } = from(builder, (kind, clauses), led.then_some(lead))?;
+    Ok(Stream { from, condition, rows, rid, low: None, repeats: led, descending: false })
 }
 
 /// The other clauses, each asked of the leading row `x` where that can tell.
@@ -228,32 +192,56 @@ pub(super) fn of_type(
     wanted: Wanted<'_>,
 ) -> Result<Found> {
     let Wanted { after, limit, .. } = wanted;
-    let walk = sorts.first().copied().filter(|s| sorts.len() == 1 && matches!(s.order, Order::Date(_)));
+    let (kind, clause) = one;
+    let mut clauses = Vec::new();
+    plan::flat(clause, &mut clauses);
+    let mut lead = plan::lead(on, &clauses, kind, ask.scope, ask.seq)?;
+    let by_date = match sorts {
+        [Sort { order: Order::Date(param), descending, .. }] => Some((*param, *descending)),
+        _ => None,
+    };
+    if let Some((param, descending)) = by_date.filter(|_| lead.as_ref().is_none_or(|l| l.many)) {
+        let mut hits = Vec::new();
+        let mut ended = None;
+        if after.is_none_or(|a| a.keys != [Key::None]) {
+            let mut builder = Builder::new(ask.scope, ask.seq);
+            let (stream, along) = walk::by_date(&mut builder, &clauses, kind, (param, descending));
+            let mut rivals = lead.as_ref().map_or(Vec::new(), |lead| lead.rivals.clone());
+            rivals.retain(|at| Some(*at) != along);
+            match steps::race(on, ask, one, (&clauses, &rivals), (&builder, &stream), (after, limit))? {
+                Ended::Page(found) => hits = found,
+                Ended::Lists(at) => ended = Some(at),
+            }
+        }
+        match ended {
+            None => {
+                let hits = walk::with_undated(on, ask, one, param, hits, (after, limit))?;
+                let total = if lead.is_some() { None } else { counted_to(on, ask, one, &hits, wanted)? };
+                return Ok((hits, total));
+            }
+            Some(at) => {
+                if let Some(hits) = walk::listed_by_date(on, ask, one, (sorts[0], at), (after, limit))? {
+                    return Ok((hits, None));
+                }
+                lead = Some(Lead { at, many: true, rivals: Vec::new() });
+            }
+        }
+    }
+    if let Some(found) = lead.as_mut().filter(|l| l.many && sorts.is_empty()) {
+        let mut builder = Builder::new(ask.scope, ask.seq);
+        let stream = in_versions(&mut builder, (kind, &clauses), found)?;
+        let streams = stream.rows.spread != OF_ANY;
+        found.rivals.retain(|at| !streams || *at != found.at);
+        match steps::race(on, ask, one, (&clauses, &found.rivals), (&builder, &stream), (after, limit))? {
+            Ended::Page(hits) => return Ok((hits, None)),
+            Ended::Lists(at) => found.at = at,
+        }
+    }
     let mut builder = Builder::new(ask.scope, ask.seq);
-    let mut from = from(on, &mut builder, ask, one, walk)?;
-    if sorts.is_empty() && from.many && !from.in_order && limit <= TRIED {
-        let found = tried(on, ask, one, after, limit)?;
-        if found.len() == limit {
-            return Ok((found, None));
-        }
-    }
-    if from.walks {
-        let led = from.lead.is_some();
-        if let Some(lead) = from.lead
-            && let Some(hits) = listed_by_date(on, ask, one, (sorts[0], lead), (after, limit))?
-        {
-            return Ok((hits, None));
-        }
-        if let Some(hits) = walked(on, ask, one, sorts[0], (builder, from), (after, limit))? {
-            let total = if led { None } else { counted_to(on, ask, one, &hits, wanted)? };
-            return Ok((hits, total));
-        }
-        builder = Builder::new(ask.scope, ask.seq);
-        from = self::from(on, &mut builder, ask, one, None)?;
-    }
+    let from = from(&mut builder, (kind, &clauses), lead.as_ref())?;
     let keys: String =
         sorts.iter().enumerate().map(|(i, s)| format!(", {} AS k{i}", s.expression(one.0, "r"))).collect();
-    if from.lead.is_some() && !from.many {
+    if lead.as_ref().is_some_and(|l| !l.many) {
         return listed(on, &builder, from, &keys, sorts, wanted);
     }
     let sql = if sorts.is_empty() {
@@ -280,7 +268,7 @@ pub(super) fn of_type(
         )
     };
     let hits = sql::list(on, &sql, &builder.given(&sql), |r| hit(r, sorts))?;
-    let total = if from.lead.is_some() { None } else { counted_to(on, ask, one, &hits, wanted)? };
+    let total = if lead.is_some() { None } else { counted_to(on, ask, one, &hits, wanted)? };
     Ok((hits, total))
 }
 
@@ -465,7 +453,10 @@ pub fn count(on: &mut dyn Query, ask: &Ask, limit: usize) -> Result<i64> {
     let mut total = 0;
     for one in present(on, ask)? {
         let mut builder = Builder::new(ask.scope, ask.seq);
-        let from = from(on, &mut builder, ask, one, None)?;
+        let mut clauses = Vec::new();
+        plan::flat(one.1, &mut clauses);
+        let lead = plan::lead(on, &clauses, one.0, ask.scope, ask.seq)?;
+        let from = from(&mut builder, (one.0, &clauses), lead.as_ref())?;
         let sql = format!(
             "SELECT count(*) FROM (SELECT DISTINCT {} AS rid FROM {} WHERE {} LIMIT {limit}) n{}",
             from.rid,

@@ -43,6 +43,7 @@ impl Args {
 }
 
 /// Builds one statement: its arguments, its aliases, whose state is asked.
+#[derive(Clone)]
 pub(super) struct Builder {
     pub(super) args: Args,
     scope: Scope,

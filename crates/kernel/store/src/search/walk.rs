@@ -1,42 +1,67 @@
 //! Pages in the order of a date, straight from its index.
 
 use super::plan::{self, is_told_by_indexes, lists_exactly};
-use super::run::{From, Hit, One, Wanted, of_type, rest};
-use super::sort::{self, Key, Order, Sort};
+use super::run::{Hit, One, Wanted, of_type, rest};
+use super::sort::{self, Key, Sort};
 use super::sql::{Builder, FENCE};
+use super::steps::{OF_ANY, Rows, Stream};
+use super::value::code_hash;
 use super::{Ask, Clause, Table};
 use crate::Result;
-use crate::distribution::every;
+use crate::resources::system_hash;
 use crate::sql::{self, Query};
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
 use std::collections::HashSet;
 
-/// Hits in the order of a date, straight from its index: of a resource's several values only the one that orders it.
-/// What the walked row must be is asked first, then whether it is that one, then the version's own row.
-pub(super) fn walk_by_date(by: (Param, bool), kind: ResourceType, within: &str, (rest, there): (&str, &str)) -> From {
+/// Hits in the order of a date, straight from an index: of a resource's several values only the one that orders it. What the
+/// walked row must be is asked first, then whether it is that one, then the version's own row. Where a code is asked for, and
+/// codes stand in the order of this date, the walk is along that code, the second of what is given.
+pub(super) fn by_date(
+    builder: &mut Builder,
+    clauses: &[&Clause],
+    kind: ResourceType,
+    by: (Param, bool),
+) -> (Stream, Option<usize>) {
+    let code =
+        |clause: &&Clause| matches!(clause, Clause::Token { param: Param::CODE, code: Some(_), second: false, .. });
+    let along = clauses.iter().position(code).filter(|_| by.0 == Param::DATE);
+    let rest = rest(builder, clauses, along, kind, "x");
+    let (within, there) = (builder.within("x"), builder.there("r"));
     let (param, of, past) = (by.0.0, kind.number(), if by.1 { ">" } else { "<" });
-    From {
-        from: "index_date x CROSS JOIN resource r".to_owned(),
+    let (table, rows, or, repeats) = match along.map(|at| clauses[at]) {
+        Some(Clause::Token { system, code: Some(code), .. }) => {
+            let hash = builder.args.int(code_hash(code));
+            let mut rows = format!("x.param = {} AND x.type = {of} AND x.hash = {hash}", Param::CODE.0);
+            if let Some(system) = system {
+                rows.push_str(&format!(" AND x.system = {}", builder.args.int(system_hash(system))));
+            }
+            ("index_dated x", rows, "", system.is_none())
+        }
+        _ => {
+            let rows = format!("x.param = {param} AND x.type = {of}");
+            ("index_date x", rows, " OR (o.low = x.low AND o.high < x.high)", false)
+        }
+    };
+    let stream = Stream {
+        from: format!("{table} CROSS JOIN resource r"),
         condition: format!(
-            "x.param = {param} AND x.type = {of}{within}{rest}
+            "{rows}{within}{rest}
                 AND NOT EXISTS (SELECT 1 FROM index_date o WHERE o.param = {param} AND o.type = {of} AND o.rid = x.rid
-                AND o.facility = x.facility AND (o.low {past} x.low OR (o.low = x.low AND o.high < x.high)){FENCE})
-                AND r.rid = x.rid AND r.facility = x.facility AND {there}"
+                AND o.facility = x.facility AND (o.low {past} x.low{or}){FENCE})
+                AND r.rid = x.rid AND r.facility = x.facility AND r.type = {of} AND {there}"
         ),
+        rows: Rows { from: table.to_owned(), condition: rows, spread: OF_ANY },
         rid: "x.rid",
-        many: true,
-        in_order: false,
-        walks: true,
-        lead: None,
-    }
+        low: Some("x.low"),
+        repeats,
+        descending: by.1,
+    };
+    (stream, along)
 }
 
-/// Matches that are listed and put in order by their dates, rather than found among the dates of all others.
-const LISTED: i64 = 4_000;
-
-/// A page in the order of a date where the clause that leads lists fewer than `LISTED`: index rows alone tell the order, and
-/// only what stands first is looked up. `None` where that does not fill the page.
+/// A page in the order of a date of what a clause lists: index rows alone tell the order, and only what stands first is looked
+/// up. `None` where they cannot, or where that does not fill the page.
 pub(super) fn listed_by_date(
     on: &mut dyn Query,
     ask: &Ask,
@@ -49,10 +74,6 @@ pub(super) fn listed_by_date(
     let is_told = clauses.iter().all(|c| is_told_by_indexes(c)) && after.is_none_or(|a| a.keys != [Key::None]);
     let mut builder = Builder::new(ask.scope, ask.seq);
     let Some(listing) = builder.listing(clauses[lead], kind).filter(|_| is_told) else { return Ok(None) };
-    let sql = format!("SELECT count(*) FROM (SELECT 1 AS one FROM ({listing}) q LIMIT {LISTED}) p{}", builder.spread());
-    if sql::int(on, &sql, &builder.given(&sql))? >= LISTED {
-        return Ok(None);
-    }
     let rest = rest(&mut builder, &clauses, lists_exactly(clauses[lead]).then_some(lead), kind, "x");
     let key = by.expression(kind, "x");
     let word = if by.descending { "DESC" } else { "ASC" };
@@ -95,72 +116,22 @@ pub(super) fn listed_by_date(
     Ok(Some(hits).filter(|hits| hits.len() == limit))
 }
 
-/// Dates walked for a page before all that matches is listed instead, where a clause can list it.
-const WALKED: i64 = 1_500;
-
-/// A page in the order of a date index, then of what has no such date; `None` where the next `WALKED` dates did not fill it
-/// and a clause lists what matches: it may be anywhere.
-pub(super) fn walked(
+/// The page of a walk along a date index: what the walk found, then what has no such date.
+pub(super) fn with_undated(
     on: &mut dyn Query,
     ask: &Ask,
     (kind, clause): One<'_>,
-    by: Sort,
-    (mut builder, from): (Builder, From),
+    param: Param,
+    mut hits: Vec<Hit>,
     (after, limit): (Option<&Hit>, usize),
-) -> Result<Option<Vec<Hit>>> {
-    let Order::Date(param) = by.order else { return Ok(None) };
-    let mut hits = Vec::new();
-    if after.is_none_or(|a| a.keys != [Key::None]) {
-        let (word, past) = if by.descending { ("DESC", "<") } else { ("ASC", ">") };
-        let mut begin = String::new();
-        if let Some(Hit { rid, keys }) = after
-            && let [Key::Int(low)] = keys.as_slice()
-        {
-            let (low, rid) = (builder.args.int(*low), builder.args.int(*rid));
-            let newer = if by.descending { "<" } else { ">" };
-            begin = format!(" AND x.low {past}= {low} AND (x.low {past} {low} OR x.rid {newer} {rid})");
-        }
-        let mut end = None;
-        if from.many {
-            // Of whichever facility: how far the walk goes must not depend on how few of the dates are the asker's.
-            let sql = format!(
-                "SELECT x.low FROM index_date x WHERE x.param = {} AND x.type = {}{begin} ORDER BY x.low {word}, x.rid {word}
-                    LIMIT 1 OFFSET {WALKED}{}",
-                param.0,
-                kind.number(),
-                every!("date walk")
-            );
-            end = sql::first(on, &sql, &builder.given(&sql), |r| r.int(0))?;
-        }
-        if let Some(end) = end {
-            let inside = if by.descending { ">=" } else { "<=" };
-            begin.push_str(&format!(" AND x.low {inside} {}", builder.args.int(end)));
-        }
-        let sql = format!(
-            "SELECT x.rid, x.low FROM {} WHERE {}{begin} ORDER BY x.low {word}, x.rid {word} LIMIT {limit}{}",
-            from.from,
-            from.condition,
-            builder.spread()
-        );
-        hits =
-            sql::list(on, &sql, &builder.given(&sql), |r| Ok(Hit { rid: r.int(0)?, keys: vec![Key::Int(r.int(1)?)] }))?;
-        if end.is_some() && hits.len() < limit {
-            return Ok(None);
-        }
-    }
+) -> Result<Vec<Hit>> {
     if hits.len() < limit {
         let without = Clause::Not(Box::new(Clause::Has { param, tables: &[Table::Date] }));
         let clause = Clause::All(vec![clause.clone(), without]);
         let after = after.filter(|a| a.keys == [Key::None]).map(|a| Hit { rid: a.rid, keys: Vec::new() });
-        let more = of_type(
-            on,
-            ask,
-            (kind, &clause),
-            &[],
-            Wanted { after: after.as_ref(), limit: limit - hits.len(), counted: None },
-        )?
-        .0;
+        let wanted = Wanted { after: after.as_ref(), limit: limit - hits.len(), counted: None };
+        let more = of_type(on, ask, (kind, &clause), &[], wanted)?.0;
         hits.extend(more.into_iter().map(|h| Hit { rid: h.rid, keys: vec![Key::None] }));
     }
-    Ok(Some(hits))
+    Ok(hits)
 }
