@@ -52,7 +52,8 @@ pub struct Entry {
 /// # Panics
 /// Where one of them cannot be used.
 pub fn load() {
-    let is_replaced = |(name, text): &(&str, &'static str)| matches!(mach_base::content::text(name, text), Cow::Owned(_));
+    let is_replaced =
+        |(name, text): &(&str, &'static str)| matches!(mach_base::content::text(name, text), Cow::Owned(_));
     if SHIPPED.iter().any(is_replaced) {
         shipped();
     }

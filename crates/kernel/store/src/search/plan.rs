@@ -68,10 +68,10 @@ pub(super) fn rows_of(
     match clause {
         // Hardly a resource refers to several by one parameter: whoever refers is counted, and no link followed for that.
         Clause::Referred { source, clause, .. } => return rows_of(on, clause, *source, asked, most),
-        Clause::Chain { target, clause, .. } => {
-            if rows_of(on, clause, *target, asked, most)?.is_some_and(|n| n >= most) {
-                return Ok(Some(most));
-            }
+        Clause::Chain { target, clause, .. }
+            if rows_of(on, clause, *target, asked, most)?.is_some_and(|n| n >= most) =>
+        {
+            return Ok(Some(most));
         }
         _ => {}
     }
