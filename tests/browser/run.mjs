@@ -29,6 +29,7 @@ import verify from "./journeys/verify.mjs";
 import shell from "./journeys/shell.mjs";
 import vaccines from "./journeys/vaccines.mjs";
 import signIn from "./journeys/sign-in.mjs";
+import signOn from "./journeys/sign-on.mjs";
 
 const DESKTOP = { name: "desktop", width: 1440, height: 900 };
 const PHONE = { name: "phone", width: 390, height: 844 };
@@ -59,6 +60,7 @@ try {
     await prescriptions({ ...world, screen });
     await verify({ ...world, screen });
     await passkeys({ ...world, screen });
+    await signOn({ ...world, screen });
   }
   await noScript({ ...world, screen: PHONE });
   await prescriptions({ ...world, screen: PHONE }, { script: false });

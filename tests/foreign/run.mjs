@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { kit } from "./kit.mjs";
+import { signOn } from "./sign-on.mjs";
 import { subscriber } from "./subscriber.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,6 +101,7 @@ try {
   const password = "một câu dài để nhớ";
   fed(password, data, "account", "set", "quan.tri", "--role", "administrator");
   fed(password, data, "account", "set", "bs.la", "--role", "clinician", "--facility", "46001");
+  await signOn({ step, mach, fed, data, url: server.url });
   await step("authlib: every step was run", () => pythonClients("apps.py", server.url, "quan.tri", "bs.la", password));
 } catch (error) {
   // Not a step but the harness: it must not look like a pass.

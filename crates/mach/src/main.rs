@@ -11,6 +11,7 @@ mod load;
 mod log;
 mod output;
 mod serve;
+mod sign_on;
 mod store;
 mod subscription;
 mod token;
@@ -72,6 +73,9 @@ enum Command {
     /// Outside gateways: where each is, with which accounts
     #[command(subcommand)]
     Gateway(gateway::Command),
+    /// Providers that sign people on (OpenID Connect): which there are, whom they sign on
+    #[command(subcommand)]
+    SignOn(sign_on::Command),
     /// The keys that the store is sealed with
     #[command(subcommand)]
     Keys(keys::Command),
@@ -124,6 +128,7 @@ fn main() -> ExitCode {
         Command::Token(command) => token::run(&cli.data, command),
         Command::Subscription(command) => subscription::run(&cli.data, command),
         Command::Gateway(command) => gateway::run(&cli.data, command),
+        Command::SignOn(command) => sign_on::run(&cli.data, command),
         Command::Keys(command) => keys::run(&cli.data, command),
         Command::Store(command) => store::run(&cli.data, command),
         Command::Backup(options) => store::backup(&cli.data, &options),

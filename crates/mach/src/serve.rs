@@ -232,6 +232,7 @@ fn routes(
         .merge(mach_vaccines::router(data, batches.clone()))
         .merge(mach_organisation::router())
         .merge(mach_smart::router(&house))
+        .merge(mach_signon::router(&house, data))
         .merge(mach_shell::router())
         .merge(crate::log::routes::router())
         .with_state(house.clone())

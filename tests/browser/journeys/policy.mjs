@@ -99,6 +99,11 @@ const TABLE = {
   // They take JSON: what is none is refused before anything is looked at.
   "POST /passkey": ["/passkey", 415],
   "POST /passkey/options": ["/passkey/options", 415],
+  // No provider is set up.
+  "GET /sign-in/with/{provider}": ["/sign-in/with/none", 404],
+  "GET /sign-in/back/{provider}": ["/sign-in/back/none", 404],
+  "GET /sign-in/out/{provider}": ["/sign-in/out/none", 404],
+  "POST /sign-in/ended/{provider}": ["/sign-in/ended/none", 404],
   "GET /prove": ["/prove", "in", 200],
   "POST /prove": ["/prove", "in", 401],
   "GET /recover": ["/recover", 200],
@@ -114,6 +119,10 @@ const TABLE = {
   "POST /account/passkeys": ["/account/passkeys", "in", 415],
   "POST /account/passkeys/options": ["/account/passkeys/options", "in", 200],
   "POST /account/passkeys/{id}/remove": ["/account/passkeys/999999999/remove", "in", 404],
+  "GET /account/sign-on": ["/account/sign-on", "in", 200],
+  "POST /account/sign-on": ["/account/sign-on", "in", 422],
+  "GET /account/sign-on/with/{provider}": ["/account/sign-on/with/none", "in", 404],
+  "POST /account/sign-on/{link}/end": ["/account/sign-on/999999999/end", "in", 404],
   "POST /account/sessions/{mark}/end": ["/account/sessions/00/end", "in", 404],
   // An administrator without a second factor is sent to turn it on.
   "GET /admin/apps": ["/admin/apps", ...PAGE(403, 403, 403, 303)],

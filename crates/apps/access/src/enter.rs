@@ -8,29 +8,24 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use mach_access::policy::{Purpose, Relation};
-use mach_access::{Act, Actor, Decision, Role, decide, secret};
-use mach_base::{limits, time::now_seconds};
+use mach_access::{Act, Actor, Decision, decide, secret};
+use mach_base::limits;
+use mach_house::ways::{Way, Whose};
 use mach_house::{Failure, House, NewSession};
-use mach_store::accounts::{self, NewAccount};
-use mach_store::grants::{NewGrant, Review};
 use mach_store::sessions::State as Stands;
-use mach_store::{Tx, people};
 use mach_ui::components::{Field, FieldKind};
 use mach_ui::http::{Here, Problem};
 use mach_ui::{Html, Lang, msg, pages};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Seconds for which one's own record stays open to one's account: as long as anybody lives.
-const ALWAYS: i64 = 150 * 365 * 86_400;
-
 fn own_decision() -> Result<Decision, Problem> {
     decide(&Actor::console(), Act::UseAccount).map_err(Problem::internal)
 }
 
-pub(crate) async fn form(lang: Lang, here: Here) -> Html {
-    ask(lang, here)
+pub(crate) async fn form(State(house): State<House>, lang: Lang, here: Here) -> Html {
+    let ways = house.ways(Whose::Citizens);
+    ask(lang, here, Way::part(lang, &ways, Whose::Citizens, "/me"))
 }
 
 /// A code is asked for by the page that sends it; who comes here by address begins there.
@@ -42,7 +37,7 @@ fn number_field(lang: Lang) -> Field {
     Field::new("number", lang.t(msg::ME_NUMBER), FieldKind::Digits).required()
 }
 
-fn ask(lang: Lang, here: Here) -> Html {
+fn ask(lang: Lang, here: Here, more: Html) -> Html {
     pages::door(&pages::Door {
         lang,
         here: here.0,
@@ -52,6 +47,7 @@ fn ask(lang: Lang, here: Here) -> Html {
         next: "/me".to_owned(),
         fields: vec![number_field(lang)],
         button: lang.t(msg::ME_SEND).to_owned(),
+        more,
         ..pages::Door::default()
     })
 }
@@ -147,7 +143,7 @@ pub(crate) async fn enter(
     let entered = house
         .write(own_decision()?, move |tx| {
             let account = match person {
-                Some(person) if tx.take_code(person, &hash)? => account_of(tx, person)?,
+                Some(person) if tx.take_code(person, &hash)? => tx.citizen_account(person)?,
                 _ => None,
             };
             if let Some(account) = account {
@@ -162,31 +158,4 @@ pub(crate) async fn enter(
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
     Ok(([(header::SET_COOKIE, new.cookie(&house))], Redirect::to("/me")).into_response())
-}
-
-/// The account of a person, made when it is first needed; `None` where it is closed, or not a citizen's.
-pub(crate) fn account_of(tx: &mut Tx<'_>, person: i64) -> mach_store::Result<Option<i64>> {
-    let name = format!("citizen-{person}");
-    if let Some(account) = accounts::by_name(tx, &name)? {
-        // A code on a telephone opens a citizen's account and never another that is called so.
-        let its = !account.closed && account.actor.role == Role::Citizen;
-        return Ok(Some(account.actor.account).filter(|_| its));
-    }
-    let display = people::person(tx, person)?.map(|p| p.name).unwrap_or_default();
-    // No password: nothing that is typed hashes to an empty text.
-    let new = NewAccount { name, display, role: Role::Citizen, facility: None, password: String::new() };
-    let account = tx.set_account(&new)?;
-    tx.grant(&NewGrant {
-        person,
-        account,
-        facility: 0,
-        relation: Relation::OneSelf,
-        purpose: Purpose::Patient,
-        until: now_seconds() + ALWAYS,
-        reason: String::new(),
-        source: String::new(),
-        from: 0,
-        review: Review::NotNeeded,
-    })?;
-    Ok(Some(account))
 }

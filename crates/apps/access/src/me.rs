@@ -203,7 +203,7 @@ pub(crate) async fn share(
             let carer = carer.map_err(|e| mach_store::Error::Refused(e.to_string()))?;
             // A number that names nobody is let in too: nobody comes, and the page does not tell which numbers are known.
             let reader = match carer.filter(|carer| *carer != own) {
-                Some(carer) => crate::enter::account_of(tx, carer)?.unwrap_or(NOBODY),
+                Some(carer) => tx.citizen_account(carer)?.unwrap_or(NOBODY),
                 None => NOBODY,
             };
             tx.grant(&NewGrant {

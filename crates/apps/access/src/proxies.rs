@@ -226,7 +226,7 @@ fn make(tx: &mut Tx<'_>, typed: &Typed, reason: &str, until: Option<Day>) -> mac
     }
     // Until the day typed has ended in Viet Nam, and never into the day on which the child is of age.
     let end = Day(last.0 + 1).min(grown);
-    let Some(account) = crate::enter::account_of(tx, reader.id)? else {
+    let Some(account) = tx.citizen_account(reader.id)? else {
         return Ok(Err(("reader", msg::PROXY_READER_NOBODY)));
     };
     let relations = [Relation::Proxy];
@@ -250,7 +250,7 @@ fn make(tx: &mut Tx<'_>, typed: &Typed, reason: &str, until: Option<Day>) -> mac
         review: Review::NotNeeded,
     })?;
     // Who has no account yet finds the notice in the one they get.
-    crate::enter::account_of(tx, child.id)?;
+    tx.citizen_account(child.id)?;
     tell(tx, (child.id, account), Kind::ProxyMade)?;
     Ok(Ok(()))
 }

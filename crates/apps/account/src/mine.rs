@@ -8,6 +8,7 @@ use mach_access::{Act, secret};
 use mach_base::limits;
 use mach_house::is_weak;
 use mach_house::proof::{self, Verdict};
+use mach_house::ways::{Way, Whose};
 use mach_house::{House, Session, facility_name, role_label};
 use mach_store::accounts::Account;
 use mach_store::factors;
@@ -66,7 +67,8 @@ async fn show(
             Ok::<_, Failure>(Mine { account, has_factor, paper, sessions })
         })
         .await?;
-    Ok(render(session, &mine, notice, &fields))
+    let ways = house.ways(Whose::Staff);
+    Ok(render(session, &mine, notice, (&fields, &ways)))
 }
 
 fn password_fields(lang: Lang) -> Vec<Field> {
@@ -83,7 +85,7 @@ fn password_fields(lang: Lang) -> Vec<Field> {
     ]
 }
 
-fn render(session: &Session, mine: &Mine, notice: Option<(Tone, Msg)>, fields: &[Field]) -> Html {
+fn render(session: &Session, mine: &Mine, notice: Option<(Tone, Msg)>, (fields, ways): (&[Field], &[Way])) -> Html {
     let lang = session.lang;
     let meta = session.meta(lang.t(msg::ACCOUNT_MINE), "/account");
     let facility =
@@ -100,6 +102,12 @@ fn render(session: &Session, mine: &Mine, notice: Option<(Tone, Msg)>, fields: &
     parts.push(factor_card(lang, mine));
     let keys = Button::link(lang.t(msg::PASSKEYS), "/account/passkeys");
     parts.push(Card::new(lang.t(msg::PASSKEYS), Html::concat([line(lang.t(msg::PASSKEYS_LEAD)), keys.into()])).into());
+    if !ways.is_empty() {
+        let links = Button::link(lang.t(msg::SIGN_ON), "/account/sign-on");
+        parts.push(
+            Card::new(lang.t(msg::SIGN_ON), Html::concat([line(lang.t(msg::SIGN_ON_LEAD)), links.into()])).into(),
+        );
+    }
     parts.push(
         Card::new(lang.t(msg::PASSWORD_CHANGE), Html::concat([line(lang.t(msg::PASSWORD_CHANGE_LEAD)), password]))
             .into(),

@@ -57,6 +57,7 @@ fn item(lang: Lang, notice: &Notice) -> LinkItem {
         Some(Kind::ImportFinished) => (Icon::Upload, msg::NOTICE_IMPORT),
         Some(Kind::ProxyMade) => (Icon::People, msg::NOTICE_PROXY_MADE),
         Some(Kind::ProxyEnded) => (Icon::People, msg::NOTICE_PROXY_ENDED),
+        Some(Kind::SignOnLinked) => (Icon::Shield, msg::NOTICE_SIGN_ON),
         None => (Icon::Info, msg::NOTICE_OTHER),
     };
     let mut item = LinkItem::new(icon, lang.t(title), format!("/notices/{}", notice.id));

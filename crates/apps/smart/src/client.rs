@@ -9,57 +9,28 @@ use mach_access::secret::token_hash;
 use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_house::call::endpoint::{Allowed, Endpoint};
+use mach_house::call::kept::{Believed, Kept};
 use mach_house::call::{Call, fetch};
 use mach_house::{Failure, house_decision};
-use mach_sign::jwt::{Jwk, Read};
+use mach_sign::jwt::{Jwk, Read, numeric_date};
 use mach_store::smart::{self, App, Proof};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// For how long fetched keys are believed.
+const BELIEVED: Believed =
+    Believed { seconds: limits::SMART_KEYS_SECONDS, again_after: limits::SMART_KEYS_AGAIN_SECONDS };
+
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The keys of one app.
+type OfApp = Arc<tokio::sync::Mutex<Kept<Vec<Jwk>>>>;
 
 /// Keys that were fetched, by app. Who asks while they are fetched waits for the same answer.
 #[derive(Default)]
-pub(crate) struct Keys(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Fetched>>>>);
-
-#[derive(Default)]
-struct Fetched {
-    /// From where.
-    url: String,
-    /// When that was last tried, seconds.
-    tried: i64,
-    /// The last that came, and when.
-    keys: Option<(i64, Arc<Vec<Jwk>>)>,
-}
-
-/// What is done for one who needs an app's keys.
-enum Need {
-    /// They are known.
-    Known(Arc<Vec<Jwk>>),
-    /// They could not be had a moment ago: nobody is asked again yet.
-    Rest,
-    /// They are fetched.
-    Fetch,
-}
-
-impl Fetched {
-    /// `again`: those that are known were not enough.
-    fn need(&self, url: &str, again: bool, now: i64) -> Need {
-        if self.url != url {
-            return Need::Fetch;
-        }
-        let just_tried = now - self.tried < limits::SMART_KEYS_AGAIN_SECONDS;
-        match &self.keys {
-            Some((at, keys)) if now - at < limits::SMART_KEYS_SECONDS && (!again || just_tried) => {
-                Need::Known(Arc::clone(keys))
-            }
-            _ if just_tried => Need::Rest,
-            _ => Need::Fetch,
-        }
-    }
-}
+pub(crate) struct Keys(Mutex<HashMap<i64, OfApp>>);
 
 /// What an app shows of itself.
 enum Shown<'a> {
@@ -150,7 +121,7 @@ async fn assertion_of(smart: &Smart, headers: &HeaderMap, app: App, text: &str) 
 fn checked(claims: &Value, client: &str, issuer: &str, now: i64) -> Result<(String, i64), String> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // They may be any number: nothing is added to them.
-    let number = |name: &str| claims.get(name).and_then(seconds);
+    let number = |name: &str| claims.get(name).and_then(numeric_date);
     if text("iss") != Some(client) || text("sub") != Some(client) {
         return Err("`iss` and `sub` are both the app's `client_id`".to_owned());
     }
@@ -180,21 +151,6 @@ fn checked(claims: &Value, client: &str, issuer: &str, now: i64) -> Result<(Stri
     Ok((jti.to_owned(), now + longest + 2 * skew + 1))
 }
 
-/// A `NumericDate` (RFC 7519 §2) in seconds, a part of one left out; the farthest there is where it lies beyond.
-fn seconds(value: &Value) -> Option<i64> {
-    let number = value.as_number()?;
-    if let Some(whole) = number.as_i64() {
-        return Some(whole);
-    }
-    let text = number.to_string();
-    let far = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-    Some(match text.split_once(['e', 'E']) {
-        Some((_, power)) if power.starts_with('-') => 0,
-        Some(_) => far,
-        None => text.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(far),
-    })
-}
-
 /// The public keys of an app: pasted, or fetched from where it publishes them. Why there are none stands in the log: who asks is not
 /// known yet, and must not learn by it what answers in here.
 async fn keys_of(smart: &Smart, app: &App, again: bool) -> Result<Arc<Vec<Jwk>>, Refused> {
@@ -210,21 +166,14 @@ async fn keys_of(smart: &Smart, app: &App, again: bool) -> Result<Arc<Vec<Jwk>>,
         let mut all = smart.inner.keys.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry(app.id).or_default())
     };
-    let (url, mut kept) = (&app.what.keys_url, kept.lock().await);
-    match kept.need(url, again, now_seconds()) {
-        Need::Known(keys) => return Ok(keys),
-        Need::Rest => return Err(unread("they could not be a moment ago")),
-        Need::Fetch => {}
-    }
-    if kept.url != *url {
-        *kept = Fetched { url: url.clone(), ..Fetched::default() };
-    }
-    let fetched = published(url, app.what.private).await.and_then(|text| read(&text));
-    // What failed is not asked for again at once, and what was known before it failed stays known.
-    kept.tried = now_seconds();
-    let keys = fetched.map_err(|why| unread(&why))?;
-    kept.keys = Some((kept.tried, Arc::clone(&keys)));
-    Ok(keys)
+    let url = &app.what.keys_url;
+    let fetch = async {
+        published(url, app.what.private)
+            .await
+            .and_then(|text| Jwk::read_set(&text, limits::SMART_KEYS).map_err(|e| e.to_string()))
+    };
+    let keys = kept.lock().await.get(url, BELIEVED, again, fetch).await;
+    keys.map_err(|why| unread(&why))
 }
 
 /// What an address answers that an administrator has entered; into a private network only where they said so, or wrote a number.
@@ -246,33 +195,6 @@ async fn published(url: &str, private: bool) -> Result<String, String> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn keys_are_fetched_now_and_then() {
-        let keys = Some((1_000, Arc::new(Vec::new())));
-        let known = Fetched { url: "u".to_owned(), tried: 1_000, keys };
-        let failed = Fetched { url: "u".to_owned(), tried: 1_000, keys: None };
-        let need = |kept: &Fetched, url, again, now| match kept.need(url, again, now) {
-            Need::Known(_) => "known",
-            Need::Rest => "rest",
-            Need::Fetch => "fetch",
-        };
-        let (again, old) = (1_000 + limits::SMART_KEYS_AGAIN_SECONDS, 1_000 + limits::SMART_KEYS_SECONDS);
-        for (kept, url, lacking, now, expect) in [
-            (&Fetched::default(), "u", false, 1_000, "fetch"),
-            (&known, "u", false, old - 1, "known"),
-            (&known, "u", false, old, "fetch"),
-            (&known, "u", true, again - 1, "known"),
-            (&known, "u", true, again, "fetch"),
-            (&known, "another", false, 1_000, "fetch"),
-            (&failed, "u", false, again - 1, "rest"),
-            (&failed, "u", true, again - 1, "rest"),
-            (&failed, "u", false, again, "fetch"),
-            (&failed, "another", false, 1_000, "fetch"),
-        ] {
-            assert_eq!(need(kept, url, lacking, now), expect, "{url} {lacking} {now}");
-        }
-    }
 
     #[test]
     fn an_assertion_is_for_this_server_and_for_now() {

@@ -114,6 +114,24 @@ pub const PASSKEYS: usize = 20;
 pub const PASSKEY_NAME_CHARS: usize = 60;
 /// Challenges of passkeys that wait for an answer at a time, of all who ask.
 pub const PASSKEY_CHALLENGES: usize = 20_000;
+/// Providers that sign accounts on.
+pub const SIGN_ON_PROVIDERS: usize = 50;
+/// Links of one account with providers.
+pub const SIGN_ON_LINKS: usize = 10;
+/// Seconds for which somebody may be away at a provider.
+pub const SIGN_ON_AWAY_SECONDS: i64 = 600;
+/// Bytes of what a provider says of itself, and of whom.
+pub const SIGN_ON_ANSWER_BYTES: usize = 256 << 10;
+/// Seconds for which what a provider says of itself is believed.
+pub const SIGN_ON_METADATA_SECONDS: i64 = 3_600;
+/// Bytes of an ID token, and of a logout token.
+pub const SIGN_ON_TOKEN_BYTES: usize = 32 << 10;
+/// Seconds that may lie between the making of such a token and its being read, at most, beside the difference of the clocks.
+pub const SIGN_ON_TOKEN_SECONDS: i64 = 600;
+/// Bytes of a subject (OpenID Connect Core §2), and of a session's name.
+pub const SIGN_ON_SUBJECT_BYTES: usize = 255;
+/// Bytes of the path that is gone on to after signing on.
+pub const SIGN_ON_NEXT_BYTES: usize = 1_024;
 /// Minutes after which a session ends whatever happens.
 pub const SESSION_MINUTES: i64 = 12 * 60;
 /// Places of one place as text.

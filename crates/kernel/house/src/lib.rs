@@ -22,6 +22,7 @@ pub mod sign_in;
 pub mod sms;
 pub mod trust;
 pub mod waiting;
+pub mod ways;
 
 pub use recent::Opened;
 pub use recover::is_weak;
@@ -51,6 +52,7 @@ struct Inner {
     public: Option<String>,
     listening: std::sync::OnceLock<String>,
     challenges: passkey::Challenges,
+    ways: std::sync::OnceLock<ways::Ways>,
 }
 
 /// Who is at the other end of a request's connection; the listener lays it beside each request.
@@ -91,6 +93,7 @@ impl House {
                 public: settings.public,
                 listening: std::sync::OnceLock::new(),
                 challenges: passkey::Challenges::default(),
+                ways: std::sync::OnceLock::new(),
             }),
         }
     }

@@ -225,6 +225,10 @@ fn network(address: IpAddr) -> IpAddr {
 /// Whether a request tries to prove who asks, of whom nothing is known yet. `/prove` and `/sign-in/code` are of a session, whose
 /// account counts the tries.
 fn is_at_the_door(method: &Method, path: &str) -> bool {
+    // Who comes back from a provider makes this server ask it.
+    if path.starts_with("/sign-in/back/") {
+        return true;
+    }
     let doors = ["/sign-in", "/recover", "/me/sign-in", "/me/sign-in/code", "/passkey", "/desk"];
     *method == Method::POST && doors.contains(&path)
 }
@@ -294,6 +298,7 @@ mod tests {
             assert!(is_at_the_door(&Method::POST, path) && !is_at_the_door(&Method::GET, path), "{path}");
         }
         assert!(!is_at_the_door(&Method::POST, "/access/desk"));
+        assert!(is_at_the_door(&Method::GET, "/sign-in/back/bv") && !is_at_the_door(&Method::GET, "/sign-in/with/bv"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::proof::{self, Next, Verdict};
 use crate::session::{NewSession, house_decision, session_cookie, session_token};
+use crate::ways::{Way, Whose};
 use crate::{Failure, House, Session, passkey, recover};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Query, State};
@@ -10,8 +11,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use mach_access::Role;
 use mach_base::limits;
-use mach_store::accounts;
 use mach_store::sessions::State as Open;
+use mach_store::{accounts, sign_on};
 use mach_ui::http::{Here, Problem, safe_next};
 use mach_ui::{Html, Lang, format, msg, pages};
 use serde::Deserialize;
@@ -54,22 +55,37 @@ struct Asked {
     next: String,
     #[serde(default)]
     out: Option<String>,
+    /// The provider that signed on who signs out.
+    #[serde(default)]
+    at: Option<String>,
 }
 
-async fn form(lang: Lang, here: Here, Query(query): Query<Asked>) -> Html {
+async fn form(State(house): State<House>, lang: Lang, here: Here, Query(query): Query<Asked>) -> Html {
     let said = |why: String| match why.as_str() {
         "recovered" => msg::RECOVERED,
         "password" => msg::PASSWORD_CHANGED,
         _ => msg::SIGNED_OUT,
     };
-    let notice = query.out.map(|why| lang.t(said(why)).to_owned());
+    let notice = query.out.clone().map(|why| lang.t(said(why)).to_owned());
     pages::sign_in(&pages::SignIn {
         lang,
         here: here.0,
         next: safe_next(&query.next).to_owned(),
         notice,
+        more: more(&house, lang, &query),
         ..pages::SignIn::default()
     })
+}
+
+/// The other ways in; and, where a provider signed on who has just signed out, that they still are in there.
+fn more(house: &House, lang: Lang, query: &Asked) -> Html {
+    let ways = house.ways(Whose::Staff);
+    let told = query.at.as_deref().and_then(|at| ways.iter().find(|way| way.is_told && way.name == at));
+    let there = told.map(|way| {
+        let label = lang.fmt(msg::SIGN_OUT_THERE, &[("name", &way.label)]);
+        pages::ways_part(lang, &[(label, format!("/sign-in/out/{}", way.name))])
+    });
+    Html::concat([there.unwrap_or(Html::EMPTY), Way::part(lang, &ways, Whose::Staff, safe_next(&query.next))])
 }
 
 #[derive(Deserialize)]
@@ -101,7 +117,8 @@ async fn sign_in(
     };
     let (Verdict::Right, Some(account)) = (verdict, account) else {
         let error = verdict.said(lang, msg::SIGN_IN_WRONG);
-        let view = pages::SignIn { lang, here: here.0, next, username, error, ..pages::SignIn::default() };
+        let more = Way::part(lang, &house.ways(Whose::Staff), Whose::Staff, &next);
+        let view = pages::SignIn { lang, here: here.0, next, username, error, more, ..pages::SignIn::default() };
         return Ok((StatusCode::UNAUTHORIZED, pages::sign_in(&view)).into_response());
     };
     let id = account.actor.account;
@@ -176,9 +193,17 @@ async fn sign_in_code(
 }
 
 async fn sign_out(State(house): State<House>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut to = "/sign-in?out=1".to_owned();
     if let Some(token) = session_token(&headers) {
-        house.write(house_decision()?, move |tx| tx.end_session(&token)).await?;
+        let by = move |tx: &mut mach_store::Tx<'_>| {
+            let provider = sign_on::provider_of(tx, &token)?;
+            tx.end_session(&token).map(|()| provider)
+        };
+        let provider = house.write(house_decision()?, by).await?;
+        if !provider.is_empty() {
+            to.push_str(&format!("&at={}", format::query_value(&provider)));
+        }
     }
     let ended = session_cookie(&house, "", Some(0));
-    Ok(([(header::SET_COOKIE, ended)], Redirect::to("/sign-in?out=1")).into_response())
+    Ok(([(header::SET_COOKIE, ended)], Redirect::to(&to)).into_response())
 }

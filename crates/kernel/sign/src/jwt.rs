@@ -113,6 +113,21 @@ pub fn public_jwk(key: &PublicKey, name: &str) -> Result<Value> {
     Ok(json!({ "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": name, "x": text(x), "y": text(y) }))
 }
 
+/// A `NumericDate` (RFC 7519 §2) in seconds, a part of one left out; the farthest there is where it lies beyond.
+pub fn numeric_date(value: &Value) -> Option<i64> {
+    let number = value.as_number()?;
+    if let Some(whole) = number.as_i64() {
+        return Some(whole);
+    }
+    let text = number.to_string();
+    let far = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(match text.split_once(['e', 'E']) {
+        Some((_, power)) if power.starts_with('-') => 0,
+        Some(_) => far,
+        None => text.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(far),
+    })
+}
+
 /// A token of these claims: ES256, ES384 or an algorithm of RSA, by the key.
 ///
 /// # Errors

@@ -141,6 +141,7 @@ impl Tx<'_> {
     ) -> Result<i64> {
         let id = self.set_account(new)?;
         self.drop_factors(id)?;
+        self.drop_sign_ons(id)?;
         self.invite(id, by, code)?;
         if practitioner.is_some() {
             self.set_care(id, practitioner, None)?;

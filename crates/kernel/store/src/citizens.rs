@@ -1,8 +1,15 @@
-//! Codes by which citizens sign in: sent to the telephone on file, for some minutes, a few at a time.
+//! Accounts of citizens, and the codes by which they sign in: sent to the telephone on file, for some minutes, a few at a time.
 
+use crate::accounts::{self, NewAccount};
+use crate::grants::{NewGrant, Review};
 use crate::sql::{self, Execute};
-use crate::{Result, Tx};
+use crate::{Result, Tx, people};
+use mach_access::Role;
+use mach_access::policy::{Purpose, Relation};
 use mach_base::{limits, time::now_seconds};
+
+/// Seconds for which one's own record stays open to one's account: as long as anybody lives.
+const ALWAYS: i64 = 150 * 365 * 86_400;
 
 /// Table of codes.
 pub const DDL: &[&str] =
@@ -10,6 +17,33 @@ pub const DDL: &[&str] =
         tries INTEGER NOT NULL, sent INTEGER NOT NULL, since INTEGER NOT NULL)"];
 
 impl Tx<'_> {
+    /// The account of a person, made when it is first needed; `None` where it is closed, or not a citizen's.
+    pub fn citizen_account(&mut self, person: i64) -> Result<Option<i64>> {
+        let name = format!("citizen-{person}");
+        if let Some(account) = accounts::by_name(self, &name)? {
+            // What proves a citizen opens a citizen's account and never another that is called so.
+            let its = !account.closed && account.actor.role == Role::Citizen;
+            return Ok(Some(account.actor.account).filter(|_| its));
+        }
+        let display = people::person(self, person)?.map(|p| p.name).unwrap_or_default();
+        // No password: nothing that is typed hashes to an empty text.
+        let new = NewAccount { name, display, role: Role::Citizen, facility: None, password: String::new() };
+        let account = self.set_account(&new)?;
+        self.grant(&NewGrant {
+            person,
+            account,
+            facility: 0,
+            relation: Relation::OneSelf,
+            purpose: Purpose::Patient,
+            until: now_seconds() + ALWAYS,
+            reason: String::new(),
+            source: String::new(),
+            from: 0,
+            review: Review::NotNeeded,
+        })?;
+        Ok(Some(account))
+    }
+
     /// Keeps the hash of a code for a person, in place of an earlier one; false where they were sent too many lately.
     pub fn offer_code(&mut self, person: i64, hash: &[u8; 32]) -> Result<bool> {
         let now = now_seconds();

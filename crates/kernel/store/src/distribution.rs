@@ -63,6 +63,8 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("second_factor", Spread::Everywhere),
     ("paper_code", Spread::Everywhere),
     ("passkey", Spread::Everywhere),
+    ("sign_on", Spread::Everywhere),
+    ("sign_on_once", Spread::Everywhere),
     ("recovery", Spread::Everywhere),
     // Few, and looked into by rows of every shard.
     ("access_grant", Spread::Everywhere),

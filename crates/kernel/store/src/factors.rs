@@ -169,7 +169,7 @@ impl Tx<'_> {
         Ok(self.run("UPDATE recovery SET ended = ?2 WHERE id = ?1", &[id.into(), now_seconds().into()])? > 0)
     }
 
-    /// Lets an account in by the code of an allowed recovery: a new password, no second factor, no open session. Gives the
+    /// Lets an account in by the code of an allowed recovery: a new password, no second factor, no provider that signs it on, no open session. Gives the
     /// account's number; `None` where the code is not that of this account, or too old.
     pub fn recover(&mut self, account: i64, code: &[u8; 32], password: &str) -> Result<Option<i64>> {
         let now = now_seconds();
@@ -178,6 +178,7 @@ impl Tx<'_> {
             return Ok(None);
         }
         self.drop_factors(account)?;
+        self.drop_sign_ons(account)?;
         self.set_password(account, password)?;
         Ok(Some(account))
     }

@@ -40,6 +40,7 @@ pub mod search;
 mod sees;
 pub mod sending;
 pub mod sessions;
+pub mod sign_on;
 pub mod signing;
 pub mod smart;
 pub mod sql;

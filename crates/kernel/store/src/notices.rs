@@ -35,10 +35,12 @@ pub enum Kind {
     ProxyMade = 6,
     /// Nobody does by that any more.
     ProxyEnded = 7,
+    /// One's account can be signed on by a provider from now on.
+    SignOnLinked = 8,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::CertificateRefused,
         Self::PrescriptionRefused,
         Self::RecordOpened,
@@ -46,6 +48,7 @@ impl Kind {
         Self::ImportFinished,
         Self::ProxyMade,
         Self::ProxyEnded,
+        Self::SignOnLinked,
     ];
 }
 

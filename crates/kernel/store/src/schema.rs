@@ -4,8 +4,8 @@ use crate::engine::Engine;
 use crate::sql::{self, Execute};
 use crate::{
     Error, Result, accounts, audit, bulk, cells, certificates, citizens, claims, desk, factors, grants, log, marks,
-    notices, params, passkeys, people, prescriptions, resources, sealed, sessions, signing, smart, subscriptions,
-    vaccines, views,
+    notices, params, passkeys, people, prescriptions, resources, sealed, sessions, sign_on, signing, smart,
+    subscriptions, vaccines, views,
 };
 
 /// Tables every module needs.
@@ -47,6 +47,7 @@ const STEPS: &[&[&str]] = &[
     marks::DDL,
     desk::PAPERS,
     resources::DATED,
+    sign_on::DDL,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -106,6 +107,7 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             desk::SOUGHT,
             marks::DDL,
             desk::PAPERS,
+            sign_on::DDL,
         ]
         .concat()
         {

@@ -22,6 +22,8 @@ pub struct SignIn {
     pub error: Option<String>,
     /// Something good to know above the form: signed out.
     pub notice: Option<String>,
+    /// Other ways in, below the form.
+    pub more: Html,
     /// The accounts of a demonstration, if this is one.
     pub demo: Vec<DemoAccount>,
 }
@@ -119,6 +121,36 @@ struct DoorBody<'a> {
     error: Option<Notice>,
     fields: Vec<Html>,
     button: Button,
+}
+
+/// Links to other ways in, label and address; nothing where there are none.
+pub fn ways_part(lang: Lang, ways: &[(String, String)]) -> Html {
+    if ways.is_empty() { Html::EMPTY } else { Html::template(&WaysPart { lang, ways }) }
+}
+
+#[derive(Template)]
+#[template(path = "ways.html")]
+struct WaysPart<'a> {
+    lang: Lang,
+    ways: &'a [(String, String)],
+}
+
+/// The page of a door that did not open: what happened, what to do, and where to go on: label and address, the first first of all.
+pub fn shut(lang: Lang, (title, text, advice): (&str, &str, &str), ways: &[(String, String)]) -> Html {
+    let notice = Notice::new(lang, Tone::Bad, text);
+    let body = Html::template(&Shut { title, notice, advice, ways });
+    // The address of this page was good once: nobody is led to it again.
+    let meta = PageMeta { lang, title: title.into(), here: "/sign-in".into(), ..PageMeta::default() };
+    shell::bare(&meta, body)
+}
+
+#[derive(Template)]
+#[template(path = "shut.html")]
+struct Shut<'a> {
+    title: &'a str,
+    notice: Notice,
+    advice: &'a str,
+    ways: &'a [(String, String)],
 }
 
 /// The button of a passkey with its script: `what` is `sign-in` or `prove`, `next` where to go afterwards.

@@ -4,6 +4,8 @@
 //! Redirects are not followed: they would lead past what was allowed. Of an answer no more is read than was asked for.
 
 pub mod endpoint;
+pub mod kept;
+
 use axum::body::Bytes;
 use axum::http::{Method, Request, StatusCode, header};
 use endpoint::{Allowed, Endpoint, reachable};

@@ -95,6 +95,7 @@ async fn sign_in_page(lang: Lang, Here(here): Here) -> Html {
         username: if wrong { "lanhdao".into() } else { String::new() },
         error: wrong.then(|| lang.t(msg::SIGN_IN_WRONG).into()),
         notice: (!wrong).then(|| lang.t(msg::SIGNED_OUT).into()),
+        more: crate::Html::EMPTY,
         demo: vec![
             account(msg::ROLE_LEADER, "lanhdao"),
             account(msg::ROLE_OPERATOR, "donvi"),
