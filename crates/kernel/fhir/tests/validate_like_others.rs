@@ -49,9 +49,18 @@ fn codes_are_called_as_their_system_calls_them() {
             r#"{{"resourceType":"Patient","maritalStatus":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-MaritalStatus","code":"M","display":"{display}"}}]}}}}"#
         )
     };
+    // HL7 says it in English; of who says that he speaks otherwise it cannot be known.
+    let said = |language: &str| {
+        married("Đã kết hôn").replacen("\"Patient\"", &format!("\"Patient\",\"language\":\"{language}\""), 1)
+    };
     judge(
-        &[&married("Married"), &married("  mArried")],
-        &[(&married("Single"), "is called `Married`"), (&married("M"), "is called `Married`")],
+        &[&married("Married"), &married("  mArried"), &said("vi"), &said("vi-VN"), &said("eng")],
+        &[
+            (&married("Single"), "is called `Married`"),
+            (&married("M"), "is called `Married`"),
+            (&said("en"), "is called `Married`"),
+            (&said("EN-gb"), "is called `Married`"),
+        ],
     );
 }
 

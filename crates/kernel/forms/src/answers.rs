@@ -151,6 +151,7 @@ impl Answers {
             }
         };
         member("id", &about.id);
+        member("language", &form.language);
         member("questionnaire", &form.canonical());
         member("status", if about.status.is_empty() { "in-progress" } else { &about.status });
         for (name, value) in [("subject", &about.subject), ("encounter", &about.encounter)] {

@@ -96,6 +96,7 @@ impl Form {
         let mut form = Self {
             url: text(root, "url"),
             version: text(root, "version"),
+            language: text(root, "language"),
             title: words(root, "title"),
             description: words(root, "description"),
             status: text(root, "status"),

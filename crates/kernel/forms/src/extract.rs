@@ -39,13 +39,13 @@ pub fn observations(form: &Form, answers: &Answers, part: Option<&str>, source: 
     let mut out = Vec::new();
     for (item, node) in form.items.iter().zip(&answers.nodes) {
         if part.is_none_or(|p| p == item.link) {
-            look(item, node, &[], source, &mut out);
+            look(item, node, &[], (source, &form.language), &mut out);
         }
     }
     out
 }
 
-fn look(item: &Item, node: &Node, numbers: &[usize], source: &Source, out: &mut Vec<Observation>) {
+fn look(item: &Item, node: &Node, numbers: &[usize], source: (&Source, &str), out: &mut Vec<Observation>) {
     if !node.enabled {
         return;
     }
@@ -71,14 +71,14 @@ fn codings(w: &mut Writer<'_>, codes: &[Coding], text: &str) {
     w.text_if("text", text);
 }
 
-fn observation(item: &Item, value: &Value, field: &str, source: &Source) -> Option<Observation> {
+fn observation(item: &Item, value: &Value, field: &str, (source, language): (&Source, &str)) -> Option<Observation> {
     let (kind, json) = observed(item, value)?;
     let hash = Sha256::digest(field.as_bytes());
     let mark: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
     let id = format!("{}-{mark}", source.response);
     let mut body = String::new();
     Writer::object(&mut body, |w| {
-        w.text("resourceType", "Observation").text("id", &id).text("status", "final");
+        w.text("resourceType", "Observation").text("id", &id).text_if("language", language).text("status", "final");
         if !item.category.is_empty() {
             w.list("category", |list| {
                 list.item(|w| codings(w, &item.category, ""));

@@ -241,6 +241,8 @@ pub struct Form {
     pub url: String,
     /// Version.
     pub version: String,
+    /// The language it is in, and what is answered; empty where it does not say.
+    pub language: String,
     /// Its name for people.
     pub title: Words,
     /// What it is for.

@@ -47,7 +47,7 @@ type All = &'static [&'static dyn Papers];
 /// The routes of this module; `papers` are all that may be signed.
 pub fn router(desk: Arc<Desk>, papers: All) -> Router<House> {
     Router::new()
-        .route(PAGE, get(page))
+        .route("/signing/desktop", get(page))
         .route("/signing/desktop/{act}/{code}", get(told).post(open))
         .route("/signing/file/{secret}", post(bring))
         .route("/signing/file/{secret}/{name}", get(fetch))

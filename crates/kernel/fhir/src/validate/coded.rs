@@ -101,6 +101,12 @@ impl<'t> Run<'_, 't> {
         self.say(severity, "code-invalid", format!("`{shown}` is not of the value set `{}`", binding.set));
     }
 
+    /// Whether the resource says that it is in another language than English, the one in which HL7 names its codes.
+    fn speaks_otherwise(&self) -> bool {
+        let said = self.scopes.iter().rev().find_map(|scope| scope.node.value?.get_text("language"));
+        said.is_some_and(|language| !language.split('-').next().is_some_and(|l| l.eq_ignore_ascii_case("en")))
+    }
+
     /// What is asked of every Coding, bound or not.
     pub fn coding(&mut self, value: Value<'t>) {
         let (system, code) = (value.get_text("system"), value.get_text("code"));
@@ -134,7 +140,7 @@ impl<'t> Run<'_, 't> {
             let is_hl7 = ["http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/"];
             let is_hl7 =
                 is_hl7.iter().any(|s| system.starts_with(s)) && !system.starts_with("http://hl7.org/fhir/sid/");
-            let severity = if is_hl7 { Severity::Error } else { Severity::Warning };
+            let severity = if is_hl7 && !self.speaks_otherwise() { Severity::Error } else { Severity::Warning };
             self.within(Part::Name("display"), |run| run.say(severity, "code-invalid", text));
         }
     }

@@ -378,6 +378,8 @@ mod tests {
             "smart_once",
             "smart_key",
             "passkey",
+            "sign_on",
+            "sign_on_once",
         ] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
@@ -386,6 +388,9 @@ mod tests {
         }
         for column in ["parts", "first", "last"] {
             engine.run(&format!("ALTER TABLE access_grant DROP COLUMN {column}"), &[]).unwrap();
+        }
+        for column in ["provider", "subject", "there"] {
+            engine.run(&format!("ALTER TABLE session DROP COLUMN {column}"), &[]).unwrap();
         }
         for column in ["ending", "sealed"] {
             engine.run(&format!("ALTER TABLE person_number DROP COLUMN {column}"), &[]).unwrap();
