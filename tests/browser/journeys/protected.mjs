@@ -24,8 +24,15 @@ export default (world) => {
         await user.signIn(server.account("clinician"));
         await page.waitForURL((url) => url.pathname === "/people");
         await user.open("/people?q=nguyen");
-        person.home = await page.locator('main table.data a[href^="/people/"]').nth(1).getAttribute("href");
-        await user.open(person.home);
+        const links = page.locator('main table.data a[href^="/people/"]');
+        const homes = await links.evaluateAll((all) => [...new Set(all.map((a) => a.getAttribute("href")))]);
+        // A record that another journey opened in an emergency stays open for a while.
+        const isOpened = async () => /MỞ KHẨN CẤP/.test(await page.locator("main").innerText());
+        for (person.home of homes.slice(1)) {
+          await user.open(person.home);
+          if (!(await isOpened())) break;
+        }
+        assert.ok(!(await isOpened()), "all of them were opened in an emergency");
         person.name = (await page.locator("section.patient .name").innerText()).trim();
         const numbers = await page.locator("#numbers dd").allInnerTexts();
         person.number = numbers.map((n) => n.trim()).find((n) => /^\d{10}$|^\d{12}$/.test(n) && !n.startsWith("09"));

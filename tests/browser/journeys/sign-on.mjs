@@ -101,7 +101,8 @@ export default async (world) => {
             await doctor.open(home);
             const number = (await doctor.page.locator("#numbers dd").allInnerTexts()).map((n) => n.trim()).find((n) => /^\d{12}$/.test(n));
             const banner = await doctor.page.locator("section.patient").innerText();
-            const birthdate = /\d{2}\/\d{2}\/\d{4}/.exec(banner)?.[0];
+            // The day of birth stands before the age; of some only the year is known.
+            const birthdate = /(\d{2}\/\d{2}\/\d{4}) · /.exec(banner)?.[1];
             if (!number || !birthdate) continue;
             const name = (await doctor.page.locator("section.patient .name").innerText()).trim();
             people.set("cong-dan", { number, birthdate, name });
