@@ -2,11 +2,12 @@
 //
 // One line per step, and a closing line that ./dev counts. No retries. PYTHON names the interpreter that has
 // requirements.txt; without it the steps of the Python clients count as failed.
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { kit } from "./kit.mjs";
 import { signOn } from "./sign-on.mjs";
 import { subscriber } from "./subscriber.mjs";
@@ -43,6 +44,11 @@ function fed(input, data, ...args) {
   const ran = spawnSync(program, ["--data", data, ...args], { encoding: "utf8", input });
   if (ran.status !== 0) throw new Error(`mach ${args.join(" ")}: ${ran.stderr}`);
   return ran.stdout.trim();
+}
+
+/** What the program says while this process answers it. */
+async function asked(data, ...args) {
+  return (await promisify(execFile)(program, ["--data", data, ...args])).stdout.trim();
 }
 
 /** Starts to serve; gives the process and its address. */
@@ -101,7 +107,7 @@ try {
   const password = "một câu dài để nhớ";
   fed(password, data, "account", "set", "quan.tri", "--role", "administrator");
   fed(password, data, "account", "set", "bs.la", "--role", "clinician", "--facility", "46001");
-  await signOn({ step, mach, fed, data, url: server.url });
+  await signOn({ step, mach, asked, fed, data, url: server.url });
   await step("authlib: every step was run", () => pythonClients("apps.py", server.url, "quan.tri", "bs.la", password));
 } catch (error) {
   // Not a step but the harness: it must not look like a pass.

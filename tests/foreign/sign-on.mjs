@@ -6,7 +6,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
-const SECRET = "mật khẩu chung: 100% & +";
+// What RFC 6749 lets a secret be made of, and what has to be written otherwise on the way.
+const SECRET = "mat khau chung: 100% & +";
 
 /** A browser: cookies by origin, redirects followed by hand. */
 class Browser {
@@ -51,7 +52,7 @@ class Browser {
   }
 }
 
-export async function signOn({ step, mach, fed, data, url }) {
+export async function signOn({ step, mach, asked, fed, data, url }) {
   const say = (name, run) => step(`oidc-provider: ${name}`, run);
   const server = createServer((request, response) => answer(request, response));
   let answer = (_, response) => response.writeHead(503).end();
@@ -105,7 +106,7 @@ export async function signOn({ step, mach, fed, data, url }) {
   const isIn = async (browser) => (await browser.ask(`${url}/account`)).status === 200;
   try {
     await say("is reached, and has keys", async () => {
-      assert.match(mach(data, "sign-on", "try", "rs"), /2 keys at/);
+      assert.match(await asked(data, "sign-on", "try", "rs"), /2 keys at/);
     });
     for (const name of ["rs", "ps", "es"]) {
       await say(`${name}: an account is linked by its owner, who then comes in by it`, async () => {

@@ -9,7 +9,7 @@ use mach_fhir::ResourceType;
 
 /// Rows counted of each clause that could lead. A clause with more is "many". Tests, whose stores are small, count fewer, so
 /// that they go every way.
-const PROBED: i64 = if cfg!(debug_assertions) { 24 } else { 1_000 };
+const PROBED: i64 = if cfg!(debug_assertions) { 100 } else { 1_000 };
 /// A clause with so few rows leads without looking further.
 const FEW: i64 = if cfg!(debug_assertions) { 4 } else { 32 };
 
