@@ -230,7 +230,7 @@ mod tests {
                     Ok(())
                 })
                 .unwrap();
-            assert!(indexes > 0, "{table} has a primary key");
+            assert!(indexes > 0 || crate::postgres::key_of(table).is_some(), "{table} has a primary key");
         }
     }
 }

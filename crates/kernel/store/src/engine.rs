@@ -147,6 +147,14 @@ impl Engine {
         }
     }
 
+    /// Finds rows of the search index by less than all they say, where the engine keeps what finds them beside them.
+    pub(crate) fn narrow(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(c) => crate::postgres::narrow(c),
+        }
+    }
+
     /// Locks rows a second time, where the engine can.
     pub(crate) fn lock_rows(&mut self) -> Result<()> {
         if matches!(self, Self::Sqlite(_)) {
@@ -336,6 +344,11 @@ impl Engine {
         })?;
         key.sort();
         let mut key: Vec<String> = key.into_iter().map(|(_, column)| column).collect();
+        if key.is_empty()
+            && let Some(columns) = crate::postgres::key_of(&name)
+        {
+            key = columns.iter().map(|column| (*column).to_owned()).collect();
+        }
         // A counted key is unique by itself, whatever column stands behind it to tell the shard.
         if matches!(key.as_slice(), [counted, by] if by == "facility" && matches!(counted.as_str(), "id" | "rid" | "claim"))
         {

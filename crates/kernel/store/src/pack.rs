@@ -108,38 +108,52 @@ fn packed<B: AsRef<[u8]>>(bodies: &[B]) -> Result<Vec<u8>> {
     Ok(packed)
 }
 
-/// Writes bodies that are all there already: of each facility those that lie together in `together`, slots one after another.
-/// Gives the place of the first of each. They are readable at once.
-pub(crate) fn write(tx: &mut dyn Execute, together: &[(i64, Vec<&[u8]>)]) -> Result<Vec<Place>> {
-    let none = Place { facility: 0, pack: 0, slot: 0 };
-    let mut places = vec![none; together.len()];
+/// Bodies of one facility compressed together, on their way into a row.
+pub(crate) struct Block {
+    facility: i64,
+    /// Which of those given lie in it, in order, and how many slots each takes.
+    of: Vec<(usize, usize)>,
+    bytes: Vec<u8>,
+}
+
+/// Makes packs of bodies that are all there already: of each facility those that lie together in `together`, slots one after
+/// another. Takes no store: it can be done beside other work.
+pub(crate) fn make(together: &[(i64, Vec<&[u8]>)]) -> Result<Vec<Block>> {
     let mut order: Vec<usize> = (0..together.len()).filter(|n| !together[*n].1.is_empty()).collect();
     order.sort_by_key(|n| together[*n].0);
-    let (mut from, mut fill) = (0, Fill::default());
+    let (mut from, mut fill, mut blocks) = (0, Fill::default(), Vec::new());
     while from < order.len() {
         let facility = together[order[from]].0;
         let of_facility = order[from..].partition_point(|n| together[*n].0 == facility).min(*GATHERED.end());
         let next = &order[from..from + of_facility];
         let sizes: Vec<usize> = next.iter().map(|n| together[*n].1.iter().map(|b| b.len()).sum()).collect();
-        let (count, block) = fill.next(&sizes, |count| {
+        let (count, bytes) = fill.next(&sizes, |count| {
             let bodies: Vec<&[u8]> = next[..count].iter().flat_map(|n| &together[*n].1).copied().collect();
             packed(&bodies)
         })?;
-        let to = from + count;
-        let mut slot = 0;
-        for n in &order[from..to] {
-            places[*n] = Place { facility, pack: 0, slot };
-            slot += together[*n].1.len() as i64;
-        }
+        let of = next[..count].iter().map(|n| (*n, together[*n].1.len())).collect();
+        blocks.push(Block { facility, of, bytes });
+        from += count;
+    }
+    Ok(blocks)
+}
+
+/// Writes what `make` made of `count` bodies. Gives the place of the first slot of each. They are readable at once.
+pub(crate) fn put(tx: &mut dyn Execute, blocks: Vec<Block>, count: usize) -> Result<Vec<Place>> {
+    let mut places = vec![Place { facility: 0, pack: 0, slot: 0 }; count];
+    for Block { facility, of, bytes } in blocks {
         let next = tx.next_key("pack")?;
-        let sealed = seal((facility, next), &block)?;
+        let sealed = seal((facility, next), &bytes)?;
         let insert = "INSERT INTO pack(facility, body) VALUES (?1, ?2)";
         let pack = tx.insert(insert, &[facility.into(), sealed.as_slice().into()])?;
         if pack != next {
             return Err(Error::Missing("the pack's own number"));
         }
-        order[from..to].iter().for_each(|n| places[*n].pack = pack);
-        from = to;
+        let mut slot = 0;
+        for (n, slots) in of {
+            places[n] = Place { facility, pack, slot };
+            slot += slots as i64;
+        }
     }
     Ok(places)
 }

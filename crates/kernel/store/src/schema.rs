@@ -59,6 +59,7 @@ pub(crate) const COPYING: &str = "copying";
 pub(crate) fn bring_up_to_date(engine: &mut Engine) -> Result<()> {
     bring_to(engine, STEPS)?;
     sealed::scrub(engine)?;
+    engine.narrow()?;
     engine.lock_rows()
 }
 

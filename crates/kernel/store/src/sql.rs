@@ -180,7 +180,7 @@ pub trait Execute: Query {
     fn add(&mut self, into: &Into, values: &[Arg<'_>]) -> Result<()> {
         values.chunks(into.columns.len()).try_for_each(|row| self.push(into.insert, row))
     }
-    /// The key that the next row inserted into `table` gets; its column is `id`.
+    /// The key that the next row inserted into `table` gets: a table with an integer primary key.
     fn next_key(&mut self, table: &'static str) -> Result<i64>;
     /// Runs an `INSERT` of one row into a table with an integer primary key; gives that key.
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64>;

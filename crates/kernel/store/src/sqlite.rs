@@ -327,8 +327,20 @@ impl Execute for Sqlite {
         Ok(statement.raw_execute()?)
     }
 
+    fn add(&mut self, into: &crate::sql::Into, values: &[Arg<'_>]) -> Result<()> {
+        // The statement is looked up once for all rows.
+        let mut statement = self.connection.prepare_cached(into.insert)?;
+        for row in values.chunks(into.columns.len()) {
+            for (i, arg) in row.iter().enumerate() {
+                statement.raw_bind_parameter(i + 1, arg)?;
+            }
+            statement.raw_execute()?;
+        }
+        Ok(())
+    }
+
     fn next_key(&mut self, table: &'static str) -> Result<i64> {
-        crate::sql::int(self, &format!("SELECT coalesce(max(id), 0) + 1 FROM {table}"), &[])
+        crate::sql::int(self, &format!("SELECT coalesce(max(rowid), 0) + 1 FROM {table}"), &[])
     }
 
     fn insert(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<i64> {

@@ -34,8 +34,8 @@ impl ResourceFact<'_> {
         Fact { kind: Kind::Resource, key: rid, facility, version, of: self.kind, name }
     }
 
-    /// Its description; `body` is none for a deletion.
-    pub(crate) fn describe(&self, body: Option<&[u8]>) -> Describe {
+    /// Its description; `body` is the SHA-256 of its bytes, none for a deletion.
+    pub(crate) fn describe(&self, body: Option<[u8; 32]>) -> Describe {
         let name = u16::try_from(self.kind).ok().and_then(ResourceType::from_number).map_or("?", ResourceType::name);
         let described = Describe::new(Kind::Resource)
             .text("type", name)
@@ -52,7 +52,7 @@ impl ResourceFact<'_> {
             .text("role", self.by.1)
             .text("act", self.by.2);
         match body {
-            Some(body) => described.digest_of(CONTENT, body),
+            Some(body) => described.bytes(CONTENT, &body),
             None => described,
         }
     }

@@ -413,11 +413,14 @@ fn finish(on: &mut dyn Query, mut read: Vec<Read>) -> Result<Vec<(Fact, Describe
             let bodies = open.as_ref().and_then(|(_, bodies)| bodies.as_ref());
             usize::try_from(slot).ok().and_then(|slot| bodies?.get(slot))
         };
+        let digest = |bytes: Option<&[u8]>| bytes.map(crate::digest::sha256).unwrap_or_default();
         let describe = match row.describe {
             Unfinished::Done(describe) => describe,
-            Unfinished::Resource(owned, place) => owned.borrowed().describe(place.and_then(|(_, slot)| body(slot))),
+            Unfinished::Resource(owned, place) => {
+                let body = place.and_then(|(_, slot)| body(slot));
+                owned.borrowed().describe(body.map(crate::digest::sha256))
+            }
             Unfinished::ClaimVersion(owned, (_, slot)) => {
-                let digest = |bytes: Option<&[u8]>| bytes.map(crate::digest::sha256).unwrap_or_default();
                 owned.borrowed().describe((&digest(body(slot)), &digest(body(slot + 1)))).1
             }
         };

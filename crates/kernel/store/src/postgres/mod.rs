@@ -8,6 +8,7 @@
 mod held;
 mod link;
 mod lock;
+mod narrow;
 mod reader;
 mod relay;
 mod row;
@@ -20,6 +21,7 @@ use crate::sql::{Arg, Execute, Into, Query, Row, Width};
 use crate::{Error, Result};
 use link::Link;
 pub(crate) use lock::lock;
+pub(crate) use narrow::{key_of, narrow};
 pub(crate) use relay::{Asked, Question, Relay, Rows};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -414,7 +416,9 @@ impl Execute for Pg {
         if let Some(key) = self.highest.get(table) {
             return Ok(key + 1);
         }
-        let key = crate::sql::int(self, &format!("SELECT coalesce(max(id), 0) FROM {table}"), &[])?;
+        let column = self.keys.get(table).ok_or(Error::Missing("an integer key"))?;
+        let sql = format!("SELECT coalesce(max({column}), 0) FROM {table}");
+        let key = crate::sql::int(self, &sql, &[])?;
         self.highest.insert(table.to_owned(), key);
         Ok(key + 1)
     }

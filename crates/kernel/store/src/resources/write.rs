@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, HashMap};
 const SWEPT: usize = 2;
 /// Of writes that end nothing, every so manieth sweeps.
 const SWEEP_EVERY: i64 = 16;
+/// From so many on, bodies are packed beside the writing of their rows: a thread more costs as much as packing a few.
+const ASIDE: usize = 48;
 /// Identities asked about in one statement.
 const ASKED: usize = 64;
 
@@ -69,6 +71,17 @@ pub struct Saved {
     pub version: i64,
     /// When, seconds since 1970 UTC.
     pub at: i64,
+}
+
+/// What a version's row and its leaf say of its text: labels, digest; nothing of a deletion.
+type OfText = Option<(i64, [u8; 32])>;
+
+fn told_by(body: &str) -> (i64, [u8; 32]) {
+    (label::of(body).bits(), digest(body))
+}
+
+fn digest(body: &str) -> [u8; 32] {
+    crate::digest::sha256(body.as_bytes())
 }
 
 /// Type, facility and key.
@@ -212,29 +225,29 @@ impl Tx<'_> {
     /// identity at most once.
     pub fn save(&mut self, saves: &mut [Save]) -> Result<Vec<Saved>> {
         let at = self.at();
-        let bodies = saves.iter().map(|save| match &save.body {
-            Some(body) => (save.facility, vec![body.as_bytes(), save.index.encoded.as_bytes()]),
-            None => (save.facility, Vec::new()),
-        });
-        let places = pack::write(self, &bodies.collect::<Vec<_>>())?;
         let mut now = self.currents(saves)?;
-        let (mut rows, mut done, mut ended) = (Rows::default(), Vec::with_capacity(saves.len()), BTreeMap::new());
-        for (save, place) in saves.iter_mut().zip(places) {
-            let old = now.remove(&(save.kind.number(), save.facility, id_key(&save.id)));
-            if let Some((id, old)) = &old {
-                if *id != save.id {
-                    return Err(Error::Refused(format!("the id `{}` cannot be told from another one", save.id)));
-                }
+        let own = |save: &Save| (save.kind.number(), save.facility, id_key(&save.id));
+        if let Some(save) = saves.iter().find(|save| now.get(&own(save)).is_some_and(|(id, _)| *id != save.id)) {
+            return Err(Error::Refused(format!("the id `{}` cannot be told from another one", save.id)));
+        }
+        let (mut rows, first) = (Rows::default(), self.next_key("resource")?);
+        for (save, rid) in saves.iter_mut().zip(first..).filter(|(save, _)| save.body.is_some()) {
+            rows.take(std::mem::take(&mut save.index.rows), (save.facility, rid));
+        }
+        let (texts, places) = self.write_bodies(saves, rows)?;
+        let (mut done, mut ended) = (Vec::with_capacity(saves.len()), BTreeMap::new());
+        for (((save, text), place), rid) in saves.iter().zip(texts).zip(places).zip(first..) {
+            let old = now.remove(&own(save));
+            if let Some((_, old)) = &old {
                 self.retire(save.facility, old, at)?;
                 *ended.entry(save.facility).or_insert(0) += SWEPT;
             }
-            let saved = self.save_one(save, old.map(|(_, old)| old).as_ref(), place, at)?;
-            if save.body.is_some() {
-                rows.take(std::mem::take(&mut save.index.rows), (save.facility, saved.rid));
+            let saved = self.save_one((save, text), old.map(|(_, old)| old).as_ref(), place, at)?;
+            if saved.rid != rid {
+                return Err(Error::Missing("the version's own number"));
             }
             done.push(saved);
         }
-        rows.add(self)?;
         // Who only creates leaves nothing to sweep; a write now and then still takes away what is left.
         if ended.is_empty()
             && self.seq() % SWEEP_EVERY == 0
@@ -244,6 +257,28 @@ impl Tx<'_> {
         }
         ended.into_iter().try_for_each(|(facility, most)| self.sweep(facility, at, most))?;
         Ok(done)
+    }
+
+    /// Writes bodies and the rows that find them. Where they are many, what takes no store is done beside the writing of rows.
+    fn write_bodies(&mut self, saves: &[Save], rows: Rows) -> Result<(Vec<OfText>, Vec<Place>)> {
+        let bodies = saves.iter().map(|save| match &save.body {
+            Some(body) => (save.facility, vec![body.as_bytes(), save.index.encoded.as_bytes()]),
+            None => (save.facility, Vec::new()),
+        });
+        let bodies: Vec<(i64, Vec<&[u8]>)> = bodies.collect();
+        let make = || (saves.iter().map(|save| save.body.as_deref().map(told_by)).collect(), pack::make(&bodies));
+        let ((texts, blocks), added) = if saves.len() < ASIDE {
+            (make(), rows.add(self))
+        } else {
+            std::thread::scope(|scope| {
+                let aside = scope.spawn(make);
+                let added = rows.add(self);
+                aside.join().map(|made| (made, added)).map_err(|_| Error::Stopped)
+            })?
+        };
+        added?;
+        let places = pack::put(self, blocks?, saves.len())?;
+        Ok((texts, places))
     }
 
     /// The current versions of these identities, with their ids.
@@ -275,7 +310,13 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    fn save_one(&mut self, save: &Save, old: Option<&Current>, place: Place, at: i64) -> Result<Saved> {
+    fn save_one(
+        &mut self,
+        (save, text): (&Save, OfText),
+        old: Option<&Current>,
+        place: Place,
+        at: i64,
+    ) -> Result<Saved> {
         let kept = old.filter(|_| save.body.is_none());
         let row = NewRow {
             kind: save.kind,
@@ -290,11 +331,11 @@ impl Tx<'_> {
             deleted: save.body.is_none(),
             entity: old.map_or(0, |o| o.entity),
             indexed: true,
-            label: save.body.as_deref().map_or(kept.map_or(0, |o| o.label), |body| label::of(body).bits()),
+            label: text.map_or(kept.map_or(0, |o| o.label), |(label, _)| label),
         };
         let seq = self.seq();
         let rid = self.insert(INSERT, &row.args(seq))?;
-        self.log_row(&row, rid, save.body.as_deref())?;
+        self.log_row(&row, rid, text.map(|(_, digest)| digest))?;
         grants::follow(self, (save.kind, &save.id, save.facility), save.patient, save.body.as_deref())?;
         Ok(Saved { rid, version: row.version, at })
     }
@@ -304,12 +345,12 @@ impl Tx<'_> {
         let seq = self.seq();
         let insert = format!("{INSERT} ON CONFLICT(type, key, facility, until) DO NOTHING RETURNING rid");
         let Some(rid) = sql::first(self, &insert, &row.args(seq), |r| r.int(0))? else { return Ok(None) };
-        self.log_row(row, rid, body)?;
+        self.log_row(row, rid, body.map(digest))?;
         Ok(Some(rid))
     }
 
     /// Hands a version to the transparency log.
-    fn log_row(&mut self, row: &NewRow<'_>, rid: i64, body: Option<&str>) -> Result<()> {
+    fn log_row(&mut self, row: &NewRow<'_>, rid: i64, body: Option<[u8; 32]>) -> Result<()> {
         let decision = self.decision;
         let fact = ResourceFact {
             kind: i64::from(row.kind.number()),
@@ -324,7 +365,7 @@ impl Tx<'_> {
             deleted: row.deleted,
             by: (decision.actor().account, decision.actor().role.code(), decision.act().code()),
         };
-        let describe = fact.describe(body.map(str::as_bytes));
+        let describe = fact.describe(body);
         self.log(fact.fact(rid), &describe, false)
     }
 
