@@ -56,6 +56,8 @@ pub(super) struct Link {
     by_text: Box<[HashMap<String, usize>; WAYS]>,
     /// What was put on; `None` where it is not known.
     worn: Option<Sees>,
+    /// Statements by their text, and whether they see the same in every role.
+    open: HashMap<String, bool>,
     /// The schema was named.
     stays: bool,
     waiting: Vec<usize>,
@@ -81,6 +83,7 @@ impl Link {
             statements: Vec::new(),
             by_text: Default::default(),
             worn: Some(Sees::Everything),
+            open: HashMap::new(),
             stays: false,
             waiting: Vec::new(),
             long: 0,
@@ -115,9 +118,13 @@ impl Link {
         Ok(self.statements[at].moves_key.as_deref())
     }
 
-    /// Puts on the role in which what follows is to see, where it is not the one that is on; `None` leaves it as it is.
-    pub(super) fn wear(&mut self, sees: Option<Sees>, keys: &Keys) -> Result<()> {
+    /// Puts on the role in which `sql` is to see, where it is not the one that is on, and where that makes a difference; `None` leaves
+    /// it as it is.
+    pub(super) fn wear(&mut self, sees: Option<Sees>, sql: &str, keys: &Keys) -> Result<()> {
         let Some(sees) = sees.filter(|sees| self.worn != Some(*sees)) else { return Ok(()) };
+        if self.is_open(sql) {
+            return Ok(());
+        }
         let (role, facility, account) = sees.worn();
         // Until it is answered nobody knows; where it fails, what is behind it does not run.
         self.worn = None;
@@ -127,6 +134,27 @@ impl Link {
         self.queue(PUT_ON, &[role.into(), (&facility).into(), (&account).into()], keys)?;
         self.worn = Some(sees);
         Ok(())
+    }
+
+    fn is_open(&mut self, sql: &str) -> bool {
+        if let Some(open) = self.open.get(sql) {
+            return *open;
+        }
+        if sql.len() > KEPT_BYTES {
+            return super::lock::is_open(sql);
+        }
+        if self.open.len() >= STATEMENTS {
+            self.open.clear();
+        }
+        let open = super::lock::is_open(sql);
+        self.open.insert(sql.to_owned(), open);
+        open
+    }
+
+    /// What was put on.
+    #[cfg(test)]
+    pub(super) fn worn(&self) -> Option<Sees> {
+        self.worn
     }
 
     /// A statement failed: what was put on in its transaction was taken off again.

@@ -7,6 +7,9 @@
 //! the facility knows or who were opened to it too. Which facility and account, the session says; where it says nothing
 //! the policies give only the province's. Whoever sees everything puts on no role, so that nothing is asked of them for a row.
 //!
+//! A statement that looks into tables that are not locked, and into no other, sees the same in every role: for it none is put on. A
+//! session is looked up between two reads of its owner, and costs no change of roles and back.
+//!
 //! Sketch: a role is put on where a connection's next reader needs another one than the last, in the round trip of its first
 //! statement (about 20 µs at the server). Statements are prepared for each role apart: changing roles plans nothing anew. A
 //! row costs one comparison with a number that is read once for a statement.
@@ -17,6 +20,8 @@ use crate::engine::Engine;
 use crate::search::value::token_hash;
 use crate::sees::Sees;
 use crate::sql::{self, Execute, Query};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Who sees rows of a facility.
 const FACILITY: &str = "mach_facility";
@@ -60,6 +65,18 @@ impl Sees {
             Self::People { .. } => 2,
         }
     }
+}
+
+/// Whether a table of the schema is locked, by its name.
+static LOCKED: LazyLock<HashMap<&str, bool>> =
+    LazyLock::new(|| TABLES.iter().map(|(name, by)| (*name, *by == Spread::By("facility"))).collect());
+
+/// Whether a statement names tables that lie open, and no locked one. What it names otherwise (columns, its own words) may only make it
+/// one that does not: a view or a function of the schema could hide a table, and there are none.
+pub(super) fn is_open(sql: &str) -> bool {
+    let words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let mut named = words.filter_map(|word| LOCKED.get(word.to_ascii_lowercase().as_str()).copied()).peekable();
+    named.peek().is_some() && !named.any(|locked| locked)
 }
 
 /// A number of the session, read once for a statement; nothing where it was not said.
@@ -371,6 +388,72 @@ mod tests {
                 assert_eq!(count(then), [5, 2, 4][then.map_or(0, |f| if f == A { 1 } else { 2 })]);
             }
         }
+    }
+
+    #[test]
+    fn what_needs_no_role_names_open_tables_alone() {
+        for (sql, open) in [
+            ("SELECT s.seen FROM session s JOIN account a ON a.id = s.account WHERE s.token = ?1", true),
+            ("SELECT id FROM facility WHERE code = ?1", true),
+            ("SELECT rid FROM resource WHERE id = ?1", false),
+            ("SELECT 1 FROM account a WHERE EXISTS (SELECT 1 FROM RESOURCE r WHERE r.patient = a.id)", false),
+            ("SELECT 1 FROM account, \"claim\"", false),
+            ("WITH session AS (SELECT 1 FROM audit) SELECT 1 FROM session", false),
+            // What names no table, or one that nobody knows.
+            ("SELECT pg_backend_pid()", false),
+            ("SELECT 1 FROM unknown_view", false),
+            ("SELECT set_config('role', ?1, false)", false),
+            ("", false),
+        ] {
+            assert_eq!(is_open(sql), open, "{sql}");
+        }
+        // What the server locks is what the list says, and nothing of the schema hides a table from it.
+        let Some((_store, place, _server)) = filled() else { return };
+        let mut engine = place.writer().unwrap();
+        let locked = "SELECT CAST(relname AS TEXT) FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+            AND relkind IN ('r', 'p') AND relrowsecurity ORDER BY 1";
+        let locked = sql::list(&mut engine, locked, &[], |r| Ok(r.text(0)?.to_owned())).unwrap();
+        let mut listed: Vec<&str> = LOCKED.iter().filter(|(_, locked)| **locked).map(|(name, _)| *name).collect();
+        listed.sort_unstable();
+        assert_eq!(locked, listed);
+        let hidden = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+                AND relkind NOT IN ('r', 'p', 'i', 'I', 'S', 't')) + (SELECT count(*) FROM pg_proc
+                WHERE pronamespace = current_schema()::regnamespace)";
+        assert_eq!(sql::int(&mut engine, hidden, &[]).unwrap(), 0, "views, foreign tables, functions");
+        let mut all: Vec<String> = tables(&mut engine).unwrap().into_iter().map(|table| table.name).collect();
+        all.retain(|name| !LOCKED.contains_key(name.as_str()));
+        assert!(all.is_empty(), "tables that no list knows: {all:?}");
+    }
+
+    #[test]
+    fn looking_a_session_up_changes_no_role() {
+        let Some((store, place, _server)) = filled() else { return };
+        let target = match &store.inner.place {
+            Place::Server(target) => Arc::clone(target),
+            Place::File(_) => unreachable!("it is a server's"),
+        };
+        drop(place);
+        let mut reader = Place::Server(target).reader().unwrap();
+        let role = |reader: &mut Engine| {
+            let Engine::Postgres(pg) = reader else { unreachable!("it is a server's") };
+            pg.role()
+        };
+        let read = |reader: &mut Engine, sees, sql| {
+            reader.begin_reading(true, sees).unwrap();
+            let found = sql::int(reader, sql, &[]).unwrap();
+            assert!(reader.end_reading());
+            found
+        };
+        let resources = "SELECT count(*) FROM resource /* every shard: whole store */";
+        assert_eq!(read(&mut reader, Sees::Facility(A), resources), 2);
+        assert_eq!(role(&mut reader), Some(Sees::Facility(A)));
+        assert_eq!(read(&mut reader, Sees::Everything, "SELECT count(*) FROM session"), 0);
+        assert_eq!(role(&mut reader), Some(Sees::Facility(A)), "a session is found in any role");
+        // And what is locked is asked for in its asker's, whatever was asked between.
+        assert_eq!(read(&mut reader, Sees::Everything, resources), 5);
+        assert_eq!(read(&mut reader, Sees::Facility(B), "SELECT count(*) FROM access_grant"), 1);
+        assert_eq!(read(&mut reader, Sees::Facility(B), resources), 4);
+        assert_eq!(role(&mut reader), Some(Sees::Facility(B)));
     }
 
     #[test]

@@ -350,6 +350,12 @@ impl Pg {
         self.target.locked.store(locked, Ordering::Relaxed);
     }
 
+    /// The role that is on.
+    #[cfg(test)]
+    pub(crate) fn role(&self) -> Option<Sees> {
+        self.link.as_ref().and_then(link::Link::worn)
+    }
+
     /// What a statement of this connection is to see; nothing is held of a writer, nor where the rows are not locked.
     fn worn(&self, sql: &str) -> Option<Sees> {
         (!self.writer && self.target.is_locked()).then(|| self.sees.by(sql))
@@ -360,7 +366,7 @@ impl Pg {
         self.send_held(Some((sql, args)))?;
         let worn = self.worn(sql);
         self.on(|link, keys| {
-            link.wear(worn, keys)?;
+            link.wear(worn, sql, keys)?;
             moved = link.queue(sql, args, keys)?.map(str::to_owned);
             link.answer(Some(row)).map(drop)
         })?;

@@ -60,7 +60,7 @@ impl Pg {
                 places.push(question.queue(link, keys, locked)?);
                 fresh.push(Rows::default());
             }
-            link.wear(worn, keys)?;
+            link.wear(worn, sql, keys)?;
             link.queue(sql, args, keys)?;
             let last = link.waits() - 1;
             link.answer_all(&mut |at, told| match places.binary_search(&at) {

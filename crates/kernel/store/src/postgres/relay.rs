@@ -43,7 +43,7 @@ impl Question {
 
     /// Queues it, as its asker sees where rows are locked; gives its place among what waits.
     pub(super) fn queue(&self, link: &mut Link, keys: &Keys, locked: bool) -> Result<usize> {
-        link.wear(locked.then_some(self.sees), keys)?;
+        link.wear(locked.then_some(self.sees), &self.sql, keys)?;
         let args: Vec<Arg<'_>> = self.args.iter().map(Kept::arg).collect();
         link.queue(&self.sql, &args, keys)?;
         Ok(link.waits() - 1)
