@@ -148,13 +148,13 @@ async fn drawn(
     // Laying out and packing takes tens of milliseconds: not on the async threads.
     let now = now_seconds();
     let paper = paper(number, found, &facts, (by, now), seal.as_ref());
-    let facility = found.facility.clone();
+    let facility = house_of(found);
+    let is_department = found.request.facility == 0;
     let made = move || -> Result<(Vec<u8>, Option<String>), String> {
         let rendered = paper.render().map_err(|e| e.to_string())?;
         let Some(Sealing { chain, key, keys }) = seal else { return Ok((rendered.pdf, None)) };
-        let said = Said {
-            facility: &facility, role: "Cơ sở sao hồ sơ bệnh án", reason: "Sao y từ hồ sơ điện tử"
-        };
+        let role = if is_department { "Cơ quan sao hồ sơ bệnh án" } else { "Cơ sở sao hồ sơ bệnh án" };
+        let said = Said { facility: &facility, role, reason: "Sao y từ hồ sơ điện tử" };
         let file = seal::seal_paper((&rendered, SEAL), (&chain, &key), keys.as_ref(), (&said, now))?;
         let mark = mach_sign::pades::last_mark(&file).map_err(|e| e.to_string())?;
         Ok((file, Some(mark)))
@@ -164,6 +164,14 @@ async fn drawn(
     Ok(Drawn { number, file, sealed })
 }
 
+/// Whose desk it is, in Vietnamese, whoever makes the paper.
+fn house_of(found: &Whole) -> String {
+    match found.request.facility {
+        0 => Lang::Vi.t(msg::DEPARTMENT_OF_HEALTH).to_owned(),
+        _ => found.facility.clone(),
+    }
+}
+
 /// The paper. In Vietnamese, whoever made it: it goes to courts and offices.
 fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64), seal: Option<&Sealing>) -> Paper {
     let (lang, request) = (Lang::Vi, &found.request);
@@ -171,7 +179,10 @@ fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64), seal
     let name = format!("{number}/BS-{}", request.id);
     let mut paper = Paper::a4(&format!("Bản sao hồ sơ bệnh án {name}"));
     paper.identifier(&format!("urn:sha-256:{source}")).foot(&format!("Bản sao số {name}")).made(now);
-    paper.add(Block::official_head("SỞ Y TẾ", &found.facility.to_uppercase(), &name)).add(Block::Space(8.0));
+    let house = house_of(found).to_uppercase();
+    // Above the department stands the people's committee, whose name its own papers do not need here.
+    let above = if request.facility == 0 { "" } else { "SỞ Y TẾ" };
+    paper.add(Block::official_head(above, &house, &name)).add(Block::Space(8.0));
     paper.add(Block::title("BẢN SAO HỒ SƠ BỆNH ÁN"));
     let extent = extent_label(lang, request.extent);
     paper.add(Block::fields(vec![
@@ -222,10 +233,10 @@ fn paper(number: i64, found: &Whole, facts: &Facts, (by, now): (&str, i64), seal
     let small = Style { size: 9.0, ..Style::default() };
     paper.add(Block::Paragraph(Text::plain(&format!("SHA-256 của dữ liệu gốc: {source}")), small));
     paper.add(Block::Space(8.0));
-    let mut signs =
-        vec![Block::centred(Text::bold(&found.facility.to_uppercase()), 12.0), Block::seal(SEAL, 200.0, 58.0)];
+    let mut signs = vec![Block::centred(Text::bold(&house), 12.0), Block::seal(SEAL, 200.0, 58.0)];
     if let Some(seal) = seal {
-        let check = format!("Bản điện tử có chữ ký số của cơ sở. Kiểm tra tại {}/verify", seal.keys.base());
+        let whose = if request.facility == 0 { "Sở Y tế" } else { "cơ sở" };
+        let check = format!("Bản điện tử có chữ ký số của {whose}. Kiểm tra tại {}/verify", seal.keys.base());
         signs.push(Block::Paragraph(Text::plain(&check), Style { size: 9.0, ..Style::default() }));
     }
     paper.add(Block::Columns(vec![(0.5, Vec::new()), (0.5, signs)]));

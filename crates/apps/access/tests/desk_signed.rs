@@ -60,15 +60,20 @@ impl Keys for Seal {
 
 /// A place whose facility A has a certificate for its seal, and what it registered of its rules is still to come.
 fn sealing() -> (Place, Arc<Seal>) {
+    sealing_of("Con dấu cơ sở A", Some("46001"))
+}
+
+/// The same of a facility by its code, or of the department.
+fn sealing_of(name: &str, code: Option<&'static str>) -> (Place, Arc<Seal>) {
     let family = Family::new();
-    let seal = Arc::new(Seal { seal: family.doctor("Con dấu cơ sở A"), family });
+    let seal = Arc::new(Seal { seal: family.doctor(name), family });
     let place = Place::with(Arc::<Seal>::clone(&seal));
     given(&place);
     let chain = seal.seal.chain.iter().map(mach_sign::certificate::Certificate::to_pem).collect();
     place.write(move |tx| {
         let signer = Signer {
             id: 0,
-            facility: schema::facility_id(tx, "46001")?,
+            facility: code.map_or(Ok(0), |code| schema::facility_id(tx, code))?,
             account: 0,
             licence: String::new(),
             acts: Act::Seal.code().into(),
@@ -158,8 +163,35 @@ async fn a_copy_is_sealed_once_the_facility_has_rules_and_a_seal() {
     let at = other.windows(9).position(|w| w == b"/MediaBox").unwrap();
     other[at + 12] ^= 1;
     assert!(!verify(&other).await.contains("Chữ ký đúng"), "altered");
-    // The department has no seal of its own here.
     assert_eq!(status_of(&place, "clerk-a", "/access/desk/1/copies/2").await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_department_seals_the_copies_of_its_own_desk_and_no_facility_s() {
+    let (place, seal) = sealing_of("Con dấu Sở Y tế", None);
+    place.write(|tx| tx.register_signing_policy(0, "02/QĐ-SYT", Day::today()).map(drop));
+    place.ask("leader", "POST", "/access/desk", &asked("LEGAL", CCCD, "3")).await;
+    assert_eq!(place.ask("admin", "POST", "/access/desk/1", "verdict=approve").await.to, "/access/desk/1");
+    let page = place.ask("leader", "GET", "/access/desk/1", "").await.body;
+    assert!(page.contains("ký bằng con dấu số"), "{page}");
+    assert_eq!(place.ask("leader", "POST", "/access/desk/1/copies/1", "").await.to, "/access/desk/1");
+    // A facility without a seal of its own does not borrow the department's.
+    approved(&place, 2).await;
+    assert!(place.ask("clerk-a", "GET", "/access/desk/2", "").await.body.contains("chưa đăng ký quy chế"));
+    place.ask("clerk-a", "POST", "/access/desk/2/copies/1", "").await;
+    let mut reader = place.store.read(&console()).unwrap();
+    let copies = |request, reader: &mut mach_store::Reader| {
+        desk::copies_of(reader, request).unwrap().into_iter().map(|copy| copy.signed).collect::<Vec<_>>()
+    };
+    assert_eq!((copies(1, &mut reader), copies(2, &mut reader)), (vec![true], vec![false]));
+    let (_, file) = desk::copy(&mut reader, 1).unwrap().unwrap();
+    let report = pades::verify(&file, &seal.family.trust(&[]), now_seconds()).unwrap();
+    assert!(report.is_good() && report.signatures.len() == 1, "{report:?}");
+    let folder = Folder::new();
+    let path = folder.write("copy.pdf", &file);
+    if let Some((_, text)) = said("pdftotext", &["-layout", &path, "-"]) {
+        assert!(text.contains("SỞ Y TẾ") && text.contains("chữ ký số của Sở Y tế"), "{text}");
+    }
 }
 
 impl Place {

@@ -1,7 +1,7 @@
 //! `/admin/signatures`: under which rules a facility signs, and who may sign with which certificate. Until the rules are
 //! registered nothing is signed at a facility (Circular 13/2025/TT-BYT; Law on Electronic Transactions 20/2023/QH15).
 
-use crate::batch::facility_of;
+use crate::batch::{DEPARTMENT, facility_of};
 use crate::desk::Desk;
 use crate::view::{link, told};
 use axum::Extension;
@@ -72,7 +72,10 @@ pub(crate) fn with(mut fields: Vec<Field>, errors: &Errors) -> Vec<Field> {
 
 fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
     let fields = vec![
-        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Digits).value(&typed.facility).required(),
+        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Text)
+            .value(&typed.facility)
+            .hint(lang.t(msg::SIGNER_FACILITY_HINT))
+            .required(),
         Field::new("document", lang.t(msg::SIGNER_DOCUMENT), FieldKind::Text).value(&typed.document).required(),
         Field::new("from", lang.t(msg::FROM), FieldKind::Date).value(&typed.from).required(),
     ];
@@ -112,7 +115,8 @@ struct Known {
 
 fn known(r: &mut mach_store::Reader, before: Option<i64>) -> mach_store::Result<Known> {
     let (scope, today) = (r.scope(), Day::today());
-    let codes: HashMap<i64, String> = schema::facilities(r)?.into_iter().collect();
+    let department = (0, DEPARTMENT.to_owned());
+    let codes: HashMap<i64, String> = schema::facilities(r)?.into_iter().chain([department]).collect();
     let mut found = signing::signers(r, before, SHOWN + 1)?;
     let more = found.len() > SHOWN;
     found.truncate(SHOWN);
@@ -134,10 +138,15 @@ fn known(r: &mut mach_store::Reader, before: Option<i64>) -> mach_store::Result<
     Ok(Known { policies, signers, next })
 }
 
+/// What a facility is called, and the department.
+fn place(lang: Lang, code: &str) -> String {
+    if code == DEPARTMENT { lang.t(msg::DEPARTMENT_OF_HEALTH).to_owned() } else { mach_house::facility_name(code) }
+}
+
 fn lists(lang: Lang, known: &Known) -> [Html; 2] {
     let columns = [msg::SIGNER_FACILITY, msg::SIGNER_DOCUMENT, msg::FROM].map(|m| Column::text(lang.t(m)));
     let rows = known.policies.iter().map(|(code, policy)| {
-        let name = Cell::from(mach_house::facility_name(code));
+        let name = Cell::from(place(lang, code));
         match policy {
             Some(p) => Row::new([name, Cell::from(p.document.clone()), Cell::from(p.from.vi())]),
             None => {
@@ -180,7 +189,7 @@ fn lists(lang: Lang, known: &Known) -> [Html; 2] {
         };
         Row::new([
             Cell::from(format!("{} · {who}", s.id)),
-            Cell::from(mach_house::facility_name(code)),
+            Cell::from(place(lang, code)),
             Cell::from(acts.join(", ")),
             Cell::from(s.licence.clone()),
             Cell::from(format!("{} – {}", s.from.vi(), s.to.vi())),

@@ -381,9 +381,15 @@ pub(crate) async fn end(
     }
 }
 
-/// The facility of a code, as an administrator may name it.
+/// What the department of health is named where a facility's code is typed: it signs nothing of care, and seals what its own desk gives out.
+pub(crate) const DEPARTMENT: &str = "0";
+
+/// The facility of a code, as an administrator may name it; [`DEPARTMENT`]: 0.
 pub(crate) fn facility_of(on: &mut mach_store::Reader, code: &str) -> mach_store::Result<Option<i64>> {
-    let known = schema::facilities(on)?.into_iter().find(|(_, c)| c == code).map(|(id, _)| id);
     let scope = on.scope();
+    if code == DEPARTMENT {
+        return Ok(scope.facility().is_none().then_some(0));
+    }
+    let known = schema::facilities(on)?.into_iter().find(|(_, c)| c == code).map(|(id, _)| id);
     Ok(known.filter(|id| scope.facility().is_none_or(|own| own == *id)))
 }

@@ -65,7 +65,10 @@ fn signer_form(lang: Lang, here: &[Provider], typed: &Typed, errors: &Errors) ->
     }
     chain.max_chars = CHAIN_BYTES;
     let mut fields = vec![
-        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Digits).value(&typed.facility).required(),
+        Field::new("facility", lang.t(msg::SIGNER_FACILITY), FieldKind::Text)
+            .value(&typed.facility)
+            .hint(lang.t(msg::SIGNER_FACILITY_HINT))
+            .required(),
         Field::new("act", lang.t(msg::SIGNER_ACT), FieldKind::Choice(acts)).value(&typed.act).required(),
         Field::new("account", lang.t(msg::SIGNER_ACCOUNT), FieldKind::Text)
             .value(&typed.account)
@@ -182,6 +185,9 @@ pub(crate) async fn add(
     let (facility, account) = found.await?;
     if facility.is_none() {
         errors.push(("facility", lang.t(msg::SIGNER_FACILITY_WRONG).to_owned()));
+    }
+    if facility == Some(0) && act.is_some_and(|act| act != Act::Seal) {
+        errors.push(("act", lang.t(msg::SIGNER_DEPARTMENT_SEALS).to_owned()));
     }
     let account = match act == Some(Act::Seal) {
         true => Some(0).filter(|_| typed.account.trim().is_empty()),

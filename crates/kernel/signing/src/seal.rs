@@ -46,7 +46,7 @@ pub fn seal_of(
     Ok((chain, key))
 }
 
-/// A facility's own seal, where it registered the rules under which it signs and its key is at hand.
+/// A facility's own seal (0: the department's), where it registered the rules under which it signs and its key is at hand.
 ///
 /// # Errors
 /// Why there is none: a word of [`crate::words`], or what the store says.
@@ -57,7 +57,7 @@ pub fn own_seal(
     now: i64,
 ) -> std::result::Result<(Vec<Certificate>, SoftKey), String> {
     let today = Minute::of_seconds(now).day();
-    if facility == 0 || signing::policy(on, facility, today).map_err(|e| e.to_string())?.is_none() {
+    if signing::policy(on, facility, today).map_err(|e| e.to_string())?.is_none() {
         return Err(NO_POLICY.to_owned());
     }
     seal_of(on, keys, facility, (0, Act::Seal), now)
