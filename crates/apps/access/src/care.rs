@@ -1,7 +1,7 @@
 //! `/admin/care`: who treats whom: which Practitioner of the facility's register an account is, and which Location is its ward. By
 //! these the encounters of a facility make a person somebody's own patient, or one of their own ward.
 
-use crate::form::{Closed, administrator, form, stack};
+use crate::form::{Closed, Errors, administrator, form, stack};
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -145,7 +145,7 @@ async fn one(house: &House, proven: &Proven, id: &str) -> Result<(Who, Register)
         .ok_or(Problem::NotFound)
 }
 
-fn page(session: &Session, (who, register): &(Who, Register), typed: &Typed, is_wrong: bool) -> Html {
+fn page(session: &Session, (who, register): &(Who, Register), typed: &Typed, errors: &Errors) -> Html {
     let lang = session.lang;
     let title = who.account.display.clone();
     let mut meta = session.meta(title.clone(), "/admin/care");
@@ -153,7 +153,7 @@ fn page(session: &Session, (who, register): &(Who, Register), typed: &Typed, is_
     let field = |name: &str, label, known: &[Named], value: &str| {
         let none = (String::new(), lang.t(msg::CARE_NONE).to_owned());
         let choices = std::iter::once(none).chain(known.iter().cloned()).collect();
-        Field::new(name, lang.t(label), FieldKind::Choice(choices)).value(value)
+        Field::new(name, lang.t(label), FieldKind::Choice(choices)).value(value).told(errors)
     };
     let fields = [
         field("practitioner", msg::CARE_PRACTITIONER, &register.people, &typed.practitioner)
@@ -162,9 +162,6 @@ fn page(session: &Session, (who, register): &(Who, Register), typed: &Typed, is_
     ];
     let action = format!("/admin/care/{}", who.account.actor.account);
     let mut parts = vec![Html::from(PageHead::new(title).lead(facility_name(&who.code)))];
-    if is_wrong {
-        parts.push(Notice::new(lang, Tone::Bad, lang.t(msg::CARE_WRONG)).into());
-    }
     if register.people.is_empty() && register.places.is_empty() {
         parts.push(Notice::new(lang, Tone::Info, lang.t(msg::CARE_NO_REGISTER)).into());
     }
@@ -175,7 +172,7 @@ fn page(session: &Session, (who, register): &(Who, Register), typed: &Typed, is_
 pub(crate) async fn edit(State(house): State<House>, proven: Proven, Path(id): Path<String>) -> Result<Html, Closed> {
     let found = one(&house, &proven, &id).await?;
     let typed = Typed { practitioner: found.0.practitioner.clone(), ward: found.0.ward.clone() };
-    Ok(page(&proven.session, &found, &typed, false))
+    Ok(page(&proven.session, &found, &typed, &Errors::new()))
 }
 
 /// Says who an account is in care; nothing chosen takes it back.
@@ -187,8 +184,11 @@ pub(crate) async fn save(
 ) -> Result<Response, Closed> {
     let found = one(&house, &proven, &id).await?;
     let is_known = |known: &[Named], id: &str| id.is_empty() || known.iter().any(|(known, _)| known == id);
-    if !is_known(&found.1.people, &typed.practitioner) || !is_known(&found.1.places, &typed.ward) {
-        let page = page(&proven.session, &found, &typed, true);
+    let asked = [("practitioner", &found.1.people, &typed.practitioner), ("ward", &found.1.places, &typed.ward)];
+    let wrong = asked.into_iter().filter(|(_, known, id)| !is_known(known, id));
+    let errors: Errors = wrong.map(|(name, ..)| (name, proven.session.lang.t(msg::CARE_WRONG).to_owned())).collect();
+    if !errors.is_empty() {
+        let page = page(&proven.session, &found, &typed, &errors);
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
     let account = found.0.account.actor.account;

@@ -4,7 +4,7 @@
 
 use crate::Keys;
 use crate::desk::{extent_label, purpose_label, staff, state_chip, too_long};
-use crate::form::{moment, stack};
+use crate::form::{Errors, moment, stack};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -98,7 +98,7 @@ pub(crate) async fn detail(
 enum Wrong<'a> {
     Nothing,
     /// With what was typed of a decision.
-    Verdict(&'a Verdict, String),
+    Verdict(&'a Verdict, Errors),
     /// With papers.
     Papers(String),
 }
@@ -145,7 +145,7 @@ fn shown(session: &Session, found: &Whole, code: Option<&str>, wrong: Wrong<'_>)
     parts.push(Card::new("", Html::from(facts)).into());
     let (verdict, papers) = match wrong {
         Wrong::Nothing => (None, None),
-        Wrong::Verdict(typed, error) => (Some((typed, error)), None),
+        Wrong::Verdict(typed, errors) => (Some((typed, errors)), None),
         Wrong::Papers(error) => (None, Some(error)),
     };
     // Before the decision: who decides has seen what it is for.
@@ -245,7 +245,7 @@ fn copies(session: &Session, found: &Whole) -> Option<Html> {
     Some(Card::new(lang.t(msg::DESK_COPIES), stack(parts)).into())
 }
 
-fn decision_form(session: &Session, request: &Request, wrong: Option<(&Verdict, String)>) -> Option<Html> {
+fn decision_form(session: &Session, request: &Request, wrong: Option<(&Verdict, Errors)>) -> Option<Html> {
     let lang = session.lang;
     may(&session.actor, Act::ReviewAccess).ok()?;
     if request.state != desk::State::Waits {
@@ -257,12 +257,12 @@ fn decision_form(session: &Session, request: &Request, wrong: Option<(&Verdict, 
     let choices = [("approve", msg::DESK_APPROVE), ("refuse", msg::DESK_REFUSE)];
     let choices = choices.map(|(value, label)| (value.to_owned(), lang.t(label).to_owned())).to_vec();
     let mut fields = [
-        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices)).required(),
+        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices)).to_choose(lang),
         Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Lines),
     ];
-    if let Some((typed, error)) = wrong {
+    if let Some((typed, errors)) = wrong {
         let [verdict, remark] = fields;
-        fields = [verdict.value(&typed.verdict), remark.value(&typed.remark).error(error)];
+        fields = [verdict.value(&typed.verdict).told(&errors), remark.value(&typed.remark).told(&errors)];
     }
     let action = format!("/access/desk/{}", request.id);
     let form = crate::form::form(lang, &action, &fields, Button::primary(lang.t(msg::SAVE)));
@@ -313,17 +313,21 @@ pub(crate) async fn decide(
 ) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::ReviewAccess).await?;
     let approves = match typed.verdict.as_str() {
-        "approve" => true,
-        "refuse" => false,
-        _ => return Err(Problem::NotFound),
+        "approve" => Some(true),
+        "refuse" => Some(false),
+        _ => None,
     };
     let remark = typed.remark.trim().to_owned();
-    if let Some(error) = too_long(session.lang, &remark, limits::DESK_TEXT_CHARS) {
+    let long = too_long(session.lang, &remark, limits::DESK_TEXT_CHARS);
+    let mut errors: Errors = long.map(|error| ("remark", error)).into_iter().collect();
+    let Some(approves) = approves.filter(|_| errors.is_empty()) else {
+        if approves.is_none() {
+            errors.push(("verdict", session.lang.t(msg::FIELD_CHOOSE).to_owned()));
+        }
         let (_, found) = look_up(&house, &session, (&id, &keys)).await?;
-        return Ok(
-            (StatusCode::BAD_REQUEST, shown(&session, &found, None, Wrong::Verdict(&typed, error))).into_response()
-        );
-    }
+        let page = shown(&session, &found, None, Wrong::Verdict(&typed, errors));
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    };
     let id: i64 = id.parse().map_err(|_| Problem::NotFound)?;
     let (own, me) = (decision.scope().facility().unwrap_or(0), session.actor.account);
     let done = house

@@ -1,7 +1,7 @@
 //! `/access/desk`: what a court, an investigation, an insurer, a student or a researcher asks is written down. What becomes of it
 //! is in `case`.
 
-use crate::form::{moment, stack};
+use crate::form::{Errors, moment, stack};
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -100,8 +100,6 @@ pub(crate) fn too_long(lang: Lang, text: &str, most: usize) -> Option<String> {
     (text.chars().count() > most).then(|| lang.fmt(msg::FIELD_TOO_LONG, &[("max", &most.to_string())]))
 }
 
-type Errors = Vec<(&'static str, String)>;
-
 pub(crate) async fn list(
     State(house): State<House>,
     session: Session,
@@ -182,7 +180,7 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
     let most = limits::DESK_PEOPLE.to_string();
     let parts = PARTS.map(|(bits, label)| (bits.to_string(), lang.t(label).to_owned())).to_vec();
     let fields = [
-        text("purpose", msg::DESK_PURPOSE, FieldKind::Choice(choices), &typed.purpose),
+        text("purpose", msg::DESK_PURPOSE, FieldKind::Choice(choices), &typed.purpose).to_choose(lang),
         text("name", msg::DESK_NAME, FieldKind::Text, &typed.name),
         text("body", msg::DESK_BODY, FieldKind::Text, &typed.body),
         text("paper", msg::DESK_PAPER, FieldKind::Text, &typed.paper).hint(lang.t(msg::DESK_PAPER_HINT)),
@@ -190,7 +188,7 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
         text("why", msg::DESK_WHY, FieldKind::Lines, &typed.why),
         text("numbers", msg::DESK_NUMBERS, FieldKind::Lines, &typed.numbers)
             .hint(lang.fmt(msg::DESK_NUMBERS_HINT, &[("most", &most)])),
-        text("parts", msg::DESK_EXTENT, FieldKind::Choice(parts), &typed.parts),
+        text("parts", msg::DESK_EXTENT, FieldKind::Choice(parts), &typed.parts).to_choose(lang),
         Field::new("first", lang.t(msg::DESK_FIRST), FieldKind::Date).value(&typed.first),
         Field::new("last", lang.t(msg::DESK_LAST), FieldKind::Date)
             .value(&typed.last)
@@ -198,11 +196,7 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
         text("days", msg::DESK_DAYS, FieldKind::Digits, &typed.days)
             .hint(lang.fmt(msg::DESK_DAYS_HINT, &[("most", &days)])),
     ];
-    let with = |field: Field| match errors.iter().find(|(name, _)| *name == field.name) {
-        Some((_, error)) => field.error(error.clone()),
-        None => field,
-    };
-    fields.into_iter().map(with).collect()
+    fields.into_iter().map(|field| field.told(errors)).collect()
 }
 
 pub(crate) async fn write(
@@ -236,7 +230,7 @@ pub(crate) async fn write(
     }
     let purpose = PURPOSES.iter().map(|(p, _)| *p).find(|p| p.code() == typed.purpose);
     if purpose.is_none() {
-        errors.push(("purpose", lang.t(msg::DESK_EMPTY).to_owned()));
+        errors.push(("purpose", lang.t(msg::FIELD_CHOOSE).to_owned()));
     }
     let extent = extent(&typed);
     if let Err((name, error)) = &extent {
@@ -277,11 +271,10 @@ pub(crate) async fn write(
 
 /// What of the records was typed; the field that cannot be understood, and why.
 fn extent(typed: &Typed) -> Result<Extent, (&'static str, Msg)> {
-    let bits = match typed.parts.as_str() {
-        "" => Some(0),
-        text => text.parse::<i64>().ok(),
-    };
-    let parts = bits.filter(|bits| PARTS.iter().any(|(known, _)| known == bits)).ok_or(("parts", msg::DESK_EMPTY))?;
+    let bits = typed.parts.parse::<i64>().ok();
+    let known = |bits: &i64| PARTS.iter().any(|(known, _)| known == bits);
+    // What is opened is asked for: nobody gets a whole record because nothing was chosen.
+    let parts = bits.filter(known).ok_or(("parts", msg::FIELD_CHOOSE))?;
     let day = |name: &'static str, text: &str| match text {
         "" => Ok(None),
         text => Day::parse_iso(text).map(|day| Some(i64::from(day.0))).ok_or((name, msg::DESK_DAY_WRONG)),

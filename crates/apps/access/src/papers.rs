@@ -24,17 +24,21 @@ const KINDS: [(&[u8], &str, &str); 3] = [
     (&[0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a], "image/png", "png"),
 ];
 /// What a browser offers.
-const ACCEPTED: &str = ".pdf,.jpg,.jpeg,.png";
+pub(crate) const ACCEPTED: &str = ".pdf,.jpg,.jpeg,.png";
 
 /// The media type of a file by its first bytes, whatever it is called.
-fn kind_of(bytes: &[u8]) -> Option<&'static str> {
+pub(crate) fn kind_of(bytes: &[u8]) -> Option<&'static str> {
     KINDS.iter().find(|(magic, ..)| bytes.starts_with(magic)).map(|(_, kind, _)| *kind)
+}
+
+/// How the name of a file of a media type ends.
+pub(crate) fn ending_of(kind: &str) -> &'static str {
+    KINDS.iter().find(|(_, known, _)| *known == kind).map_or("bin", |(.., ending)| *ending)
 }
 
 /// What a file is called when it is given out again; nothing of its own name.
 fn given_name(paper: &Paper) -> String {
-    let ending = KINDS.iter().find(|(_, kind, _)| *kind == paper.kind).map_or("bin", |(.., ending)| *ending);
-    format!("giay-to-{}.{ending}", paper.id)
+    format!("giay-to-{}.{}", paper.id, ending_of(&paper.kind))
 }
 
 /// The card of a request's papers, with the form that adds some while it waits.
@@ -59,16 +63,13 @@ pub(crate) fn card(session: &Session, found: &Whole, error: Option<String>) -> O
         .empty(Empty::new(Icon::Upload, lang.t(msg::DESK_PAPERS_NONE), ""))
         .stack();
     let mut parts = Vec::new();
-    if let Some(error) = error {
-        parts.push(mach_ui::components::Notice::new(lang, mach_ui::components::Tone::Bad, error).into());
-    }
     parts.push(Html::from(Table { caption_hidden: true, ..table }));
     if adds {
         let most = [("most", limits::DESK_PAPERS.to_string())];
         parts.push(Html::text(&lang.fmt(msg::DESK_PAPERS_LEAD, &most.each_ref().map(|(n, v)| (*n, v.as_str())))));
         let action = format!("/access/desk/{}/papers", request.id);
         let max_megabytes = (limits::DESK_PAPERS_BYTES >> 20) as u64;
-        parts.push(Upload { lang, action, accept: ACCEPTED.to_owned(), max_megabytes }.into());
+        parts.push(Upload { lang, action, accept: ACCEPTED.to_owned(), max_megabytes, error }.into());
     }
     Some(Card::new(lang.t(msg::DESK_PAPERS), stack(parts)).into())
 }

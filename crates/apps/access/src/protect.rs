@@ -2,7 +2,7 @@
 //! and ended again; and who of those who treat was named to open it, until a day.
 
 use crate::desk::too_long;
-use crate::form::{form, moment, stack};
+use crate::form::{Errors, form, moment, stack};
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -60,8 +60,6 @@ pub(crate) struct Naming {
     #[serde(default)]
     reason: String,
 }
-
-type Errors = Vec<(&'static str, String)>;
 
 struct Listed {
     marks: Vec<Mark>,
@@ -136,7 +134,7 @@ fn list_page(session: &Session, found: &Listed, asked: &Asked, (typed, errors): 
         Field::new("number", lang.t(msg::PROTECT_NUMBER), FieldKind::Text).value(&*typed.number).required(),
         reason_field(lang, &typed.reason).hint(lang.t(msg::PROTECT_REASON_HINT)),
     ];
-    let fields = fields.map(|field| with_error(field, errors));
+    let fields = fields.map(|field| field.told(errors));
     let write = form(lang, "/access/protected", &fields, Button::primary(lang.t(msg::PROTECT_DO)));
     parts.push(Card::new(lang.t(msg::PROTECT_NEW), write).into());
     shell::page(&session.meta(title, "/access/protected"), stack(parts))
@@ -146,13 +144,6 @@ fn reason_field(lang: Lang, value: &str) -> Field {
     let mut reason = Field::new("reason", lang.t(msg::ACCESS_REVIEW_REASON), FieldKind::Lines).value(value).required();
     reason.max_chars = limits::DESK_TEXT_CHARS;
     reason
-}
-
-fn with_error(field: Field, errors: &Errors) -> Field {
-    match errors.iter().find(|(name, _)| *name == field.name) {
-        Some((_, error)) => field.error(error.clone()),
-        None => field,
-    }
 }
 
 /// What is wrong with a reason.
@@ -311,7 +302,10 @@ fn naming(session: &Session, found: &Whole, (typed, errors): (&Naming, &Errors))
         parts.push(Html::text(lang.t(msg::PROTECT_NAMED_NONE)));
     }
     let account = match &found.offered {
-        Some(all) => Field::new("account", lang.t(msg::PROTECT_ACCOUNT), FieldKind::Choice(all.clone())),
+        // Nobody is named by the first of a list.
+        Some(all) => {
+            Field::new("account", lang.t(msg::PROTECT_ACCOUNT), FieldKind::Choice(all.clone())).to_choose(lang)
+        }
         None => {
             Field::new("account", lang.t(msg::PROTECT_ACCOUNT), FieldKind::Text).hint(lang.t(msg::PROTECT_ACCOUNT_HINT))
         }
@@ -325,7 +319,7 @@ fn naming(session: &Session, found: &Whole, (typed, errors): (&Naming, &Errors))
             .required(),
         reason_field(lang, &typed.reason),
     ];
-    let fields = fields.map(|field| with_error(field, errors));
+    let fields = fields.map(|field| field.told(errors));
     let action = format!("/access/protected/{}/names", mark.id);
     parts.push(form(lang, &action, &fields, Button::primary(lang.t(msg::PROTECT_NAME))));
     stack(parts)
@@ -348,6 +342,9 @@ pub(crate) async fn name(
     if day.is_none() {
         let most = limits::NAMED_DAYS.to_string();
         errors.push(("until", lang.fmt(msg::PROTECT_UNTIL_HINT, &[("most", &most)])));
+    }
+    if typed.account.trim().is_empty() {
+        errors.push(("account", lang.t(msg::FIELD_CHOOSE).to_owned()));
     }
     if found.mark.ended.is_some() {
         return Err(crate::case::moved(lang));

@@ -1,10 +1,11 @@
 //! `GET /access/reviews`: emergencies that wait for somebody to look at them; `POST` says what came of it.
 
-use crate::form::{moment, stack};
+use crate::form::{Errors, moment, stack};
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::response::Redirect;
-use mach_access::Act;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use mach_access::{Act, Decision};
 use mach_base::limits;
 use mach_house::{Failure, House, Session, facility_name};
 use mach_store::grants::{self, Grant, Review};
@@ -20,7 +21,7 @@ use std::collections::HashMap;
 /// Emergencies on one page.
 const SHOWN: usize = 50;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Asked {
     #[serde(default)]
     done: String,
@@ -39,7 +40,13 @@ pub(crate) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::ReviewAccess).await?;
-    let found = house
+    let found = found(&house, &decision).await?;
+    house.write(decision, |tx| tx.audit(None, "emergencies", "granted")).await?;
+    Ok(render(&session, &found, &asked, None))
+}
+
+async fn found(house: &House, decision: &Decision) -> Result<Found, Problem> {
+    house
         .read(decision.clone(), move |r| -> Result<Found, Failure> {
             let (waiting, reviewed) = (grants::waiting(r, SHOWN)?, grants::reviewed(r, SHOWN)?);
             let mut names = HashMap::new();
@@ -49,13 +56,12 @@ pub(crate) async fn page(
             }
             Ok(Found { waiting, reviewed, names, codes: schema::facilities(r)?.into_iter().collect() })
         })
-        .await?;
-    house.write(decision, |tx| tx.audit(None, "emergencies", "granted")).await?;
-    Ok(render(&session, &found, &asked))
+        .await
 }
 
 #[derive(Deserialize)]
 pub(crate) struct Typed {
+    #[serde(default)]
     verdict: String,
     #[serde(default)]
     remark: String,
@@ -66,15 +72,25 @@ pub(crate) async fn settle(
     session: Session,
     Path(id): Path<String>,
     Form(typed): Form<Typed>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::ReviewAccess).await?;
-    let id: i64 = id.parse().map_err(|_| Problem::NotFound)?;
+    let (id, lang): (i64, Lang) = (id.parse().map_err(|_| Problem::NotFound)?, session.lang);
     let outcome = match typed.verdict.as_str() {
-        "order" => Review::InOrder,
-        "misuse" => Review::Misuse,
-        _ => return Err(Problem::NotFound),
+        "order" => Some(Review::InOrder),
+        "misuse" => Some(Review::Misuse),
+        _ => None,
     };
-    let remark: String = typed.remark.trim().chars().take(limits::NAME_CHARS).collect();
+    let remark = typed.remark.trim().to_owned();
+    let long = crate::desk::too_long(lang, &remark, limits::NAME_CHARS);
+    let mut errors: Errors = long.map(|error| ("remark", error)).into_iter().collect();
+    let Some(outcome) = outcome.filter(|_| errors.is_empty()) else {
+        if outcome.is_none() {
+            errors.push(("verdict", lang.t(msg::FIELD_CHOOSE).to_owned()));
+        }
+        let found = found(&house, &decision).await?;
+        let page = render(&session, &found, &Asked::default(), Some((id, &typed, &errors)));
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    };
     let (own, me) = (decision.scope().facility(), session.actor.account);
     let settled = house
         .write(decision, move |tx| match grants::by_id(tx, id)? {
@@ -85,17 +101,20 @@ pub(crate) async fn settle(
             _ => Ok(false),
         })
         .await?;
-    if settled { Ok(Redirect::to("/access/reviews?done=1")) } else { Err(Problem::NotFound) }
+    if settled { Ok(Redirect::to("/access/reviews?done=1").into_response()) } else { Err(Problem::NotFound) }
 }
 
-fn render(session: &Session, found: &Found, asked: &Asked) -> Html {
+/// What was typed of one emergency, by its number, and what is wrong with it.
+type Refused<'a> = (i64, &'a Typed, &'a Errors);
+
+fn render(session: &Session, found: &Found, asked: &Asked, wrong: Option<Refused<'_>>) -> Html {
     let lang = session.lang;
     let title = lang.t(msg::NAV_ACCESS_REVIEW);
     let mut parts = vec![Html::from(PageHead::new(title).lead(lang.t(msg::ACCESS_REVIEW_LEAD)))];
     if !asked.done.is_empty() {
         parts.push(Notice::new(lang, Tone::Good, lang.t(msg::ACCESS_REVIEW_SAVED)).into());
     }
-    let mut waiting: Vec<Html> = found.waiting.iter().map(|grant| one(session, found, grant)).collect();
+    let mut waiting: Vec<Html> = found.waiting.iter().map(|grant| one(session, found, grant, wrong)).collect();
     if waiting.is_empty() {
         waiting.push(Empty::new(Icon::Review, lang.t(msg::ACCESS_REVIEW_NONE), "").into());
     }
@@ -114,7 +133,7 @@ fn words(lang: Lang, found: &Found, grant: &Grant) -> [String; 4] {
     [format!("{} · {facility}", grant.made_name), whose, moment(grant.made), grant.reason.clone()]
 }
 
-fn one(session: &Session, found: &Found, grant: &Grant) -> Html {
+fn one(session: &Session, found: &Found, grant: &Grant, wrong: Option<Refused<'_>>) -> Html {
     let lang = session.lang;
     let labels = [msg::ACCESS_REVIEW_WHO, msg::ACCESS_REVIEW_WHOSE, msg::ACCESS_REVIEW_WHEN, msg::ACCESS_REVIEW_REASON];
     let mut facts = mach_ui::components::Definitions::default();
@@ -128,12 +147,15 @@ fn one(session: &Session, found: &Found, grant: &Grant) -> Html {
     }
     let choices = [("order", msg::ACCESS_REVIEW_FINE), ("misuse", msg::ACCESS_REVIEW_MISUSE)];
     let choices = choices.map(|(value, label)| (value.to_owned(), lang.t(label).to_owned())).to_vec();
-    let fields = [
-        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices))
-            .value("order")
-            .nth(grant.id),
-        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Text).nth(grant.id),
-    ];
+    let mut fields = [
+        Field::new("verdict", lang.t(msg::ACCESS_REVIEW_VERDICT), FieldKind::Choice(choices)).to_choose(lang),
+        Field::new("remark", lang.t(msg::ACCESS_REVIEW_REMARK), FieldKind::Text),
+    ]
+    .map(|field| field.nth(grant.id));
+    if let Some((_, typed, errors)) = wrong.filter(|(id, ..)| *id == grant.id) {
+        let [verdict, remark] = fields;
+        fields = [verdict.value(&*typed.verdict).told(errors), remark.value(&*typed.remark).told(errors)];
+    }
     let action = format!("/access/reviews/{}", grant.id);
     let form = crate::form::form(lang, &action, &fields, Button::submit(lang.t(msg::SAVE)));
     Card { tone: Tone::Warning, ..Card::new("", stack([facts.into(), form])) }.into()

@@ -43,9 +43,7 @@ fn door(lang: Lang, here: Here, number: &str, error: Option<String>) -> Html {
         ],
         button: lang.t(msg::SIGN_IN).to_owned(),
         error,
-        is_signed_in: false,
-        hidden: Vec::new(),
-        more: Html::EMPTY,
+        ..pages::Door::default()
     })
 }
 

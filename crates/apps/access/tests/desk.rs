@@ -12,7 +12,7 @@ use mach_access::policy::{Purpose, Relation};
 use mach_access::{Role, decide};
 use mach_base::limits;
 use mach_store::{desk, grants, schema};
-use request::{asked, console, given, let_in, seen_by, status_of};
+use request::{asked, asked_of, console, given, let_in, seen_by, status_of};
 use support::{CCCD, Place, RELATIVE};
 
 #[tokio::test]
@@ -24,10 +24,12 @@ async fn a_court_sees_what_was_approved_and_nobody_approves_their_own_request() 
         (asked("LEGAL", "099999999999", "3"), "không tìm thấy ai"),
         (asked("LEGAL", CCCD, "31"), "từ 1 đến 30"),
         (asked("LEGAL", CCCD, "0"), "từ 1 đến 30"),
-        (asked("TREAT", CCCD, "3"), "điền ô này"),
+        (asked("TREAT", CCCD, "3"), "id=\"purpose-error\""),
+        (asked("", CCCD, "3"), "id=\"purpose-error\""),
+        (asked_of("", "LEGAL", CCCD, "3"), "id=\"parts-error\""),
         (asked("LEGAL", "", "3"), "mỗi dòng một số"),
         ("name=&purpose=LEGAL".to_owned(), "điền ô này"),
-        (asked("LEGAL", CCCD, "3") + "&parts=5", "điền ô này"),
+        (asked_of("5", "LEGAL", CCCD, "3"), "id=\"parts-error\""),
         (asked("LEGAL", CCCD, "3") + "&first=2026-02-30", "ngày có thật"),
         (asked("LEGAL", CCCD, "3") + "&first=2026-03-02&last=2026-03-01", "ngày cuối đứng trước"),
     ];
@@ -58,6 +60,15 @@ async fn a_court_sees_what_was_approved_and_nobody_approves_their_own_request() 
     ] {
         let refused = place.ask(who, "POST", path, "verdict=approve").await;
         assert_eq!(refused.status, status, "{who} {path}");
+    }
+    // Nothing is decided by the first of a list: who chose nothing is told so, and what was typed is kept.
+    let asks = place.ask("head-a", "GET", "/access/desk/1", "").await.body;
+    assert!(asks.contains("<option value=\"\" selected>"), "{asks}");
+    for chosen in ["", "yes"] {
+        let form = format!("verdict={chosen}&remark=ch%C6%B0a+r%C3%B5");
+        let refused = place.ask("head-a", "POST", "/access/desk/1", &form).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{chosen}");
+        assert!(refused.body.contains("id=\"verdict-error\"") && refused.body.contains("chưa rõ"), "{}", refused.body);
     }
     let done = place.ask("head-a", "POST", "/access/desk/1", "verdict=approve&remark=%C4%91%E1%BB%A7").await;
     assert_eq!(done.to, "/access/desk/1", "{}", done.body);

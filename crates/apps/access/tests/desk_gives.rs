@@ -12,7 +12,7 @@ use mach_access::policy::Purpose;
 use mach_fhir::ResourceType;
 use mach_store::resources::{Index, Save};
 use mach_store::{desk, schema};
-use request::{asked, console, given, let_in, save, seen_by, status_of};
+use request::{asked, asked_of, console, given, let_in, save, seen_by, status_of};
 use support::{CCCD, Place};
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn parts_and_days_that_were_not_asked_stay_closed_and_a_copy_has_no_more()
         ])
         .map(drop)
     });
-    let form = asked("LEGAL", CCCD, "3") + "&parts=8&first=2026-03-04&last=2026-03-04";
+    let form = asked_of("8", "LEGAL", CCCD, "3") + "&first=2026-03-04&last=2026-03-04";
     assert_eq!(place.ask("clerk-a", "POST", "/access/desk", &form).await.to, "/access/desk?done=written");
     let copy = place.ask("clerk-a", "POST", "/access/desk/1/copies/1", "").await;
     assert_eq!(copy.status, StatusCode::CONFLICT, "nothing is approved yet");
@@ -128,7 +128,7 @@ async fn what_is_not_among_the_facts_is_said_by_its_rule() {
     for form in [
         asked("HPAYMT", CCCD, "3"),
         asked("LEGAL", CCCD, "3"),
-        asked("HPAYMT", CCCD, "3") + "&parts=16&first=2026-03-04",
+        asked_of("16", "HPAYMT", CCCD, "3") + "&first=2026-03-04",
         asked("EDUC", CCCD, "3"),
     ] {
         assert_eq!(place.ask("clerk-a", "POST", "/access/desk", &form).await.to, "/access/desk?done=written");

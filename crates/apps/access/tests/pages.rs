@@ -107,7 +107,9 @@ async fn a_citizen_sees_who_looked_and_lets_others_in() {
     assert_eq!(place.ask("", "GET", "/me/sign-in/code", "").await.to, "/me/sign-in");
     for wrong in ["2020-01-01", "2999-01-01", "x"] {
         let refused = place.ask(&me, "POST", "/me/share", &format!("number={RELATIVE}&until={wrong}")).await;
-        assert_eq!(refused.to, "/me?done=day", "{wrong}");
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{wrong}");
+        assert!(refused.body.contains("id=\"until-error\""), "at its field: {wrong}");
+        assert!(refused.body.contains(RELATIVE), "what was typed is kept: {wrong}");
     }
     let decision = decide(&Actor::console(), Act::Administer).unwrap();
     let shared = || {
@@ -195,7 +197,7 @@ async fn nothing_pushes_an_emergency_a_look_or_who_was_let_in_out_of_sight() {
         assert_eq!(done.to, "/me?done=shared", "{n}");
     }
     let more = place.ask(&me, "POST", "/me/share", &format!("number=046172000999&until={day}")).await;
-    assert_eq!(more.to, "/me?done=many");
+    assert!(more.status == StatusCode::BAD_REQUEST && more.body.contains("id=\"number-error\""), "{}", more.body);
     assert!(place.ask(&me, "GET", &more.to, "").await.body.contains("Dừng một người trước"));
 }
 
@@ -273,6 +275,11 @@ async fn an_emergency_is_reviewed_by_who_answers_for_the_facility() {
     }
     // Ids of fields are of one field each.
     assert!(page.body.contains(&format!("id=\"verdict-{id}\" name=\"verdict\"")), "{}", page.body);
+    let refused = place.ask("head-a", "POST", &address, "verdict=&remark=ch%C6%B0a+r%C3%B5").await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "nothing was chosen");
+    for part in [format!("id=\"verdict-{id}-error\""), "chưa rõ".to_owned()] {
+        assert!(refused.body.contains(&part), "{part}: {}", refused.body);
+    }
     let done = place.ask("head-a", "POST", &address, "verdict=misuse&remark=Kh%C3%B4ng+c%E1%BA%A5p+c%E1%BB%A9u").await;
     assert_eq!(done.to, "/access/reviews?done=1");
     assert_eq!(place.ask("head-a", "POST", &address, "verdict=order").await.status, StatusCode::NOT_FOUND, "once");

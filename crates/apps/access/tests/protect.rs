@@ -71,7 +71,10 @@ async fn a_head_marks_and_names_and_takes_both_back() {
     }
     let page = place.ask("head-a", "GET", "/access/protected/1", "").await.body;
     assert!(page.contains("Theo de nghi") && page.contains("doctor-a") && !page.contains("clerk-a"), "{page}");
+    assert!(page.contains("<option value=\"\" selected>"), "nobody is named by the first of a list: {page}");
     let name = |account: &str, until: &str| format!("account={account}&until={until}&{WHY}");
+    let unchosen = place.ask("head-a", "POST", "/access/protected/1/names", &name("", &day(9))).await.body;
+    assert!(unchosen.contains("id=\"account-error\"") && unchosen.contains("Theo de nghi"), "{unchosen}");
     for wrong in [
         // Not oneself, nobody who does not treat, nobody of elsewhere; not in the past, not for ever.
         name("head-a", &day(9)),

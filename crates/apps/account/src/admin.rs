@@ -3,6 +3,7 @@
 use crate::form::{Closed, Failure, administrator, moment, state};
 use axum::extract::{Query, State};
 use mach_base::limits;
+use mach_house::ways::Whose;
 use mach_house::{House, Session, facility_name, role_label};
 use mach_store::accounts::{self, Account};
 use mach_store::factors::{self, Recovery};
@@ -47,14 +48,18 @@ pub(crate) async fn page(
         })
         .await?;
     house.write(decision, |tx| tx.audit(None, "accounts", "granted")).await?;
-    Ok(render(&session, &found, &asked))
+    // Where no provider is set up nothing is said of providers.
+    let signs_on = !house.ways(Whose::Staff).is_empty();
+    Ok(render(&session, &found, &asked, signs_on))
 }
 
-fn render(session: &Session, found: &Found, asked: &Asked) -> Html {
+fn render(session: &Session, found: &Found, asked: &Asked, signs_on: bool) -> Html {
     let lang = session.lang;
     let meta = session.meta(lang.t(msg::NAV_ACCOUNTS), "/admin/accounts");
     let add = Button::link(lang.t(msg::ACCOUNT_NEW), "/admin/accounts/new").as_primary();
-    let mut parts = vec![Html::from(PageHead::new(lang.t(msg::NAV_ACCOUNTS)).actions([add.into()]))];
+    let links = signs_on.then(|| Button::link(lang.t(msg::SIGN_ON_ALL), "/admin/sign-on").into());
+    let actions = [Some(add.into()), links].into_iter().flatten();
+    let mut parts = vec![Html::from(PageHead::new(lang.t(msg::NAV_ACCOUNTS)).actions(actions))];
     let done = match asked.done.as_str() {
         "changed" => Some(msg::ACCOUNT_CHANGED),
         "asked" => Some(msg::RECOVERY_ASKED),

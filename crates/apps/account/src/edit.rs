@@ -42,7 +42,9 @@ fn fields(session: &Session, typed: &Typed, is_new: bool, errors: &Errors) -> Ve
         all.push(name.value(&typed.name).hint(lang.t(msg::ACCOUNT_NAME_HINT)));
     }
     all.push(Field::new("display", lang.t(msg::ACCOUNT_DISPLAY), FieldKind::Text).required().value(&typed.display));
-    all.push(Field::new("role", lang.t(msg::ROLE), FieldKind::Choice(choices)).value(&typed.role));
+    let role = Field::new("role", lang.t(msg::ROLE), FieldKind::Choice(choices)).value(&typed.role);
+    // What somebody may do is said, and not taken from the first of a list.
+    all.push(if is_new { role.to_choose(lang) } else { role });
     if session.actor.facility.is_none() {
         let facility = Field::new("facility", lang.t(msg::ACCOUNT_FACILITY), FieldKind::Text).value(&typed.facility);
         all.push(facility.hint(lang.t(msg::ACCOUNT_FACILITY_HINT)));
@@ -54,12 +56,7 @@ fn fields(session: &Session, typed: &Typed, is_new: bool, errors: &Errors) -> Ve
         ];
         all.push(Field::new("closed", lang.t(msg::ACCOUNT_STATE), FieldKind::Choice(states)).value(&typed.closed));
     }
-    for (name, text) in errors {
-        if let Some(field) = all.iter_mut().find(|f| f.name == *name) {
-            field.error = Some(text.clone());
-        }
-    }
-    all
+    all.into_iter().map(|field| field.told(errors)).collect()
 }
 
 /// What was typed, as it is kept: role and the facility's code.
@@ -112,8 +109,7 @@ fn new_form(session: &Session, typed: &Typed, errors: &Errors) -> Html {
 
 /// `GET /admin/accounts/new`.
 pub(crate) async fn new_page(Proven { session, .. }: Proven) -> Html {
-    let typed = Typed { role: Role::Clinician.code().to_owned(), ..Typed::default() };
-    new_form(&session, &typed, &Errors::new())
+    new_form(&session, &Typed::default(), &Errors::new())
 }
 
 /// `POST /admin/accounts/new`: the answer is the only time the code of the account is shown.

@@ -143,7 +143,14 @@ fn sessions_card(session: &Session, mine: &Mine) -> Html {
             PostForm::new(lang, action, Button::submit(lang.t(msg::ACCOUNT_SESSION_END))).into()
         };
         let agent = if listed.agent.is_empty() { "—" } else { &listed.agent };
-        Row::new([Cell::two(agent, &moment(listed.began)), Cell(Html::text(&moment(listed.seen))), Cell(end)])
+        let mut began = moment(listed.began);
+        if !listed.provider.is_empty() {
+            // How sure the provider was of them, as it said.
+            let by = [("name", listed.provider.as_str()), ("level", listed.level.as_str())];
+            let text = if listed.level.is_empty() { msg::ACCOUNT_SESSION_BY } else { msg::ACCOUNT_SESSION_AT };
+            began = format!("{began} · {}", lang.fmt(text, &by));
+        }
+        Row::new([Cell::two(agent, &began), Cell(Html::text(&moment(listed.seen))), Cell(end)])
     };
     let columns = vec![
         Column::text(lang.t(msg::ACCOUNT_SESSION_WHERE)),

@@ -77,17 +77,14 @@ impl Posted {
         }
         let was = value(&self.fields, &field.name).to_owned();
         let typed = field.value(was);
-        match self.errors.iter().find(|(name, _)| *name == typed.name) {
-            Some((_, error)) => typed.error(error.clone()),
-            None => typed,
-        }
+        typed.told(&self.errors)
     }
 }
 
 fn recode_fields(lang: Lang, posted: &Posted) -> Vec<Field> {
     let systems = code_systems().map(|(name, uri)| (name.to_owned(), system_name(lang, uri).to_owned())).into();
     let fields = [
-        Field::new("system", lang.t(msg::ORG_CODE_KIND), FieldKind::Choice(systems)),
+        Field::new("system", lang.t(msg::ORG_CODE_KIND), FieldKind::Choice(systems)).to_choose(lang),
         Field::new("value", lang.t(msg::ORG_NEW_CODE), FieldKind::Text).required(),
         Field::new("from", lang.t(msg::ORG_FROM_DAY), FieldKind::Date).required(),
     ];
@@ -344,7 +341,9 @@ async fn recode(
     fields: &[(String, String)],
 ) -> Result<Result<(), No>, Problem> {
     let wanted = value(fields, "system");
-    let system = code_systems().into_iter().find(|(name, _)| *name == wanted).ok_or(Problem::NotFound)?;
+    let Some(system) = code_systems().into_iter().find(|(name, _)| *name == wanted) else {
+        return Ok(Err(wrong(session, "system", msg::FIELD_CHOOSE)));
+    };
     let Some(from) = day(value(fields, "from")) else { return Ok(Err(wrong_day(session, "from"))) };
     let new = value(fields, "value").trim().to_uppercase();
     let (fits, text) = match system.0 {

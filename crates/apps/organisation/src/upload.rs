@@ -14,7 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mach_house::admin::Closed;
 use mach_house::{Failure, House, Session};
-use mach_ui::components::{Card, Column, Icon, Notice, Row, Table, Tone};
+use mach_ui::components::{Card, Column, Field, FieldKind, Icon, Row, Table, Tone};
 use mach_ui::http::Problem;
 use mach_ui::{Html, Lang, msg};
 
@@ -22,11 +22,14 @@ use mach_ui::{Html, Lang, msg};
 #[template(path = "upload.html")]
 struct Ask {
     lang: Lang,
+    field: Html,
 }
 
-/// The form that takes a file.
-pub(crate) fn form(lang: Lang) -> Html {
-    Html::template(&Ask { lang })
+/// The form that takes a file, with what is wrong with one that was sent.
+pub(crate) fn form(lang: Lang, error: Option<String>) -> Html {
+    let mut field = Field::new("file", lang.t(msg::ORG_UPLOAD_FILE), FieldKind::File(".xlsx")).required();
+    field.error = error;
+    Html::template(&Ask { lang, field: field.html(lang) })
 }
 
 fn file(name: &str, draft: &Draft) -> Result<Response, Problem> {
@@ -67,12 +70,10 @@ pub(crate) async fn export(
 fn faults(lang: Lang, faults: &[Fault]) -> Html {
     let row = |f: &Fault| Row::new([f.sheet.clone(), f.place.clone(), f.text.clone()]);
     let columns = [msg::ORG_SHEET, msg::ORG_PLACE, msg::ORG_WHY].map(|c| Column::text(lang.t(c)));
-    let text = lang.fmt(msg::ORG_FILE_REFUSED, &[("n", &faults.len().to_string())]);
     let table = Table::new(lang, lang.t(msg::ORG_FLAWS_TABLE), columns.into())
         .rows(faults.iter().take(limits::FLAWS).map(row).collect());
     let table = Table { caption_hidden: true, ..table.stack() };
-    let card = Card { tone: Tone::Bad, ..Card::new(lang.t(msg::ORG_FLAWS_TABLE), table) };
-    Html::concat([Notice::new(lang, Tone::Bad, text).into(), card.into()])
+    Card { tone: Tone::Bad, ..Card::new(lang.t(msg::ORG_FLAWS_TABLE), table) }.into()
 }
 
 /// `POST /admin/facilities/import`, multipart field `file`.
@@ -108,5 +109,11 @@ pub(crate) async fn take(
         }
     };
     let open = house.read(decision, |r| Ok::<_, Failure>(drafts::all(r)?)).await?;
-    Ok((StatusCode::BAD_REQUEST, begin_shown(&session, &open, Some(faults(lang, &wrong)))).into_response())
+    // What is wrong with the file as a whole stands at its field alone; what is wrong in its cells stands in a table, too.
+    let (table, text) = match wrong.as_slice() {
+        [one] if one.sheet.is_empty() => (None, one.text.clone()),
+        all => (Some(faults(lang, all)), lang.fmt(msg::ORG_FILE_REFUSED, &[("n", &all.len().to_string())])),
+    };
+    let page = begin_shown(&session, &open, (table, Some(text)));
+    Ok((StatusCode::BAD_REQUEST, page).into_response())
 }

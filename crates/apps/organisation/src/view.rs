@@ -123,7 +123,10 @@ impl SheetForm<'_> {
         let field = |col: &crate::sheet::Col| {
             let kind = match col.holds {
                 Holds::Day => FieldKind::Date,
-                Holds::Kind => FieldKind::Choice(choices(self.lang, Holds::Kind)),
+                Holds::Kind => {
+                    let none = (String::new(), self.lang.t(msg::FORM_CHOOSE).to_owned());
+                    FieldKind::Choice(std::iter::once(none).chain(choices(self.lang, Holds::Kind)).collect())
+                }
                 _ => FieldKind::Text,
             };
             let mut field = Field::new(field_name(0, col.key), self.lang.t(col.label), kind);

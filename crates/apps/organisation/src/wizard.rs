@@ -35,11 +35,17 @@ pub(crate) async fn begin_page(State(house): State<House>, session: Session) -> 
     let decision = of_province(&house, &session, true).await?;
     let open = house.read(decision.clone(), |r| Ok::<_, Failure>(drafts::all(r)?)).await?;
     house.write(decision, |tx| tx.audit(None, "facility drafts", "granted")).await?;
-    Ok(begin_shown(&session, &open, None))
+    Ok(begin_shown(&session, &open, (None, None)))
 }
 
 /// The page on which a facility is begun.
-pub(crate) fn begin_shown(session: &Session, open: &[(String, String, i64)], notice: Option<Html>) -> Html {
+///
+/// `refused` is what is wrong with a file that was sent, told beside its field.
+pub(crate) fn begin_shown(
+    session: &Session,
+    open: &[(String, String, i64)],
+    (notice, refused): (Option<Html>, Option<String>),
+) -> Html {
     let lang = session.lang;
     let title = lang.t(msg::ORG_NEW);
     let hand = PostForm::new(lang, format!("{HOME}/new"), Button::primary(lang.t(msg::ORG_BY_HAND_GO)));
@@ -61,7 +67,7 @@ pub(crate) fn begin_shown(session: &Session, open: &[(String, String, i64)], not
         Some(PageHead::new(title).lead(lang.t(msg::ORG_NEW_LEAD)).into()),
         notice,
         Some(Card::new(lang.t(msg::ORG_BY_HAND), hand).into()),
-        Some(Card::new(lang.t(msg::ORG_BY_FILE), upload::form(lang)).into()),
+        Some(Card::new(lang.t(msg::ORG_BY_FILE), upload::form(lang, refused)).into()),
         drafts,
     ];
     shell::page(&meta(session, title, Vec::new()), stack(parts.into_iter().flatten()))
@@ -72,7 +78,6 @@ pub(crate) async fn begin(State(house): State<House>, session: Session) -> Resul
     let decision = of_province(&house, &session, false).await?;
     let mut draft = Draft::default();
     let mut row = vec![String::new(); SHEETS[FACILITY].cols.len()];
-    row[0] = "station".to_owned();
     if let Some(from) = row.last_mut() {
         *from = Day::today().to_string();
     }
@@ -85,7 +90,7 @@ pub(crate) async fn begin(State(house): State<House>, session: Session) -> Resul
     }
     let open = house.read(decision, |r| Ok::<_, Failure>(drafts::all(r)?)).await?;
     let full = Notice::new(session.lang, Tone::Bad, session.lang.t(msg::ORG_DRAFTS_FULL)).into();
-    Ok((StatusCode::BAD_REQUEST, begin_shown(&session, &open, Some(full))).into_response())
+    Ok((StatusCode::BAD_REQUEST, begin_shown(&session, &open, (Some(full), None))).into_response())
 }
 
 /// `POST /admin/facilities/new/{draft}/drop`.

@@ -63,9 +63,12 @@ pub(crate) async fn open(
     let decision = house.decide(&session, Act::BreakGlass).await?;
     let lang = session.lang;
     let mut errors = Vec::new();
-    let reason: String = typed.reason.trim().chars().take(limits::NAME_CHARS).collect();
-    if reason.chars().count() < REASON_CHARS {
+    let reason = typed.reason.trim().to_owned();
+    let chars = reason.chars().count();
+    if chars < REASON_CHARS {
         errors.push(("reason", lang.t(msg::EMERGENCY_REASON_SHORT).to_owned()));
+    } else if chars > limits::NAME_CHARS {
+        errors.push(("reason", lang.fmt(msg::FIELD_TOO_LONG, &[("max", &limits::NAME_CHARS.to_string())])));
     }
     session.looks_for_people()?;
     let person = if errors.is_empty() { find(&house, &decision, &typed).await? } else { None };
@@ -133,10 +136,6 @@ fn render(session: &Session, typed: &Typed, errors: &[(&str, String)]) -> Html {
 }
 
 fn fields(lang: Lang, typed: &Typed, errors: &[(&str, String)]) -> Vec<Field> {
-    let with = |field: Field| match errors.iter().find(|(name, _)| *name == field.name) {
-        Some((_, error)) => field.error(error.clone()),
-        None => field,
-    };
     let mut reason = Field::new("reason", lang.t(msg::EMERGENCY_REASON), FieldKind::Lines)
         .value(&*typed.reason)
         .hint(lang.t(msg::EMERGENCY_REASON_HINT))
@@ -149,8 +148,8 @@ fn fields(lang: Lang, typed: &Typed, errors: &[(&str, String)]) -> Vec<Field> {
             .value(&*typed.number)
             .hint(lang.t(msg::EMERGENCY_NUMBER_HINT))
             .required();
-        fields.push(with(number));
+        fields.push(number.told(errors));
     }
-    fields.push(with(reason));
+    fields.push(reason.told(errors));
     fields
 }

@@ -190,7 +190,7 @@ fn fields(session: &Session, typed: &Typed, app: Option<&App>, errors: &Errors) 
     let mut all = vec![text("name", msg::SMART_NAME, FieldKind::Text, &typed.name).required()];
     if app.is_none() {
         let choices = Proof::ALL.iter().map(|p| (p.code().to_owned(), lang.t(words::proof(*p)).to_owned())).collect();
-        all.push(text("proof", msg::SMART_PROOF, FieldKind::Choice(choices), &typed.proof));
+        all.push(text("proof", msg::SMART_PROOF, FieldKind::Choice(choices), &typed.proof).to_choose(lang));
         if session.actor.facility.is_none() {
             let facility = text("facility", msg::ACCOUNT_FACILITY, FieldKind::Text, &typed.facility);
             all.push(facility.hint(lang.t(msg::SMART_FACILITY_HINT)));
@@ -212,12 +212,7 @@ fn fields(session: &Session, typed: &Typed, app: Option<&App>, errors: &Errors) 
         all.push(text("private", msg::SMART_PRIVATE, FieldKind::Choice(private), &typed.private));
         all.push(text("keys", msg::SMART_KEYS, FieldKind::Lines, &typed.keys));
     }
-    for (name, text) in errors {
-        if let Some(field) = all.iter_mut().find(|f| f.name == *name) {
-            field.error = Some(text.clone());
-        }
-    }
-    all
+    all.into_iter().map(|field| field.told(errors)).collect()
 }
 
 fn meta(session: &Session, title: &str) -> PageMeta {

@@ -167,7 +167,7 @@ fn shown(session: &Session, open: &Open, typed: &Typed, wrong: Option<(&str, Msg
         Field::new("number", lang.t(msg::VAC_ID), FieldKind::Text).value(&typed.number).required(),
         Field::new("name", lang.t(msg::VAC_PERSON), FieldKind::Text).value(&typed.name).required(),
         Field::new("born", lang.t(msg::VAC_BORN), FieldKind::Date).value(&typed.born).required(),
-        Field::new("sex", lang.t(msg::VAC_SEX), FieldKind::Choice(sexes)).value(&typed.sex).required(),
+        Field::new("sex", lang.t(msg::VAC_SEX), FieldKind::Choice(sexes)).value(&typed.sex).to_choose(lang),
     ];
     if let Some((name, why)) = wrong
         && let Some(field) = fields.iter_mut().find(|f| f.name == name)

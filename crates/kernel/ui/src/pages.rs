@@ -97,6 +97,10 @@ pub struct Door {
     pub is_signed_in: bool,
     /// Another way in, below the form.
     pub more: Html,
+    /// Whether there is nothing to fill in and nothing to press: other ways only.
+    pub asks_nothing: bool,
+    /// A second button for who proved elsewhere who they are (`by=elsewhere`); empty: none.
+    pub also: String,
 }
 
 /// The page of a door.
@@ -133,6 +137,32 @@ pub fn ways_part(lang: Lang, ways: &[(String, String)]) -> Html {
 struct WaysPart<'a> {
     lang: Lang,
     ways: &'a [(String, String)],
+}
+
+/// A way that is gone in a tab of its own, while the page waits: what it is called, and its address.
+pub fn beside(lang: Lang, label: &str, href: &str) -> Html {
+    Html::template(&Beside { lang, label, href })
+}
+
+#[derive(Template)]
+#[template(path = "beside.html")]
+struct Beside<'a> {
+    lang: Lang,
+    label: &'a str,
+    href: &'a str,
+}
+
+/// A page that says that something is done, and nothing else.
+pub fn good(lang: Lang, here: String, (title, text): (&str, &str)) -> Html {
+    let body = Html::template(&Good { title, notice: Notice::new(lang, Tone::Good, text) });
+    shell::bare(&PageMeta { lang, title: title.into(), here, ..PageMeta::default() }, body)
+}
+
+#[derive(Template)]
+#[template(source = "<div class=\"sign-in\"><h1>{{ title }}</h1>{{ notice }}</div>", ext = "html")]
+struct Good<'a> {
+    title: &'a str,
+    notice: Notice,
 }
 
 /// The page of a door that did not open: what happened, what to do, and where to go on: label and address, the first first of all.

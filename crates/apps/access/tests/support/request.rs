@@ -18,7 +18,12 @@ pub fn console() -> Decision {
 }
 
 pub fn asked(purpose: &str, number: &str, days: &str) -> String {
-    format!("{WORDS}&purpose={purpose}&numbers={number}&days={days}")
+    asked_of("0", purpose, number, days)
+}
+
+/// The same of a part of the record.
+pub fn asked_of(parts: &str, purpose: &str, number: &str, days: &str) -> String {
+    format!("{WORDS}&parts={parts}&purpose={purpose}&numbers={number}&days={days}")
 }
 
 /// Person 1 is known to A with a condition; B wrote another of them.

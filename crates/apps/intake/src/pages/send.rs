@@ -29,6 +29,7 @@ fn upload(lang: Lang) -> Upload {
         action: "/claims/send".to_owned(),
         accept: ".xml".to_owned(),
         max_megabytes: limits::CLAIM_BODY_BYTES as u64 >> 20,
+        error: None,
     }
 }
 

@@ -25,6 +25,8 @@ pub enum FieldKind {
     Lines,
     /// One of several: value and label.
     Choice(Vec<(String, String)>),
+    /// One file; what the browser offers: `.pdf,.png`. Its form is sent as `multipart/form-data`, and what was chosen is never kept.
+    File(&'static str),
 }
 
 /// One field.
@@ -99,9 +101,30 @@ impl Field {
         Self { error: Some(error.into()), ..self }
     }
 
+    /// The same with what is said of it in `errors`, each the name of a field and what is wrong with it. The first of its name counts.
+    pub fn told<N: AsRef<str>, E: AsRef<str>>(self, errors: &[(N, E)]) -> Self {
+        match errors.iter().find(|(name, _)| name.as_ref() == self.name) {
+            Some((_, error)) => self.error(error.as_ref()),
+            None => self,
+        }
+    }
+
     /// The same, to be filled.
     pub fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    /// The same choice, which a person must make: it starts on an entry that says so and is none, and is not sent like that. Whoever
+    /// reads what was sent refuses an empty value.
+    pub fn to_choose(self, lang: Lang) -> Self {
+        let kind = match self.kind {
+            FieldKind::Choice(mut choices) => {
+                choices.insert(0, (String::new(), lang.t(msg::FORM_CHOOSE).to_owned()));
+                FieldKind::Choice(choices)
+            }
+            other => other,
+        };
+        Self { kind, required: true, ..self }
     }
 
     /// The field with its label.
@@ -187,6 +210,7 @@ impl Filters {
 #[template(path = "components/field-form.html")]
 struct FieldForm {
     action: String,
+    has_file: bool,
     errors: Html,
     hidden: Vec<(&'static str, String)>,
     lead: String,
@@ -204,6 +228,7 @@ pub fn field_form(
 ) -> Html {
     Html::template(&FieldForm {
         action: action.into(),
+        has_file: fields.iter().any(|field| matches!(field.kind, FieldKind::File(_))),
         errors: ErrorSummary::of(lang, fields).into(),
         hidden,
         lead: lead.to_owned(),
@@ -251,6 +276,38 @@ mod tests {
         let choices = vec![("a".to_owned(), "A".to_owned()), ("b".to_owned(), "B".to_owned())];
         let html = Field::new("s", "S", FieldKind::Choice(choices)).value("b").html(Lang::Vi);
         assert!(html.as_str().contains("<option value=\"b\" selected>B</option>"), "{html}");
+    }
+
+    #[test]
+    fn a_choice_that_must_be_made_starts_on_nothing() {
+        let choices = || FieldKind::Choice(vec![("a".to_owned(), "A".to_owned())]);
+        let html = Field::new("s", "S", choices()).to_choose(Lang::Vi).html(Lang::Vi);
+        let options = html.as_str().split("<option").skip(1).collect::<Vec<_>>();
+        assert!(options[0].starts_with(" value=\"\" selected>Chọn…<") && html.as_str().contains(" required"), "{html}");
+        assert_eq!(options.len(), 2);
+        let chosen = Field::new("s", "S", choices()).to_choose(Lang::Vi).value("a").html(Lang::Vi);
+        assert!(chosen.as_str().contains("<option value=\"a\" selected>"), "{chosen}");
+        assert_eq!(chosen.as_str().matches(" selected").count(), 1);
+    }
+
+    #[test]
+    fn a_form_with_a_file_is_sent_in_parts() {
+        let file = Field::new("scan", "Bản chụp", FieldKind::File(".pdf")).value("C:\\x.pdf").required();
+        let html = field_form(Lang::Vi, "/a", ("", Vec::new()), &[file], []);
+        for part in ["enctype=\"multipart/form-data\"", "type=\"file\"", "accept=\".pdf\"", " required"] {
+            assert!(html.as_str().contains(part), "{part} in {html}");
+        }
+        assert!(!html.as_str().contains("x.pdf"), "a browser takes no name of a file: {html}");
+        let plain = field_form(Lang::Vi, "/a", ("", Vec::new()), &[Field::new("a", "A", FieldKind::Text)], []);
+        assert!(!plain.as_str().contains("enctype"), "{plain}");
+    }
+
+    #[test]
+    fn a_field_is_told_its_own_error() {
+        let errors = [("b", "của ô khác".to_owned()), ("a", "thiếu".to_owned()), ("a", "thứ hai".to_owned())];
+        let told = Field::new("a", "A", FieldKind::Text).told(&errors);
+        assert_eq!(told.error.as_deref(), Some("thiếu"));
+        assert_eq!(Field::new("c", "C", FieldKind::Text).told(&errors).error, None);
     }
 
     #[test]

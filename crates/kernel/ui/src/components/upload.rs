@@ -18,6 +18,8 @@ pub struct Upload {
     pub accept: String,
     /// Most megabytes at a time.
     pub max_megabytes: u64,
+    /// What is wrong with what was sent before.
+    pub error: Option<String>,
 }
 component!(Upload);
 
@@ -34,9 +36,19 @@ mod tests {
 
     #[test]
     fn works_as_a_plain_form() {
-        let upload =
-            Upload { lang: Lang::Vi, action: "/claims/upload".into(), accept: ".xml".into(), max_megabytes: 100 };
-        let html = Html::from(upload);
+        let upload = Upload {
+            lang: Lang::Vi,
+            action: "/claims/upload".into(),
+            accept: ".xml".into(),
+            max_megabytes: 100,
+            error: None,
+        };
+        let html = Html::from(upload.clone());
+        assert!(!html.as_str().contains("aria-invalid"), "{html}");
+        let wrong = Html::from(Upload { error: Some("không phải PDF".into()), ..upload });
+        for part in ["aria-invalid=\"true\"", "aria-describedby=\"files-hint files-error\"", "id=\"files-error\""] {
+            assert!(wrong.as_str().contains(part), "{part} in {wrong}");
+        }
         for part in [
             "enctype=\"multipart/form-data\"",
             "type=\"file\"",

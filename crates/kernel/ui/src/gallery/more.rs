@@ -55,6 +55,7 @@ fn fields(lang: Lang) -> Html {
         (msg::PERIOD_MONTH, FieldKind::Month, "2026-03"),
         (msg::NOTE, FieldKind::Lines, "…"),
         (msg::LOOK_THEME, FieldKind::Choice(choices()), "2"),
+        (msg::DESK_PAPER_FILE, FieldKind::File(".pdf"), ""),
     ];
     let all = kinds.into_iter().enumerate().flat_map(|(n, (label, kind, value))| {
         let field = Field::new(format!("more-{n}"), lang.t(label), kind).value(value);
@@ -65,9 +66,11 @@ fn fields(lang: Lang) -> Html {
 }
 
 fn whole_form(lang: Lang) -> Html {
+    let themes = vec![("1".to_owned(), lang.t(msg::LOOK_THEME).to_owned())];
     let fields = [
         Field::new("form-name", lang.t(msg::NAME), FieldKind::Text).required().error(lang.t(msg::DATE_WRONG)),
         Field::new("form-born", lang.t(msg::BORN), FieldKind::Date).hint(lang.t(msg::DATE_HINT)),
+        Field::new("form-theme", lang.t(msg::LOOK_THEME), FieldKind::Choice(themes)).to_choose(lang),
     ];
     let form = field_form(
         lang,

@@ -201,7 +201,7 @@ fn claims(lang: Lang) -> Html {
 }
 
 fn upload(lang: Lang) -> Html {
-    Upload { lang, action: "/claims/upload".into(), accept: ".xml".into(), max_megabytes: 100 }.into()
+    Upload { lang, action: "/claims/upload".into(), accept: ".xml".into(), max_megabytes: 100, error: None }.into()
 }
 
 fn results(lang: Lang) -> Html {
