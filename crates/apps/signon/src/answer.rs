@@ -8,12 +8,13 @@ use crate::person::{self, Begins, Came};
 use crate::provider::Provider;
 use crate::published::Metadata;
 use crate::refused::Refused;
-use crate::{mine, tokens};
+use crate::{mine, prove, tokens};
 use axum::Extension;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::secret::token_hash;
+use mach_base::limits;
 use mach_base::time::now_seconds;
 use mach_house::{NewSession, house_decision};
 use mach_ui::http::Problem;
@@ -102,6 +103,7 @@ async fn came(
     let said = said(on, provider, &metadata, (&pending, code)).await?;
     match &pending.what {
         For::Link(account, session) => mine::asks(on, provider, &said, (*account, session), (lang, headers)).await,
+        For::Prove(session) => prove::came(on, provider, &said, (session, &pending.next), headers).await,
         what => sign_in(on, provider, said, (what.clone(), &pending.next), headers).await,
     }
 }
@@ -120,13 +122,17 @@ async fn said(
     }
     let text = given.id.ok_or_else(|| Refused::Untrusted("there is no ID token".to_owned()))?;
     let token = id_token::proven(on, provider, metadata, &text).await?;
+    let now = now_seconds();
+    // A proof is of since they were sent; the clocks' difference is forgiven where ages are.
+    let since_sent = now - (pending.until - limits::SIGN_ON_AWAY_SECONDS);
+    let max_age = if matches!(pending.what, For::Prove(_)) { Some(since_sent) } else { provider.max_age };
     let expected = Expected {
         issuer: &provider.issuer,
         client: &provider.client,
         nonce: &pending.nonce,
         access: &given.access,
-        max_age: provider.max_age,
-        now: now_seconds(),
+        max_age,
+        now,
     };
     let checked = id_token::checked(&token, &expected);
     checked.map_err(|claim| Refused::Untrusted(format!("the ID token's {claim}")))?;

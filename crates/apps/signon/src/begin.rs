@@ -34,6 +34,8 @@ pub(crate) enum For {
     Citizen,
     /// To link an account: its number, and the hash of the session that asked.
     Link(i64, String),
+    /// To prove anew who they are: the hash of the session that asked.
+    Prove(String),
 }
 
 /// Somebody who is on the way to a provider and back.
@@ -96,6 +98,7 @@ pub(crate) fn ways(provider: &Provider, what: &For, next: &str) -> (String, Stri
         For::Staff => (format!("/sign-in/with/{name}?next={next}"), format!("/sign-in?next={next}")),
         For::Citizen => (format!("/sign-in/with/{name}?next={next}&of=citizens"), "/me/sign-in".to_owned()),
         For::Link(..) => (format!("/account/sign-on/with/{name}"), "/account/sign-on".to_owned()),
+        For::Prove(_) => (format!("/prove/with/{name}?next={next}"), format!("/prove?next={next}")),
     }
 }
 
@@ -161,15 +164,17 @@ async fn address(
         .append_pair("code_challenge_method", "S256");
     if !provider.by_userinfo {
         query.append_pair("nonce", &pending.nonce);
-        // A link is for long: whoever sits at the machine of somebody who is still signed in there is asked who they are.
-        if matches!(pending.what, For::Link(..)) {
+        // A link is for long, and a proof is of now: whoever sits at the machine of somebody who is still signed in there is asked
+        // who they are.
+        if matches!(pending.what, For::Link(..) | For::Prove(_)) {
             query.append_pair("prompt", "login");
         }
     }
     if !provider.acr.is_empty() {
         query.append_pair("acr_values", &provider.acr);
     }
-    if let Some(seconds) = provider.max_age {
+    let max_age = if matches!(pending.what, For::Prove(_)) { Some(0) } else { provider.max_age };
+    if let Some(seconds) = max_age {
         query.append_pair("max_age", &seconds.to_string());
     }
     let to = metadata.at.authorize;

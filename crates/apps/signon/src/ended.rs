@@ -80,7 +80,7 @@ pub(crate) async fn ended(
             None => Ok(String::new()),
         };
         let (subject, there) = (hash("subject", subject.as_ref())?, hash("session", there.as_ref())?);
-        let ended = tx.end_signed_on(&By { provider: provider.name.clone(), subject, there })?;
+        let ended = tx.end_signed_on(&By { provider: provider.name.clone(), subject, there, ..By::default() })?;
         tx.audit(None, &format!("sign-on {}: logout ended {ended} sessions", provider.name), "granted")
     });
     ended.await?;

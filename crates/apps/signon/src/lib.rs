@@ -6,16 +6,20 @@
 //! | `GET /sign-in/back/{provider}` | open | takes it back: who it is, and a session for them |
 //! | `GET /sign-in/out/{provider}` | open | sends a browser to where it signs out of the provider |
 //! | `POST /sign-in/ended/{provider}` | the provider's signature | ends sessions that the provider signed on (Back-Channel Logout 1.0) |
+//! | `GET /prove/with/{provider}` | a session that it began | sends a browser to a provider, to prove anew who it is |
 //! | `GET /account/sign-on` | use account | which providers sign my account on |
 //! | `GET /account/sign-on/with/{provider}` | use account, proven | sends a browser to a provider, to link it |
 //! | `POST /account/sign-on` | use account, proven | links whom the provider said |
 //! | `POST /account/sign-on/{link}/end` | use account, proven | takes a link away |
+//! | `GET /admin/sign-on` | administer | which accounts providers sign on |
+//! | `GET /admin/sign-on/{link}`, `POST …/end` | administer, proven | takes a link of somebody else's account away, and says why |
 //!
 //! Which providers there are is configuration ([`provider`], `mach sign-on`). Nothing of a sign-in that is under way is kept here: the
 //! browser carries it, sealed; what was used once is a row. Nobody is known by what a provider says they are called: an account is
 //! linked by its owner, or the configuration says which claim is a sign-in name; a citizen is the person whose number, name and birth
 //! all agree. Sketch of a sign-in: two or three requests to the provider, three small transactions, two signatures checked.
 
+mod admin;
 mod answer;
 mod begin;
 mod claims;
@@ -23,6 +27,7 @@ mod ended;
 mod id_token;
 mod mine;
 mod person;
+mod prove;
 pub mod provider;
 mod published;
 mod refused;
@@ -93,7 +98,12 @@ pub fn router(house: &House, data: &Path) -> Router<House> {
     let of = Arc::clone(&providers);
     house.asks_ways(Box::new(move |whose| {
         let fits = |p: &&Arc<Provider>| if whose == Whose::Citizens { p.citizens } else { p.staff };
-        let way = |p: &Arc<Provider>| Way { name: p.name.clone(), label: p.label.clone(), is_told: p.logout };
+        let way = |p: &Arc<Provider>| Way {
+            name: p.name.clone(),
+            label: p.label.clone(),
+            is_told: p.logout,
+            proves: p.proves(),
+        };
         of.all().iter().filter(fits).map(way).collect()
     }));
     let published = published::Published::default();
@@ -106,5 +116,9 @@ pub fn router(house: &House, data: &Path) -> Router<House> {
         .route("/account/sign-on", get(mine::page).post(mine::link))
         .route("/account/sign-on/with/{provider}", get(mine::with))
         .route("/account/sign-on/{link}/end", post(mine::end))
+        .route("/prove/with/{provider}", get(prove::with))
+        .route("/admin/sign-on", get(admin::page))
+        .route("/admin/sign-on/{link}", get(admin::one))
+        .route("/admin/sign-on/{link}/end", post(admin::end))
         .layer(Extension(shared))
 }

@@ -74,11 +74,12 @@ fn linked(tx: &mut Tx<'_>, provider: &Provider, said: &Said) -> Result<Option<(A
     }
 }
 
-fn by(provider: &Provider, said: &Said) -> Result<By> {
+/// Who signs a session on.
+pub(crate) fn by(provider: &Provider, said: &Said) -> Result<By> {
     let issuer = provider.known_as();
     let there = said.there.as_deref().map(|sid| sign_on::hash_of("session", issuer, sid)).transpose()?;
     let subject = sign_on::hash_of("subject", issuer, &said.subject)?;
-    Ok(By { provider: provider.name.clone(), subject, there: there.unwrap_or_default() })
+    Ok(By { provider: provider.name.clone(), subject, there: there.unwrap_or_default(), level: said.level.clone() })
 }
 
 /// In the audit trail, where a level was said.

@@ -260,6 +260,11 @@ impl Provider {
         Ok(self)
     }
 
+    /// Whether it says when somebody proved who they are, so that it can be asked to have them do so anew.
+    pub fn proves(&self) -> bool {
+        !self.by_userinfo
+    }
+
     /// The issuer, or what stands for it where there is none: links hold for it alone.
     pub fn known_as(&self) -> &str {
         if self.issuer.is_empty() { &self.at.token } else { &self.issuer }

@@ -26,6 +26,8 @@ pub(crate) enum Refused {
     Nobody,
     /// No citizen's record agrees with what the provider says.
     NoCitizen,
+    /// Who proved themselves there is not who began the session, or that one ended.
+    Another,
     /// The account rests.
     Rests,
     /// Another problem.
@@ -49,6 +51,7 @@ impl Refused {
             Self::Level => (StatusCode::FORBIDDEN, msg::SIGN_ON_LEVEL, msg::SIGN_ON_LEVEL_DO),
             Self::Nobody => (StatusCode::FORBIDDEN, msg::SIGN_ON_NOBODY, msg::SIGN_ON_NOBODY_DO),
             Self::NoCitizen => (StatusCode::FORBIDDEN, msg::SIGN_ON_NO_CITIZEN, msg::SIGN_ON_NO_CITIZEN_DO),
+            Self::Another => (StatusCode::FORBIDDEN, msg::SIGN_ON_ANOTHER, msg::SIGN_ON_ANOTHER_DO),
             Self::Rests => (StatusCode::FORBIDDEN, msg::SIGN_IN_REST, msg::SIGN_ON_REST_DO),
             Self::Problem(problem) => (problem.status(), problem.words().0, problem.words().1),
         }
@@ -64,6 +67,7 @@ impl Refused {
             Self::Level => "level".to_owned(),
             Self::Nobody => "no account".to_owned(),
             Self::NoCitizen => "no citizen".to_owned(),
+            Self::Another => "another session's".to_owned(),
             Self::Rests => "rests".to_owned(),
             Self::Problem(problem) => problem.to_string(),
         }

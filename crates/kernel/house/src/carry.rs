@@ -4,6 +4,7 @@
 //! door carries what was posted as hidden fields, asks for the password, and gives the form back to be sent once more. No
 //! script, nothing kept on the server.
 
+use crate::elsewhere::Offers;
 use crate::session::{bearer, house_decision, session_token};
 use crate::{House, proof};
 use axum::body::{Body, Bytes, to_bytes};
@@ -13,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use mach_base::limits;
 use mach_base::time::now_seconds;
+use mach_store::accounts::Account;
 use mach_store::sessions::{self, State as Stands};
 use mach_ui::http::{Here, Problem, safe_next};
 use mach_ui::{Html, Lang, msg, pages};
@@ -69,13 +71,11 @@ pub async fn carry(State(house): State<House>, lang: Lang, here: Here, request: 
     let is_page = |path: &str| !path.starts_with("/fhir") && !path.starts_with("/api/") && path != "/prove";
     let token = session_token(request.headers()).filter(|_| bearer(request.headers()).is_none());
     let posted = *request.method() == Method::POST && is_page(request.uri().path());
-    let is_old = match token.filter(|_| posted) {
-        Some(token) => is_old(&house, token).await,
-        None => false,
+    let old = match token.filter(|_| posted) {
+        Some(token) => old(&house, token).await,
+        None => None,
     };
-    if !is_old {
-        return next.run(request).await;
-    }
+    let Some((token, account)) = old else { return next.run(request).await };
     let (request, body) = match kept(request).await {
         Ok(kept) => kept,
         Err(problem) => return problem.into_response(),
@@ -86,24 +86,29 @@ pub async fn carry(State(house): State<House>, lang: Lang, here: Here, request: 
     }
     let fields = body.map(|b| form_urlencoded::parse(&b).into_owned().collect());
     let to = safe_next(&here.0).to_owned();
+    let offers = match Offers::of(&house, token, &account).await {
+        Ok(offers) => offers,
+        Err(problem) => return problem.into_response(),
+    };
     let page = match fields {
-        Some(fields) => proof::page(lang, here, Some(&Carried { to: to.clone(), fields }), (&to, None)),
+        Some(fields) => proof::page(lang, here, (Some(&Carried { to: to.clone(), fields }), &offers), (&to, None)),
         // A file cannot be carried: that is said.
-        None => proof::page(lang, here, None, ("/", Some(lang.t(msg::PROVE_NOT_KEPT).to_owned()))),
+        None => proof::page(lang, here, (None, &offers), ("/", Some(lang.t(msg::PROVE_NOT_KEPT).to_owned()))),
     };
     (StatusCode::UNAUTHORIZED, page).into_response()
 }
 
-/// Whether the request's session is there, and must prove itself before it does what is dangerous, or anything.
-async fn is_old(house: &House, token: [u8; 32]) -> bool {
-    let Ok(decision) = house_decision() else { return false };
-    let live = house.glance(decision, move |r| sessions::live(r, &token)).await;
+/// The request's session and its account, where it must prove itself before it does what is dangerous, or anything.
+async fn old(house: &House, token: [u8; 32]) -> Option<([u8; 32], Account)> {
+    let decision = house_decision().ok()?;
     // Where the store does not answer, the handler says so.
-    live.ok().flatten().is_some_and(|live| match live.state {
+    let live = house.glance(decision, move |r| sessions::live(r, &token)).await.ok().flatten()?;
+    let is_old = match live.state {
         Stands::Locked => true,
         Stands::Half => false,
         Stands::Open => now_seconds() - live.proven > limits::PROVEN_MINUTES * 60 - SOON,
-    })
+    };
+    is_old.then_some((token, live.account))
 }
 
 fn may_be_carried(headers: &HeaderMap) -> bool {

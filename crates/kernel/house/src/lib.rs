@@ -7,6 +7,7 @@ mod address;
 pub mod admin;
 pub mod call;
 pub mod carry;
+pub mod elsewhere;
 pub mod files;
 pub mod follow;
 pub mod gateway;

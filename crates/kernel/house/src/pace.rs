@@ -222,11 +222,14 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Where a provider says that somebody signed out there.
+const ENDED: &str = "/sign-in/ended/";
+
 /// Whether a request tries to prove who asks, of whom nothing is known yet. `/prove` and `/sign-in/code` are of a session, whose
 /// account counts the tries.
 fn is_at_the_door(method: &Method, path: &str) -> bool {
-    // Who comes back from a provider makes this server ask it.
-    if path.starts_with("/sign-in/back/") {
+    // Who comes back from a provider makes this server ask it; so does who says that somebody signed out there.
+    if path.starts_with("/sign-in/back/") || path.starts_with(ENDED) {
         return true;
     }
     let doors = ["/sign-in", "/recover", "/me/sign-in", "/me/sign-in/code", "/passkey", "/desk"];
@@ -241,7 +244,8 @@ pub async fn by_address(State(house): State<House>, request: Request, next: Next
     let now = Instant::now();
     let door = Who::Door(address);
     let tries = is_at_the_door(request.method(), request.uri().path());
-    let by_key = request.uri().path() == "/passkey";
+    // What a program answers to, or a script, is no page that leads on.
+    let by_program = request.uri().path() == "/passkey" || request.uri().path().starts_with(ENDED);
     let taken = house.pace().take(Who::Address(address), Rate::ADDRESS, now);
     let taken = taken.and_then(|()| match tries {
         true => house.pace().take(door.clone(), Rate::DOOR, now),
@@ -251,8 +255,9 @@ pub async fn by_address(State(house): State<House>, request: Request, next: Next
         return too_many(wait);
     }
     let answer = next.run(request).await;
-    // Who is let in goes on; who is asked again failed. The answer to a key is read by a script, which goes on by itself.
-    if tries && (answer.status().is_redirection() || by_key && answer.status().is_success()) {
+    // Who is let in goes on; who is asked again failed. The answer to a key is read by a script, which goes on by itself; a
+    // provider whose word was good is not counted, however many sign out there.
+    if tries && (answer.status().is_redirection() || by_program && answer.status().is_success()) {
         house.pace().give_back(&door, Rate::DOOR);
     }
     answer
@@ -299,6 +304,10 @@ mod tests {
         }
         assert!(!is_at_the_door(&Method::POST, "/access/desk"));
         assert!(is_at_the_door(&Method::GET, "/sign-in/back/bv") && !is_at_the_door(&Method::GET, "/sign-in/with/bv"));
+        assert!(
+            is_at_the_door(&Method::POST, "/sign-in/ended/bv"),
+            "a provider's word is checked by asking for its keys"
+        );
     }
 
     #[test]

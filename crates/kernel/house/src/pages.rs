@@ -78,6 +78,7 @@ pub const PAGES: &[Page] = &[
     page(Act::UseAccount, msg::PAGE_VERIFY, "/verify", Icon::Shield),
     page(Act::UseAccount, msg::PAGE_ACCOUNT, "/account", Icon::Person),
     page(Act::Administer, msg::PAGE_ACCOUNT_NEW, "/admin/accounts/new", Icon::Person),
+    page(Act::Administer, msg::SIGN_ON_ALL, "/admin/sign-on", Icon::Shield),
     page(Act::Administer, msg::PAGE_FACILITY_NEW, "/admin/facilities/new", Icon::Facility),
 ];
 

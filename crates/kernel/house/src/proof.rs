@@ -3,6 +3,7 @@
 //! `/prove` is the one door for a locked session and for acts that want a fresh proof; it gives the session a new token.
 
 use crate::carry::Carried;
+use crate::elsewhere::Offers;
 use crate::session::{house_decision, session_cookie, session_token};
 use crate::{Failure, House};
 use axum::extract::{Form, FromRequest, Query, Request, State};
@@ -210,10 +211,16 @@ pub fn code_field(lang: Lang) -> Field {
 pub(crate) struct Next {
     #[serde(default)]
     pub next: String,
+    /// Whether somebody comes back who proved elsewhere who they are, in a tab of its own.
+    #[serde(default)]
+    pub done: String,
 }
 
 /// The live session of a request, whatever its state, and the hash of its token.
-pub(crate) async fn live(house: &House, headers: &HeaderMap) -> Result<(sessions::Live, [u8; 32]), Problem> {
+///
+/// # Errors
+/// `Unauthenticated` where there is none.
+pub async fn live(house: &House, headers: &HeaderMap) -> Result<(sessions::Live, [u8; 32]), Problem> {
     let token = session_token(headers).ok_or(Problem::Unauthenticated)?;
     let live = house.read(house_decision()?, move |r| sessions::live(r, &token).map_err(Failure::from)).await?;
     Ok((live.ok_or(Problem::Unauthenticated)?, token))
@@ -221,15 +228,35 @@ pub(crate) async fn live(house: &House, headers: &HeaderMap) -> Result<(sessions
 
 /// The door of the proof, with a form that it carries.
 ///
-/// A passkey does, too, where the account has one; the page says so once its script has asked.
-pub(crate) fn page(lang: Lang, here: Here, carried: Option<&Carried>, (next, error): (&str, Option<String>)) -> Html {
+/// A passkey does, too, where the account has one; the page says so once its script has asked. So does the provider that signed them on.
+pub(crate) fn page(
+    lang: Lang,
+    here: Here,
+    (carried, offers): (Option<&Carried>, &Offers),
+    (next, error): (&str, Option<String>),
+) -> Html {
     let mut field = Field::new("password", lang.t(msg::PASSWORD), FieldKind::Password).required();
     field.autocomplete = "current-password";
     field.autofocus = true;
     let lead = if carried.is_some() { msg::PROVE_KEPT } else { msg::PROVE_LEAD };
     let asks = Asks { title: msg::PROVE, lead, action: "/prove", button: msg::PROVE_GO, by_key: true };
-    let hidden = carried.map(Carried::hidden).unwrap_or_default();
-    pages::door(&pages::Door { hidden, ..door(lang, here, &asks, field, (next, error)) })
+    let mut view = door(lang, here, &asks, field, (next, error));
+    view.hidden = carried.map(Carried::hidden).unwrap_or_default();
+    let elsewhere = offers.part(lang, carried.is_some(), safe_next(next));
+    view.more = Html::concat([view.more, elsewhere]);
+    match (offers.password, carried) {
+        (true, None) => {}
+        (true, Some(_)) if offers.is_elsewhere() => view.also = lang.t(msg::PROVED_ELSEWHERE).to_owned(),
+        (true, Some(_)) => {}
+        // Nobody is asked for a password that there is not; what is carried is sent again once they proved themselves elsewhere.
+        (false, None) => view.asks_nothing = true,
+        (false, Some(_)) => {
+            view.fields.clear();
+            view.hidden.push(("by".to_owned(), "elsewhere".to_owned()));
+            view.button = lang.t(msg::PROVED_GO).to_owned();
+        }
+    }
+    pages::door(&view)
 }
 
 /// `GET /prove`.
@@ -240,11 +267,20 @@ pub(crate) async fn form(
     headers: HeaderMap,
     Query(query): Query<Next>,
 ) -> Result<Html, Problem> {
-    let (found, _) = live(&house, &headers).await?;
+    let (found, token) = live(&house, &headers).await?;
     if found.state == sessions::State::Half {
         return Err(Problem::Unauthenticated);
     }
-    Ok(page(lang, here, None, (&query.next, None)))
+    if query.done == "1" && is_fresh(&found) {
+        return Ok(pages::good(lang, here.0, (lang.t(msg::PROVED), lang.t(msg::PROVED_BESIDE))));
+    }
+    let offers = Offers::of(&house, token, &found.account).await?;
+    Ok(page(lang, here, (None, &offers), (&query.next, None)))
+}
+
+/// Whether the owner of an open session proved lately who they are.
+fn is_fresh(found: &sessions::Live) -> bool {
+    found.state == sessions::State::Open && now_seconds() - found.proven <= limits::PROVEN_MINUTES * 60
 }
 
 /// `POST /prove`: opens a locked session, or proves an open one afresh; a form that was carried is given back. A script that
@@ -278,6 +314,16 @@ pub(crate) async fn prove(
     if let Some(carried) = carried.clone().filter(|_| value("by") == "passkey" && just_now) {
         return Ok(carried.back(lang, here).into_response());
     }
+    // So did the provider that signed them on, in another tab; the form is given back to be sent, which asks again whether it may be.
+    if let Some(carried) = carried.clone().filter(|_| value("by") == "elsewhere" && is_fresh(&found)) {
+        return Ok(carried.back(lang, here).into_response());
+    }
+    let offers = Offers::of(&house, token, &found.account).await?;
+    if carried.is_some() && value("by") == "elsewhere" {
+        let error = Some(lang.t(msg::PROVE_NOT_YET).to_owned());
+        let door = page(lang, here, (carried.as_ref(), &offers), (&next, error));
+        return Ok((StatusCode::UNAUTHORIZED, door).into_response());
+    }
     let verdict = password(&house, Some(&found.account), typed).await?;
     let by_script = headers.get(header::ACCEPT).is_some_and(|v| v == "application/json");
     if verdict != Verdict::Right {
@@ -285,7 +331,8 @@ pub(crate) async fn prove(
         if by_script {
             return Ok((StatusCode::FORBIDDEN, axum::Json(serde_json::json!({ "error": error }))).into_response());
         }
-        return Ok((StatusCode::UNAUTHORIZED, page(lang, here, carried.as_ref(), (&next, error))).into_response());
+        let door = page(lang, here, (carried.as_ref(), &offers), (&next, error));
+        return Ok((StatusCode::UNAUTHORIZED, door).into_response());
     }
     let cookie = renew(&house, &found.account, token, "prove").await?;
     if by_script {

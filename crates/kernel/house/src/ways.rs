@@ -21,6 +21,8 @@ pub struct Way {
     pub label: String,
     /// Whether it can be told that somebody signs out.
     pub is_told: bool,
+    /// Whether it says when somebody proved there who they are: then it can be asked to have them do so anew.
+    pub proves: bool,
 }
 
 /// Says which ways there are; asked for each page, so it answers from memory.

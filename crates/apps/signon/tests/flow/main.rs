@@ -2,11 +2,13 @@
 //! provider of our own on a real socket.
 #![expect(clippy::unwrap_used, reason = "a broken expectation ends the test")]
 
+mod admin;
 mod attacks;
 mod citizens;
 mod ended;
 mod links;
 mod ours;
+mod prove;
 mod simulator;
 mod tokens;
 mod wires;
