@@ -29,7 +29,7 @@ import verify from "./journeys/verify.mjs";
 import shell from "./journeys/shell.mjs";
 import vaccines from "./journeys/vaccines.mjs";
 import signIn from "./journeys/sign-in.mjs";
-import signOn from "./journeys/sign-on.mjs";
+import signOn, { links } from "./journeys/sign-on.mjs";
 
 const DESKTOP = { name: "desktop", width: 1440, height: 900 };
 const PHONE = { name: "phone", width: 390, height: 844 };
@@ -72,6 +72,7 @@ try {
   for (const screen of [DESKTOP, PHONE]) await organisation({ ...left, screen });
   for (const screen of [DESKTOP, PHONE]) await apps({ ...left, screen });
   for (const screen of [DESKTOP, PHONE]) await desktop({ ...left, screen });
+  for (const screen of [DESKTOP, PHONE]) await links({ ...left, screen });
   await onboarding(left);
   await restart(world);
 } catch (error) {

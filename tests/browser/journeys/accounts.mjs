@@ -135,6 +135,8 @@ export default (world) => {
         await user.follow(page.locator('main a[href="/admin/accounts/new"]'));
         await page.locator('input[name="name"]').fill("Bs Thu");
         await page.locator('input[name="display"]').fill("Đỗ Thị Thu");
+        assert.equal(await page.locator('select[name="role"]').inputValue(), "", "nobody gets a role that nobody chose");
+        await page.locator('select[name="role"]').selectOption("clinician");
         await page.locator("main form button.primary").click();
         assert.ok((await page.locator(".field.wrong").count()) >= 2, "name and facility are wrong");
         await user.look("account-new-wrong");

@@ -98,6 +98,8 @@ export default (world) => {
         await user.look("app-new");
         const register = page.locator('form[action="/admin/apps/new"] button[type="submit"]');
         await page.locator('input[name="name"]').fill(name);
+        assert.equal(await page.locator('select[name="proof"]').inputValue(), "", "how it proves itself is chosen");
+        await page.locator('select[name="proof"]').selectOption({ index: 1 });
         await page.locator('[name="redirects"]').fill("http://app.example.vn/cb");
         await register.click();
         await page.locator('[name="redirects"][aria-invalid="true"]').waitFor();

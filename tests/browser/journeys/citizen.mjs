@@ -58,6 +58,9 @@ export default (world) => {
         const form = head.page.locator('form[action^="/access/reviews/"]').last();
         assert.ok((await head.page.locator("main").innerText()).includes(reason), "the reason stands there");
         await head.look("access-reviews");
+        // Nothing is chosen beforehand: whether it was in order is said by a person.
+        assert.equal(await form.locator('select[name="verdict"]').inputValue(), "");
+        await form.locator('select[name="verdict"]').selectOption("order");
         await form.locator('input[name="remark"]').fill("Đúng là cấp cứu");
         await form.locator('button[type="submit"]').click();
         await head.page.waitForURL(/\/access\/reviews\?done=/);

@@ -31,6 +31,7 @@ export default (world) => {
       await page.locator('input[name="ground"]').fill("Bộ luật Tố tụng dân sự, Điều 106");
       await page.locator('textarea[name="why"]').fill("Giải quyết vụ án số 7");
       await page.locator('textarea[name="numbers"]').fill(number);
+      await page.locator('select[name="parts"]').selectOption("0");
       await page.locator('input[name="days"]').fill(days);
       await page.locator('form[action="/access/desk"] button[type="submit"]').click();
     };
@@ -46,6 +47,7 @@ export default (world) => {
         person.number = numbers.map((n) => n.trim()).find((n) => /^\d{10}$|^\d{12}$/.test(n) && !n.startsWith("09"));
         await user.open("/access/desk");
         await user.look("desk");
+        for (const name of ["purpose", "parts"]) assert.equal(await page.locator(`select[name="${name}"]`).inputValue(), "", `${name} is chosen by a person`);
         await write("046000000000", "45");
         await page.locator('input[name="days"][aria-invalid="true"]').waitFor();
         await user.look("desk-wrong");

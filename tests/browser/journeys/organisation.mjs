@@ -127,6 +127,7 @@ export default (world) => {
         const form = page.locator('form[action$="/recode"]');
         const next = small ? "46N02" : "46N01";
         for (const [value, works] of [[byHand, false], [next, true]]) {
+          await form.locator('select[name="system"]').selectOption("facility");
           await form.locator('input[name="value"]').fill(value);
           await form.locator('input[name="from"]').fill("2030-01-01");
           await form.locator("button").click();

@@ -4,17 +4,76 @@ import { spawnSync } from "node:child_process";
 import { User, journey } from "../lib/browser.mjs";
 import { program } from "../lib/paths.mjs";
 import { CLIENT, SECRET, provider } from "../lib/provider.mjs";
+import { enrol } from "./accounts.mjs";
+
+const command = (server) => (input, ...args) => {
+  const ran = spawnSync(program, ["--data", server.data, "sign-on", ...args], { encoding: "utf8", input });
+  assert.equal(ran.status, 0, ran.stderr);
+  return ran.stdout;
+};
+
+/** Who looks after the accounts takes a link away, and says why; afterwards, as it needs an administrator with a second factor. */
+export const links = async (world) => {
+  if (world.report.only && !`sign-on-links, ${world.screen.name}`.includes(world.report.only)) return;
+  const { server } = world;
+  const mach = command(server);
+  const why = `Người này đã chuyển đi (${world.screen.name})`;
+  mach(SECRET, "set", "bv", "label=SSO bệnh viện", "issuer=https://sso.bv.example", `client-id=${CLIENT}`, "secret");
+  mach("", "link", "bv", server.account("operator").name, `chuyen-di-${world.screen.name}`);
+  try {
+    await journey(world, "sign-on-links", {}, (user) => {
+      const { page } = user;
+      const admin = server.accounts().filter((a) => a.role === "administrator")[1];
+      return [
+        ["the accounts that providers sign on are listed", async () => {
+          await user.signIn(admin);
+          await page.waitForURL(/\/sign-in\/code|need=factor/);
+          if (page.url().includes("need=factor")) {
+            world.paper2.push(...(await enrol(page)));
+          } else {
+            await page.locator('input[name="code"]').fill(world.paper2.shift());
+            await page.locator('form[action="/sign-in/code"] button').click();
+            await page.waitForURL(/\/admin\//);
+          }
+          await user.open("/admin/accounts");
+          await user.follow(page.locator('main a[href="/admin/sign-on"]'));
+          assert.match(await page.locator("main table").first().innerText(), /SSO bệnh viện/);
+          await user.look("sign-on-links");
+        }],
+        ["one is taken away with a reason, which is asked for and kept", async () => {
+          await user.follow(page.locator('main table a[href^="/admin/sign-on/"]').first());
+          await page.locator('[name="why"]').fill("Nghỉ");
+          await page.locator('form[action$="/end"] button[type="submit"]').click();
+          await page.locator('[name="why"][aria-invalid="true"]').waitFor();
+          assert.equal(await page.locator('[name="why"]').inputValue(), "Nghỉ");
+          await user.look("sign-on-link-wrong");
+          await page.locator('[name="why"]').fill(why);
+          await page.locator('form[action$="/end"] button[type="submit"]').click();
+          await page.waitForURL(/\/admin\/sign-on\?done=ended/);
+          assert.ok((await page.locator("main").innerText()).includes(why));
+          await user.look("sign-on-links-taken");
+        }],
+        ["its owner is told", async () => {
+          const owner = await User.arrive(world);
+          await owner.signIn(server.account("operator"));
+          await owner.page.waitForURL((url) => url.pathname !== "/sign-in");
+          await owner.open("/notices");
+          assert.match(await owner.page.locator("main").innerText(), /Quản trị viên đã gỡ/);
+          await owner.context.close();
+        }],
+      ];
+    });
+  } finally {
+    mach("", "forget", "bv");
+  }
+};
 
 export default async (world) => {
   if (world.report.only && !`sign-on, ${world.screen.name}`.includes(world.report.only)) return;
   const { server } = world;
   const people = new Map([["lan@bv.vn", {}], ["cong-dan", {}]]);
   const other = await provider(people);
-  const mach = (input, ...args) => {
-    const ran = spawnSync(program, ["--data", server.data, "sign-on", ...args], { encoding: "utf8", input });
-    assert.equal(ran.status, 0, ran.stderr);
-    return ran.stdout;
-  };
+  const mach = command(server);
   const claims = ["claim.number=number", "claim.name=name", "claim.birth=birthdate"];
   mach(SECRET, "set", "bv", "label=SSO bệnh viện", "for=both", `issuer=${other.issuer}`, `client-id=${CLIENT}`, "secret", "private=yes", "logout=yes", ...claims);
   try {
@@ -76,6 +135,24 @@ export default async (world) => {
           await button().click();
           await there("lan@bv.vn");
           await user.open("/claims");
+        }],
+        ["how sure the provider was stands at the session", async () => {
+          await user.open("/account");
+          assert.match(await page.locator("main").innerText(), /qua bv, mức loa2/);
+        }],
+        ["a locked screen opens by the provider too, which asks anew", async () => {
+          await user.open("/claims");
+          await page.locator("details.user > summary").click();
+          await page.locator('form[action="/lock"] button').click();
+          await page.locator("dialog[data-lock]").waitFor();
+          await page.goto("/prove?next=%2Fclaims");
+          await user.look("sign-on-prove");
+          await page.locator('main a[href^="/prove/with/bv"]').click();
+          await page.locator("h1", { hasText: "SSO" }).waitFor();
+          const asked = new URL(page.url()).searchParams;
+          assert.deepEqual([asked.get("prompt"), asked.get("max_age")], ["login", "0"]);
+          await there("lan@bv.vn");
+          assert.equal(user.path(), "/claims");
         }],
         ["unlinked, it comes in no more", async () => {
           await user.signOut();

@@ -45,7 +45,8 @@ export async function provider(people) {
         const challenge = createHash("sha256").update(form.get("code_verifier") ?? "").digest("base64url");
         if (!found || found.code_challenge !== challenge) return json({ error: "invalid_grant" }, 400);
         const now = Math.floor(Date.now() / 1_000);
-        const claims = { iss: issuer, aud: CLIENT, sub: found.sub, nonce: found.nonce, iat: now, exp: now + 300 };
+        // Whoever presses their name on the page of above has just proved who they are.
+        const claims = { iss: issuer, aud: CLIENT, sub: found.sub, nonce: found.nonce, iat: now, exp: now + 300, auth_time: now, acr: "loa2" };
         const signed = `${part({ alg: "ES256", kid: "k" })}.${part(claims)}`;
         const signature = sign("sha256", signed, { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url");
         return json({ access_token: found.sub, token_type: "Bearer", id_token: `${signed}.${signature}` });

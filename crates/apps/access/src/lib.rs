@@ -19,6 +19,7 @@
 //! | `GET /access/protected/{id}`, `POST …/end` | protect people | a mark, and who was named; ends it |
 //! | `POST /access/protected/{id}/names`, `…/{grant}/end` | protect people, proved lately; protect people | names who may open the record; stops it |
 //! | `GET`, `POST /access/proxies`, `POST …/{id}/end` | register proxies | who speaks for a child; writes one down; stops it |
+//! | `POST /access/proxies/guardians`, `GET /access/proxies/{id}/scan` | register proxies | who speaks for a grown person who cannot, by which paper; its scan |
 //! | `GET`, `POST /desk` | open | who was let in comes by the number of the request and a code |
 //! | `GET /desk/view`, `GET /desk/facts/{grant}` | view desk | what is open to them; coded facts without who it was |
 //! | `GET`, `POST /me/sign-in`, `POST /me/sign-in/code` | open | a citizen signs in by a number and a code sent to them |
@@ -34,6 +35,7 @@ mod desk;
 mod enter;
 mod facts;
 mod form;
+mod guardians;
 mod me;
 mod papers;
 mod policy;
@@ -106,6 +108,11 @@ pub fn router(gateway: Arc<dyn sms::Gateway>, keys: Keys) -> Router<House> {
         .route("/access/protected/{id}/names/{grant}/end", post(protect::unname))
         .route("/access/proxies", get(proxies::list).post(proxies::write))
         .route("/access/proxies/{id}/end", post(proxies::end))
+        .route("/access/proxies/{id}/scan", get(guardians::scan))
+        .route(
+            "/access/proxies/guardians",
+            post(guardians::write).layer(DefaultBodyLimit::max(mach_base::limits::GUARDIAN_BYTES)),
+        )
         .route("/desk", get(visit::form).post(visit::enter))
         .route("/desk/view", get(visit::page))
         .route("/desk/facts/{grant}", get(visit::facts))

@@ -1,12 +1,13 @@
 //! A citizen's own pages: which records are open to them, who looked, who may read theirs, whom they keep out.
 
 use crate::desk;
-use crate::form::{form, moment, stack};
+use crate::form::{Errors, form, moment, stack};
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::response::Redirect;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::policy::{Policy, Purpose, Relation};
-use mach_access::{Act, Role};
+use mach_access::{Act, Decision, Role};
 use mach_base::{Day, limits};
 use mach_house::{Failure, House, Session, facility_name, role_label};
 use mach_store::audit::{self, Entry};
@@ -52,8 +53,8 @@ pub(crate) struct Asked {
 struct Mine {
     /// Records open to the account, one's own first, each with its person's name.
     open: Vec<(Grant, String)>,
-    /// Who may read one's own record.
-    shared: Vec<Grant>,
+    /// Who may read one's own record, and whether by a paper of a guardian.
+    shared: Vec<(Grant, bool)>,
     /// Whether others are kept out: by oneself; by what a facility wrote down.
     refuses: (bool, bool),
     /// Whether the account has a passkey that opens something.
@@ -72,8 +73,14 @@ pub(crate) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Html, Problem> {
     let decision = house.decide(&session, Act::ReadOwn).await?;
-    let account = session.actor.account;
-    let mine = house
+    let mine = mine(&house, &decision).await?;
+    house.write(decision, |tx| tx.audit(None, "own page", "granted")).await?;
+    Ok(render(&session, &mine, &asked, (&Share::default(), &Errors::new())))
+}
+
+async fn mine(house: &House, decision: &Decision) -> Result<Mine, Problem> {
+    let account = decision.actor().account;
+    house
         .read(decision.clone(), move |r| -> Result<Mine, Failure> {
             let mut open = Vec::new();
             for grant in grants::of_account(r, account)? {
@@ -83,28 +90,23 @@ pub(crate) async fn page(
             open.sort_by_key(|(grant, _)| grant.relation != Relation::OneSelf);
             let (mut shared, mut refuses) = (Vec::new(), (false, false));
             if let Some(own) = own_person(r, account)? {
-                shared = grants::held(r, own, &LET_IN)?;
+                for grant in grants::held(r, own, &LET_IN)? {
+                    let is_guardian = grants::guardian_of(r, grant.id)?.is_some();
+                    shared.push((grant, is_guardian));
+                }
                 refuses = grants::refuses_all(r, own)?;
             }
             let has_key = passkeys::of_account(r, account)?.iter().any(|key| key.copied.is_none());
             Ok(Mine { open, shared, refuses, has_key })
         })
-        .await?;
-    house.write(decision, |tx| tx.audit(None, "own page", "granted")).await?;
-    Ok(render(&session, &mine, &asked))
+        .await
 }
 
-fn render(session: &Session, mine: &Mine, asked: &Asked) -> Html {
+fn render(session: &Session, mine: &Mine, asked: &Asked, typed: (&Share, &Errors)) -> Html {
     let lang = session.lang;
     let mut parts = vec![Html::from(PageHead::new(lang.t(msg::ME)).lead(lang.t(msg::ME_LEAD)))];
-    match asked.done.as_str() {
-        "shared" => parts.push(Notice::new(lang, Tone::Good, lang.t(msg::ME_SHARE_DONE)).into()),
-        "day" => parts.push(Notice::new(lang, Tone::Bad, lang.t(msg::ME_SHARE_WRONG)).into()),
-        "many" => {
-            let many = lang.fmt(msg::ME_SHARE_MANY, &[("most", &limits::SHARES.to_string())]);
-            parts.push(Notice::new(lang, Tone::Bad, many).into());
-        }
-        _ => {}
+    if asked.done == "shared" {
+        parts.push(Notice::new(lang, Tone::Good, lang.t(msg::ME_SHARE_DONE)).into());
     }
     for (grant, name) in &mine.open {
         let own = grant.relation == Relation::OneSelf;
@@ -125,7 +127,7 @@ fn render(session: &Session, mine: &Mine, asked: &Asked) -> Html {
         parts.push(Card::new(title, body).into());
     }
     if mine.open.iter().any(|(grant, _)| grant.relation == Relation::OneSelf) {
-        parts.push(shares(lang, mine));
+        parts.push(shares(lang, mine, typed));
         parts.push(refusal(lang, mine.refuses));
     }
     parts.push(keys(session, mine.has_key));
@@ -144,14 +146,21 @@ fn keys(session: &Session, has_key: bool) -> Html {
     Card::new(lang.t(msg::PASSKEYS), body).into()
 }
 
-fn shares(lang: Lang, mine: &Mine) -> Html {
+fn shares(lang: Lang, mine: &Mine, (typed, errors): (&Share, &Errors)) -> Html {
     let fields = [
-        Field::new("number", lang.t(msg::ME_SHARE_NUMBER), FieldKind::Digits).required(),
-        Field::new("until", lang.t(msg::ME_SHARE_UNTIL), FieldKind::Date).required(),
+        Field::new("number", lang.t(msg::ME_SHARE_NUMBER), FieldKind::Digits).value(&*typed.number).required(),
+        Field::new("until", lang.t(msg::ME_SHARE_UNTIL), FieldKind::Date).value(&*typed.until).required(),
     ];
+    let fields = fields.map(|field| field.told(errors));
     let mut parts = vec![Html::text(lang.t(msg::ME_SHARE_LEAD))];
-    for grant in &mine.shared {
+    for (grant, is_guardian) in &mine.shared {
         let until = lang.fmt(msg::ME_UNTIL, &[("until", &moment(grant.until))]);
+        if *is_guardian {
+            // By a court's decision, or what stands for it: it ends with that, at the desk that wrote it down.
+            let who = Html::text(&format!("{} · {until}", grant.reason));
+            parts.push(stack([who, mach_ui::components::muted(lang.t(msg::GUARDIAN_MINE))]));
+            continue;
+        }
         let stop = PostForm::new(lang, format!("/me/share/{}/end", grant.id), Button::submit(lang.t(msg::ME_STOP)));
         let stop = Html::from(stop.sure(lang.t(msg::ME_STOP_SURE)));
         parts.push(stack([Html::text(&format!("{} · {until}", grant.reason)), stop]));
@@ -173,9 +182,11 @@ fn refusal(lang: Lang, (own, written): (bool, bool)) -> Html {
     Card::new(lang.t(msg::ME_REFUSE), stack(parts)).into()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub(crate) struct Share {
+    #[serde(default)]
     number: String,
+    #[serde(default)]
     until: String,
 }
 
@@ -183,17 +194,27 @@ pub(crate) async fn share(
     State(house): State<House>,
     session: Session,
     Form(typed): Form<Share>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let decision = house.decide(&session, Act::ReadOwn).await?;
-    let (today, account) = (Day::today(), session.actor.account);
+    let (lang, today, account) = (session.lang, Day::today(), session.actor.account);
     let day = Day::parse_iso(&typed.until).filter(|d| (today.0..=today.0 + SHARE_DAYS).contains(&d.0));
-    let Some(day) = day else { return Ok(Redirect::to("/me?done=day")) };
+    let number = typed.number.trim().to_owned();
+    let mut errors = Errors::new();
+    if number.is_empty() {
+        errors.push(("number", lang.t(msg::FIELD_REQUIRED).to_owned()));
+    }
+    errors.extend(desk::too_long(lang, &number, limits::NAME_CHARS).map(|error| ("number", error)));
+    let Some(day) = day.filter(|_| errors.is_empty()) else {
+        if day.is_none() {
+            errors.push(("until", lang.t(msg::ME_SHARE_WRONG).to_owned()));
+        }
+        return refused(&house, &session, &decision, (&typed, &errors)).await;
+    };
     // The day ends when it does in Viet Nam.
     let until = (i64::from(day.0) + 1) * DAY - 7 * 3_600;
     session.looks_for_people()?;
-    let number: String = typed.number.chars().take(limits::NAME_CHARS).collect();
     let done = house
-        .write(decision, move |tx| {
+        .write(decision.clone(), move |tx| {
             let own = own_person(tx, account)?;
             let Some(own) = own else { return tx.audit(None, "share", "failed").map(|()| "shared") };
             if grants::held(tx, own, &LET_IN)?.len() >= limits::SHARES {
@@ -221,7 +242,22 @@ pub(crate) async fn share(
             .map(|_| "shared")
         })
         .await?;
-    Ok(Redirect::to(&format!("/me?done={done}")))
+    if done == "many" {
+        let many = lang.fmt(msg::ME_SHARE_MANY, &[("most", &limits::SHARES.to_string())]);
+        return refused(&house, &session, &decision, (&typed, &vec![("number", many)])).await;
+    }
+    Ok(Redirect::to("/me?done=shared").into_response())
+}
+
+/// The page with what was typed and what is wrong with it.
+async fn refused(
+    house: &House,
+    session: &Session,
+    decision: &Decision,
+    typed: (&Share, &Errors),
+) -> Result<Response, Problem> {
+    let mine = mine(house, decision).await?;
+    Ok((StatusCode::BAD_REQUEST, render(session, &mine, &Asked::default(), typed)).into_response())
 }
 
 pub(crate) async fn end_share(
@@ -237,7 +273,11 @@ pub(crate) async fn end_share(
             match grants::by_id(tx, id)? {
                 // Whose record it is, or who was let in.
                 Some(g) if LET_IN.contains(&g.relation) && (Some(g.person) == own || g.account == account) => {
-                    let ended = tx.end_grant(id)?;
+                    // Whom a guardian speaks for does not end it; the guardian may.
+                    if g.account != account && grants::guardian_of(tx, id)?.is_some() {
+                        return Ok(false);
+                    }
+                    let ended = crate::guardians::end(tx, &g)?;
                     if ended && g.at_facility != 0 {
                         crate::proxies::tell(tx, (g.person, g.account), Kind::ProxyEnded)?;
                     }

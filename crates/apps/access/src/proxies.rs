@@ -1,11 +1,12 @@
-//! `/access/proxies`: who speaks for a child, written down at the desk of a facility that knows the child, with the proof that was seen: a
+//! `/access/proxies`: who speaks for a child (for a grown person who cannot: `guardians`), written down at the desk of a facility that knows the child, with the proof that was seen: a
 //! parent, a guardian or a carer reads the child's record until a day, at the latest until the child is of age.
 //!
 //! Whom a number names the desk does not learn: it types the name on the paper too, and only both together are taken. The child
 //! and who speaks for them are told, and each of them, and the desk, can stop it.
 
 use crate::desk::too_long;
-use crate::form::{form, moment, stack};
+use crate::form::{Errors, form, moment, stack};
+use crate::guardians;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -76,10 +77,8 @@ pub(crate) struct Typed {
     agrees: String,
 }
 
-type Errors = Vec<(&'static str, String)>;
-
 /// The source of the grants that a facility's desk wrote down.
-fn source_of(facility: i64) -> String {
+pub(crate) fn source_of(facility: i64) -> String {
     format!("registrar/{facility}")
 }
 
@@ -88,6 +87,26 @@ struct Line {
     grant: Grant,
     child: String,
     reader: String,
+    /// Whether it is a guardian's of a grown person, whose paper was kept.
+    is_guardian: bool,
+}
+
+/// The forms of the page, each with what was typed and what is wrong with it.
+#[derive(Default)]
+pub(crate) struct Forms {
+    pub(crate) child: (Typed, Errors),
+    pub(crate) adult: (guardians::Typed, Errors),
+}
+
+/// The page with what was typed.
+pub(crate) async fn shown(
+    house: &House,
+    session: &Session,
+    decision: &Decision,
+    forms: &Forms,
+) -> Result<Html, Problem> {
+    let found = lines(house, decision, None).await?;
+    Ok(page(session, &found, &Asked::default(), forms))
 }
 
 async fn lines(house: &House, decision: &Decision, before: Option<i64>) -> Result<Vec<Line>, Problem> {
@@ -98,7 +117,9 @@ async fn lines(house: &House, decision: &Decision, before: Option<i64>) -> Resul
             for grant in grants::of_source(r, &source_of(own), (before, SHOWN + 1))? {
                 let child = people::person(r, grant.person)?.map(|p| p.name).unwrap_or_default();
                 let reader = accounts::by_id(r, mach_access::Scope::All, grant.account)?;
-                found.push(Line { grant, child, reader: reader.map(|a| a.display).unwrap_or_default() });
+                let is_guardian = grants::guardian_of(r, grant.id)?.is_some();
+                let reader = reader.map(|a| a.display).unwrap_or_default();
+                found.push(Line { grant, child, reader, is_guardian });
             }
             Ok(found)
         })
@@ -113,18 +134,20 @@ pub(crate) async fn list(
     let decision = house.decide(&session, Act::RegisterProxies).await?;
     let found = lines(&house, &decision, asked.before).await?;
     house.write(decision, |tx| tx.audit(None, "proxies", "granted")).await?;
-    Ok(page(&session, &found, &asked, (&Typed::default(), &Errors::new())))
+    Ok(page(&session, &found, &asked, &Forms::default()))
 }
 
-fn page(session: &Session, found: &[Line], asked: &Asked, (typed, errors): (&Typed, &Errors)) -> Html {
+fn page(session: &Session, found: &[Line], asked: &Asked, forms: &Forms) -> Html {
     let lang = session.lang;
     let title = lang.t(msg::PROXIES);
     let mut parts = vec![Html::from(PageHead::new(title).lead(lang.t(msg::PROXIES_LEAD)))];
     if asked.done == "made" {
         parts.push(Notice::new(lang, Tone::Good, lang.t(msg::PROXY_MADE)).into());
     }
+    let (typed, errors) = &forms.child;
     let write = form(lang, "/access/proxies", &fields(lang, typed, errors), Button::primary(lang.t(msg::PROXY_DO)));
     parts.push(Card::new(lang.t(msg::PROXY_NEW), write).into());
+    parts.push(guardians::card(lang, &forms.adult.0, &forms.adult.1));
     let shown = &found[..found.len().min(SHOWN)];
     let row = |line: &Line| {
         let state = match line.grant.holds() {
@@ -135,8 +158,15 @@ fn page(session: &Session, found: &[Line], asked: &Asked, (typed, errors): (&Typ
             }
             false => chip(Tone::Plain, lang.t(msg::PROTECT_ENDED)),
         };
+        let whose = match line.is_guardian {
+            true => stack([
+                Html::text(&line.child),
+                Button::link(lang.t(msg::GUARDIAN_SCAN), format!("/access/proxies/{}/scan", line.grant.id)).into(),
+            ]),
+            false => Html::text(&line.child),
+        };
         Row::new([
-            Cell(Html::text(&line.child)),
+            Cell(whose),
             Cell::two(&line.reader, &line.grant.reason),
             Cell::two(&moment(line.grant.made), &line.grant.made_name),
             Cell(Html::text(&moment(line.grant.until))),
@@ -157,8 +187,10 @@ fn page(session: &Session, found: &[Line], asked: &Asked, (typed, errors): (&Typ
 }
 
 fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
-    let choices =
-        |of: &[(&str, Msg)]| of.iter().map(|(code, label)| ((*code).to_owned(), lang.t(*label).to_owned())).collect();
+    let choice = |name: &str, label, of: &[(&str, Msg)], value: &str| {
+        let all = of.iter().map(|(code, label)| ((*code).to_owned(), lang.t(*label).to_owned())).collect();
+        Field::new(name, lang.t(label), FieldKind::Choice(all)).value(value).to_choose(lang)
+    };
     let text =
         |name: &str, label, value: &str| Field::new(name, lang.t(label), FieldKind::Text).value(value).required();
     let mut fields = vec![
@@ -166,10 +198,8 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
         text("child_name", msg::PROXY_CHILD_NAME, &typed.child_name).hint(lang.t(msg::PROXY_NAME_HINT)),
         text("reader", msg::PROXY_READER_NUMBER, &typed.reader).hint(lang.t(msg::PROXY_READER_HINT)),
         text("reader_name", msg::PROXY_READER_NAME, &typed.reader_name).hint(lang.t(msg::PROXY_NAME_HINT)),
-        Field::new("kind", lang.t(msg::PROXY_KIND), FieldKind::Choice(choices(&KINDS))).value(&*typed.kind).required(),
-        Field::new("proof", lang.t(msg::PROXY_PROOF), FieldKind::Choice(choices(&PROOFS)))
-            .value(&*typed.proof)
-            .required(),
+        choice("kind", msg::PROXY_KIND, &KINDS, &typed.kind),
+        choice("proof", msg::PROXY_PROOF, &PROOFS, &typed.proof),
         text("paper", msg::PROXY_PAPER, &typed.paper).hint(lang.t(msg::PROXY_PAPER_HINT)),
         Field::new("until", lang.t(msg::ME_SHARE_UNTIL), FieldKind::Date)
             .value(&*typed.until)
@@ -178,28 +208,23 @@ fn fields(lang: Lang, typed: &Typed, errors: &Errors) -> Vec<Field> {
     // Asked only of who is old enough: most are not, and one more question is one more to answer wrong.
     if !typed.agrees.is_empty() || errors.iter().any(|(name, _)| *name == "agrees") {
         let said = [("no", msg::PROXY_AGREES_NO), ("yes", msg::PROXY_AGREES_YES)];
-        let agrees = Field::new("agrees", lang.t(msg::PROXY_AGREES), FieldKind::Choice(choices(&said)));
-        fields.push(agrees.value(&*typed.agrees).required());
+        fields.push(choice("agrees", msg::PROXY_AGREES, &said, &typed.agrees));
     }
-    let with = |field: Field| match errors.iter().find(|(name, _)| *name == field.name) {
-        Some((_, error)) => field.error(error.clone()),
-        None => field,
-    };
-    fields.into_iter().map(with).collect()
+    fields.into_iter().map(|field| field.told(errors)).collect()
 }
 
 /// What is in the way, at which field.
 type Wrong = (&'static str, Msg);
 
 /// The person of a number, where they are called so.
-fn named(tx: &mut Tx<'_>, number: &str, name: &str) -> mach_store::Result<Option<PersonRow>> {
+pub(crate) fn named(tx: &mut Tx<'_>, number: &str, name: &str) -> mach_store::Result<Option<PersonRow>> {
     let person = mach_people::by_exact_number(tx, number).map_err(|e| mach_store::Error::Refused(e.to_string()))?;
     let Some(person) = person else { return Ok(None) };
     Ok(people::person(tx, person)?.filter(|row| compare_names(&row.name, name) == Agreement::Same))
 }
 
 /// The first day on which a person may have been born.
-fn born(row: &PersonRow) -> Option<Day> {
+pub(crate) fn born(row: &PersonRow) -> Option<Day> {
     let day = row.birth_day.and_then(|day| i32::try_from(day).ok()).map(Day);
     let year = i32::try_from(row.birth_year).ok().filter(|year| *year > 0);
     day.or_else(|| year.and_then(|year| Day::from_ymd(year, 1, 1)))
@@ -295,7 +320,7 @@ pub(crate) async fn write(
     let (kind, proof) = (word(&KINDS, &plain.kind), word(&PROOFS, &plain.proof));
     for (name, chosen) in [("kind", kind), ("proof", proof)] {
         if chosen.is_none() {
-            errors.push((name, lang.t(msg::DESK_EMPTY).to_owned()));
+            errors.push((name, lang.t(msg::FIELD_CHOOSE).to_owned()));
         }
     }
     let until = match plain.until.trim() {
@@ -323,9 +348,8 @@ pub(crate) async fn write(
             Err((name, error)) => errors.push((name, lang.t(error).to_owned())),
         }
     }
-    let found = lines(&house, &decision, None).await?;
-    let page = page(&session, &found, &Asked::default(), (&plain, &errors));
-    Ok((StatusCode::BAD_REQUEST, page).into_response())
+    let forms = Forms { child: (plain, errors), ..Forms::default() };
+    Ok((StatusCode::BAD_REQUEST, shown(&house, &session, &decision, &forms).await?).into_response())
 }
 
 /// Ends what this facility's desk wrote down.
@@ -340,7 +364,7 @@ pub(crate) async fn end(
     let ended = house
         .write(decision, move |tx| {
             let Some(grant) = grants::of_this_source(tx, id, &source_of(own))? else { return Ok(false) };
-            let ended = tx.end_grant(id)?;
+            let ended = guardians::end(tx, &grant)?;
             if ended {
                 tell(tx, (grant.person, grant.account), Kind::ProxyEnded)?;
             }

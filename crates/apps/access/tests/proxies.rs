@@ -140,6 +140,7 @@ async fn who_is_not_the_one_on_the_paper_is_not_taken() {
         form(&grown, ""),
         form(&number, &yesterday),
         form(&number, "x"),
+        good.replace("kind=mother", "kind="),
         good.replace("kind=mother", "kind=aunt"),
         good.replace("proof=birth", "proof="),
         good.replace("12%2F2024", ""),

@@ -58,6 +58,8 @@ fn item(lang: Lang, notice: &Notice) -> LinkItem {
         Some(Kind::ProxyMade) => (Icon::People, msg::NOTICE_PROXY_MADE),
         Some(Kind::ProxyEnded) => (Icon::People, msg::NOTICE_PROXY_ENDED),
         Some(Kind::SignOnLinked) => (Icon::Shield, msg::NOTICE_SIGN_ON),
+        Some(Kind::SignOnEnded) => (Icon::Shield, msg::NOTICE_SIGN_ON_ENDED),
+        Some(Kind::ProxyReview) => (Icon::People, msg::NOTICE_PROXY_REVIEW),
         None => (Icon::Info, msg::NOTICE_OTHER),
     };
     let mut item = LinkItem::new(icon, lang.t(title), format!("/notices/{}", notice.id));

@@ -6,6 +6,7 @@
 
 pub mod ages;
 pub mod app;
+pub mod guardians;
 pub mod policy;
 mod scope;
 pub mod secret;

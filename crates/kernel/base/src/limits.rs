@@ -78,6 +78,8 @@ pub const DESK_PAPERS: usize = 10;
 pub const DESK_PAPER_BYTES: usize = 10 << 20;
 /// Bytes of those that are sent together.
 pub const DESK_PAPERS_BYTES: usize = 40 << 20;
+/// Bytes of what is sent when a guardian is written down: the scan of a paper, and what was typed.
+pub const GUARDIAN_BYTES: usize = DESK_PAPER_BYTES + (1 << 16);
 /// People whose records one request to the access desk names, at most.
 pub const DESK_PEOPLE: usize = 20;
 /// Days that a referral opens a record to where the person was referred.

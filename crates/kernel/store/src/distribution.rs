@@ -65,6 +65,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("passkey", Spread::Everywhere),
     ("sign_on", Spread::Everywhere),
     ("sign_on_once", Spread::Everywhere),
+    ("sign_on_ended", Spread::Everywhere),
     ("recovery", Spread::Everywhere),
     // Few, and looked into by rows of every shard.
     ("access_grant", Spread::Everywhere),
@@ -74,6 +75,7 @@ pub const TABLES: &[(&str, Spread)] = &[
     ("access_request_person", Spread::Everywhere),
     ("access_copy", Spread::Everywhere),
     ("access_paper", Spread::Everywhere),
+    ("access_guardian", Spread::Everywhere),
     ("citizen_code", Spread::Everywhere),
     ("api_key", Spread::Everywhere),
     ("system_token", Spread::Everywhere),

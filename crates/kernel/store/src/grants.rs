@@ -5,6 +5,7 @@
 //! never taken away: they are what reviews and the person see. Each change has its entry in the audit trail, a leaf of the log.
 
 mod follow;
+mod guardian;
 
 use crate::distribution::every;
 use crate::notices::Kind;
@@ -12,6 +13,8 @@ use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
 use crate::{Error, Result, Tx};
 pub(crate) use follow::follow;
+pub(crate) use guardian::GUARDIANS;
+pub use guardian::{Guardian, guardian_of, guardian_scan};
 use mach_access::policy::{Purpose, Relation};
 use mach_base::time::now_seconds;
 use mach_seal::Purpose as Sealed;

@@ -37,10 +37,14 @@ pub enum Kind {
     ProxyEnded = 7,
     /// One's account can be signed on by a provider from now on.
     SignOnLinked = 8,
+    /// An administrator took the link of one's account with a provider away.
+    SignOnEnded = 9,
+    /// The day comes by which it is looked at anew whether somebody speaks for a grown person.
+    ProxyReview = 10,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::CertificateRefused,
         Self::PrescriptionRefused,
         Self::RecordOpened,
@@ -49,6 +53,8 @@ impl Kind {
         Self::ProxyMade,
         Self::ProxyEnded,
         Self::SignOnLinked,
+        Self::SignOnEnded,
+        Self::ProxyReview,
     ];
 }
 

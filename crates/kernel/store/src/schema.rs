@@ -48,6 +48,8 @@ const STEPS: &[&[&str]] = &[
     desk::PAPERS,
     resources::DATED,
     sign_on::DDL,
+    sign_on::LEVELS,
+    grants::GUARDIANS,
 ];
 /// The version whose step makes the tables of the transparency log.
 const LOGGED: i64 = 3;
@@ -109,6 +111,8 @@ fn within(engine: &mut Engine, steps: &[&[&str]]) -> Result<()> {
             marks::DDL,
             desk::PAPERS,
             sign_on::DDL,
+            sign_on::LEVELS,
+            grants::GUARDIANS,
         ]
         .concat()
         {

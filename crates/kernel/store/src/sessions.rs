@@ -68,6 +68,10 @@ pub struct Listed {
     pub state: State,
     /// What the browser called itself.
     pub agent: String,
+    /// The provider that signed it on, as it is called here; empty where its owner did.
+    pub provider: String,
+    /// At which level of assurance; empty where none was said.
+    pub level: String,
 }
 
 /// What a session is called where its owner ends it from another: the first half of its token's hash.
@@ -164,11 +168,13 @@ pub fn live(on: &mut dyn Query, token: &[u8; 32]) -> Result<Option<Live>> {
 /// The sessions of an account that may still be live, the last used first.
 pub fn of_account(on: &mut dyn Query, account: i64) -> Result<Vec<Listed>> {
     let oldest = now_seconds() - limits::SESSION_MINUTES * 60;
-    let sql = "SELECT token, began, seen, state, agent FROM session WHERE account = ?1 AND began >= ?2
+    let sql = "SELECT token, began, seen, state, agent, provider, level FROM session WHERE account = ?1 AND began >= ?2
         ORDER BY seen DESC, token LIMIT 100";
     sql::list(on, sql, &[account.into(), oldest.into()], |r| {
         let token = <[u8; 32]>::try_from(r.blob(0)?).map_err(|_| Error::Column(0))?;
-        let (state, agent) = (State::read(r, 3)?, r.text(4)?.to_owned());
-        Ok(Listed { mark: mark(&token), began: r.int(1)?, seen: r.int(2)?, state, agent })
+        let text = |at| r.text(at).map(str::to_owned);
+        let (agent, provider, level) = (text(4)?, text(5)?, text(6)?);
+        let state = State::read(r, 3)?;
+        Ok(Listed { mark: mark(&token), began: r.int(1)?, seen: r.int(2)?, state, agent, provider, level })
     })
 }

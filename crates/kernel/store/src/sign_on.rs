@@ -4,9 +4,10 @@
 //! accounts come by which provider, and not who they are there. A link is found by both, provider and subject: the subject of another
 //! provider is somebody else.
 
+use crate::notices::Kind;
 use crate::sealed::{self, row};
 use crate::sql::{self, Execute, Query, Row};
-use crate::{Result, Tx};
+use crate::{Error, Result, Tx};
 use mach_base::{limits, time::now_seconds};
 use mach_seal::Purpose;
 
@@ -19,6 +20,13 @@ pub const DDL: &[&str] = &[
     "ALTER TABLE session ADD COLUMN provider TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE session ADD COLUMN subject TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE session ADD COLUMN there TEXT NOT NULL DEFAULT ''",
+];
+
+/// At which level of assurance a session was signed on; links that an administrator took away, and why.
+pub const LEVELS: &[&str] = &[
+    "ALTER TABLE session ADD COLUMN level TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE sign_on_ended(id INTEGER PRIMARY KEY, link INTEGER NOT NULL, issuer TEXT NOT NULL, account INTEGER NOT NULL, made INTEGER NOT NULL,
+        ended INTEGER NOT NULL, ended_by INTEGER NOT NULL, ended_name TEXT NOT NULL, why TEXT NOT NULL)",
 ];
 
 /// An account and who it is at a provider.
@@ -73,6 +81,46 @@ pub struct By {
     pub subject: String,
     /// The hash of the session there.
     pub there: String,
+    /// The level of assurance, as the provider called it; empty where it said none.
+    pub level: String,
+}
+
+/// A link as an administrator sees it: whose account, and when it was last used; not who its owner is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number.
+    pub id: i64,
+    /// The provider, by its issuer.
+    pub issuer: String,
+    /// The account here.
+    pub account: i64,
+    /// The account's sign-in name.
+    pub name: String,
+    /// What its owner is called here.
+    pub display: String,
+    /// When it was made, seconds.
+    pub made: i64,
+    /// When it was last used, seconds.
+    pub used: Option<i64>,
+}
+
+/// A link that an administrator took away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The number that it had as a link; a later link may have it again.
+    pub link: i64,
+    /// The provider, by its issuer.
+    pub issuer: String,
+    /// The account's sign-in name.
+    pub name: String,
+    /// What its owner is called here.
+    pub display: String,
+    /// When it was taken away, seconds.
+    pub ended: i64,
+    /// By whom.
+    pub ended_name: String,
+    /// Why.
+    pub why: String,
 }
 
 /// The keyed hash of somebody, or of a session, of a provider.
@@ -103,11 +151,57 @@ pub fn of_account(on: &mut dyn Query, account: i64) -> Result<Vec<Link>> {
     sql::list(on, &format!("{COLUMNS} WHERE account = ?1 ORDER BY id"), &[account.into()], link)
 }
 
+/// Who signed a session on; nobody where its owner did, or there is no such session.
+pub fn signed_on_by(on: &mut dyn Query, token: &[u8; 32]) -> Result<By> {
+    let sql = "SELECT provider, subject, there, level FROM session WHERE token = ?1";
+    let by = |r: &dyn Row| {
+        let text = |at| r.text(at).map(str::to_owned);
+        Ok(By { provider: text(0)?, subject: text(1)?, there: text(2)?, level: text(3)? })
+    };
+    Ok(sql::first(on, sql, &[token.as_slice().into()], by)?.unwrap_or_default())
+}
+
 /// The provider that signed a session on, as it is called here; empty where none did, or there is no such session.
 pub fn provider_of(on: &mut dyn Query, token: &[u8; 32]) -> Result<String> {
-    let sql = "SELECT provider FROM session WHERE token = ?1";
-    let found = sql::first(on, sql, &[token.as_slice().into()], |r| Ok(r.text(0)?.to_owned()))?;
-    Ok(found.unwrap_or_default())
+    signed_on_by(on, token).map(|by| by.provider)
+}
+
+fn within(on: &dyn Query) -> String {
+    on.scope().facility().map_or(String::new(), |f| format!(" AND a.facility = {f}"))
+}
+
+/// The links of the accounts that the asker looks after, before number `before` if given, the newest first; at most `limit`.
+pub fn listed(on: &mut dyn Query, (before, limit): (Option<i64>, usize)) -> Result<Vec<Listed>> {
+    let sql = format!(
+        "SELECT s.id, s.issuer, s.account, a.name, a.display, s.made, s.used FROM sign_on s JOIN account a ON a.id = s.account
+            WHERE s.id < ?1{} ORDER BY s.id DESC LIMIT {limit}",
+        within(on)
+    );
+    sql::list(on, &sql, &[before.unwrap_or(i64::MAX).into()], |r| {
+        let text = |at| r.text(at).map(str::to_owned);
+        let (issuer, name, display) = (text(1)?, text(3)?, text(4)?);
+        Ok(Listed { id: r.int(0)?, issuer, account: r.int(2)?, name, display, made: r.int(5)?, used: r.opt_int(6)? })
+    })
+}
+
+/// A link of an account that the asker looks after.
+pub fn listed_by_id(on: &mut dyn Query, id: i64) -> Result<Option<Listed>> {
+    Ok(listed(on, (id.checked_add(1), 1))?.into_iter().find(|link| link.id == id))
+}
+
+/// The links of such accounts that administrators took away, the last first; at most `limit`.
+pub fn taken(on: &mut dyn Query, limit: usize) -> Result<Vec<Taken>> {
+    let sql = format!(
+        "SELECT s.id, s.issuer, a.name, a.display, s.ended, s.ended_name, s.why, s.link FROM sign_on_ended s
+            JOIN account a ON a.id = s.account WHERE s.id > 0{} ORDER BY s.ended DESC, s.id DESC LIMIT {limit}",
+        within(on)
+    );
+    sql::list(on, &sql, &[], |r| {
+        let text = |at| r.text(at).map(str::to_owned);
+        let (id, issuer, name, display, ended_name) = (r.int(0)?, text(1)?, text(2)?, text(3)?, text(5)?);
+        let why = sealed::opened(&row!("sign_on_ended", id), r.text(6)?)?;
+        Ok(Taken { link: r.int(7)?, issuer, name, display, ended: r.int(4)?, ended_name, why })
+    })
 }
 
 impl Tx<'_> {
@@ -145,6 +239,37 @@ impl Tx<'_> {
         self.log_event("sign-on", &format!("{id}: taken away")).map(|_| true)
     }
 
+    /// Takes a link of somebody else's account away, says why, and tells its owner; false where there is none such.
+    pub fn take_sign_on(&mut self, link: &Listed, why: &str) -> Result<bool> {
+        if !self.drop_sign_on(link.account, link.id)? {
+            return Ok(false);
+        }
+        let (by, name) = {
+            let actor = self.decision().actor();
+            (actor.account, actor.name.clone())
+        };
+        let next = self.next_key("sign_on_ended")?;
+        let why = sealed::text(Purpose::Body, &row!("sign_on_ended", next), why)?;
+        let args = [
+            link.id.into(),
+            (&link.issuer).into(),
+            link.account.into(),
+            link.made.into(),
+            now_seconds().into(),
+            by.into(),
+            (&name).into(),
+            (&why).into(),
+        ];
+        let sql = "INSERT INTO sign_on_ended(link, issuer, account, made, ended, ended_by, ended_name, why)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        if self.insert(sql, &args)? != next {
+            return Err(Error::Missing("the row's own number"));
+        }
+        self.notify(link.account, Kind::SignOnEnded, now_seconds(), "/account/sign-on")?;
+        self.audit(None, &format!("account {} sign-on link {} taken away", link.account, link.id), "granted")?;
+        Ok(true)
+    }
+
     /// Takes all links of an account away.
     pub fn drop_sign_ons(&mut self, account: i64) -> Result<()> {
         for link in of_account(self, account)? {
@@ -168,8 +293,10 @@ impl Tx<'_> {
             (&by.subject).into(),
             (&by.there).into(),
             proven.min(now_seconds()).into(),
+            (&by.level).into(),
         ];
-        let sql = "UPDATE session SET provider = ?2, subject = ?3, there = ?4, proven = ?5 WHERE token = ?1";
+        let sql =
+            "UPDATE session SET provider = ?2, subject = ?3, there = ?4, proven = ?5, level = ?6 WHERE token = ?1";
         self.run(sql, &args).map(drop)
     }
 

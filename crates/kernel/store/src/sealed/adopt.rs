@@ -380,6 +380,8 @@ mod tests {
             "passkey",
             "sign_on",
             "sign_on_once",
+            "sign_on_ended",
+            "access_guardian",
         ] {
             engine.run(&format!("DROP TABLE {made}"), &[]).unwrap();
         }
@@ -389,7 +391,7 @@ mod tests {
         for column in ["parts", "first", "last"] {
             engine.run(&format!("ALTER TABLE access_grant DROP COLUMN {column}"), &[]).unwrap();
         }
-        for column in ["provider", "subject", "there"] {
+        for column in ["provider", "subject", "there", "level"] {
             engine.run(&format!("ALTER TABLE session DROP COLUMN {column}"), &[]).unwrap();
         }
         for column in ["ending", "sealed"] {
