@@ -218,7 +218,9 @@ async fn what_is_wrong_is_told_at_its_field_and_nothing_is_kept() {
     for (changes, scan, field) in [
         (vec![("ward", "")], SCAN, "ward"),
         (vec![("ward", "099999999999")], SCAN, "ward"),
+        // A letter or two make another of a short name.
         (vec![("ward_name", "Phan Văn Đạt")], SCAN, "ward"),
+        (vec![("ward_name", "Phan Văn")], SCAN, "ward"),
         (vec![("ward", "046040000042")], SCAN, "ward"),
         (vec![("ward", "046040000043")], SCAN, "ward"),
         (vec![("reader", "099999999999")], SCAN, "reader"),

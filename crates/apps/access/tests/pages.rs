@@ -197,8 +197,10 @@ async fn nothing_pushes_an_emergency_a_look_or_who_was_let_in_out_of_sight() {
         assert_eq!(done.to, "/me?done=shared", "{n}");
     }
     let more = place.ask(&me, "POST", "/me/share", &format!("number=046172000999&until={day}")).await;
-    assert!(more.status == StatusCode::BAD_REQUEST && more.body.contains("id=\"number-error\""), "{}", more.body);
-    assert!(place.ask(&me, "GET", &more.to, "").await.body.contains("Dừng một người trước"));
+    assert_eq!(more.status, StatusCode::BAD_REQUEST);
+    for part in ["id=\"number-error\"", "Dừng một người trước", "046172000999", &*day] {
+        assert!(more.body.contains(part), "{part}: {}", more.body);
+    }
 }
 
 #[tokio::test]
