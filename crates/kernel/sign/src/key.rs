@@ -390,6 +390,11 @@ impl SoftKey {
         to_pem("PRIVATE KEY", &self.pkcs8)
     }
 
+    /// As PKCS#8.
+    pub(crate) fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
+    }
+
     /// The same key, signing by another scheme of its kind.
     ///
     /// # Errors

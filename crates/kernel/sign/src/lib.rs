@@ -139,6 +139,22 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The 32 bytes of a SHA-256 from its 64 hexadecimal digits.
+///
+/// # Errors
+/// `Malformed`.
+pub fn digest_from_hex(text: &str) -> Result<[u8; 32]> {
+    let bad = || malformed("digest", "not 64 hexadecimal digits");
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(bad());
+    }
+    let mut out = [0; 32];
+    for (n, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).map_err(|_| bad())?;
+    }
+    Ok(out)
+}
+
 /// Standard base64, padded.
 pub fn base64(bytes: &[u8]) -> String {
     use ::base64::Engine;

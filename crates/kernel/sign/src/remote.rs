@@ -1,5 +1,6 @@
 //! Signing services: the key is with a provider, its owner confirms on a phone. Clients of documented protocols, without a
-//! network of their own: whoever calls gives a [`Transport`]. And simulators of the same protocols, with faults.
+//! network of their own: whoever calls gives a [`Transport`]. And simulators of the same protocols, with faults: like the
+//! providers they get digests, and never a paper.
 //!
 //! A signature under way is a [`Flight`], bytes that are kept at every step ([`Flight::to_bytes`]): after a restart it is
 //! taken up where it was. Sending again is safe: the transaction's id is ours and stays. What comes back is checked against
@@ -8,13 +9,15 @@
 mod flight;
 mod mysign;
 mod mysign_simulator;
-mod simulator;
+mod prehashed;
+pub mod simulator;
 mod smartca;
 pub mod vgca;
 
 pub use flight::{Flight, Stage};
 pub use mysign::{MySign, Settings};
 pub use mysign_simulator::MySignSimulator;
+pub use prehashed::sign as sign_digest;
 pub use simulator::{Fault, Simulator};
 pub use smartca::SmartCa;
 

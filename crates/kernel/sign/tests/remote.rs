@@ -1,10 +1,10 @@
 //! Signatures by a service: a restart at every step, and a provider that is down, slow, repeating, refusing and wrong.
 
+use mach_sign::Error;
 use mach_sign::pades::{self, Request};
 use mach_sign::remote::{Fault, Flight, Service, Simulator, SmartCa, Stage};
 use mach_sign::time::DAY;
 use mach_sign::trust::Trust;
-use mach_sign::{Error, hex};
 use mach_test_sign::Family;
 use mach_test_sign::paper::rendered;
 
@@ -25,7 +25,6 @@ fn scene() -> (Family, Simulator, Flight, Trust) {
     let provider = Simulator::new(doctor.key, doctor.chain).expect("a provider");
     let request = Request { chain: &chain, at: family.now, ..Request::default() };
     let prepared = pades::prepare(&rendered().pdf, &request).expect("prepared");
-    provider.messages.borrow_mut().insert(hex(&prepared.digest()), prepared.to_be_signed().to_vec());
     let flight = Flight::new(prepared, "046090000001", "Giấy khám sức khỏe 00001").expect("a flight");
     let trust = family.trust(&[]);
     (family, provider, flight, trust)

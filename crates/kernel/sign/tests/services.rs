@@ -1,11 +1,11 @@
 //! MySign and the state's desktop signer: delays, refusals, repetitions and wrong answers.
 
+use mach_sign::Error;
 use mach_sign::pades::{self, Request};
 use mach_sign::remote::vgca::simulator::{Desktop, Fault as Desk};
 use mach_sign::remote::vgca::{Given, Wrong};
 use mach_sign::remote::{Fault, Flight, MySign, MySignSimulator, Service, Settings, Stage};
 use mach_sign::trust::Trust;
-use mach_sign::{Error, hex};
 use mach_test_sign::Family;
 use mach_test_sign::paper::rendered;
 
@@ -28,7 +28,6 @@ fn scene() -> (Family, MySignSimulator, Flight, Trust) {
     let provider = MySignSimulator::new(doctor.key, doctor.chain).expect("a provider");
     let request = Request { chain: &chain, at: family.now, ..Request::default() };
     let prepared = pades::prepare(&rendered().pdf, &request).expect("prepared");
-    provider.messages.borrow_mut().insert(hex(&prepared.digest()), prepared.to_be_signed().to_vec());
     let flight = Flight::new(prepared, "046090000001", "Giấy khám sức khỏe 00001").expect("a flight");
     let trust = family.trust(&[]);
     (family, provider, flight, trust)

@@ -5,9 +5,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use mach_house::gateway::{Gateway, Kind, MYSIGN, SMARTCA};
+use mach_sign::Error;
 use mach_sign::pades::{self, Request};
 use mach_sign::remote::{Fault, Flight, MySignSimulator, Service, Simulator, Stage, Transport};
-use mach_sign::{Error, hex};
 use mach_signing::services;
 use mach_store::signing::Provider;
 use mach_test_sign::Family;
@@ -42,7 +42,6 @@ struct Phone {
     account: [(&'static str, &'static str); 2],
     fault: Box<dyn Fn(Fault)>,
     confirm: Box<dyn Fn()>,
-    tell: Box<dyn Fn(String, Vec<u8>)>,
     count: Box<dyn Fn() -> usize>,
     door: Door,
 }
@@ -51,15 +50,12 @@ macro_rules! provider {
     ($simulator:expr, $kind:expr, $provider:expr, $account:expr) => {{
         let all = Arc::new(Mutex::new($simulator));
         let its = || Arc::clone(&all);
-        let (fault, confirm, tell, count, door) = (its(), its(), its(), its(), its());
+        let (fault, confirm, count, door) = (its(), its(), its(), its());
         Phone {
             gateway: ($kind, $provider),
             account: $account,
             fault: Box::new(move |f| *fault.lock().expect("a lock").fault.borrow_mut() = f),
             confirm: Box::new(move || *confirm.lock().expect("a lock").confirmed.borrow_mut() = true),
-            tell: Box::new(move |digest, message| {
-                tell.lock().expect("a lock").messages.borrow_mut().insert(digest, message);
-            }),
             count: Box::new(move || count.lock().expect("a lock").count()),
             door: Arc::new(Mutex::new(move |path: &str, ticket: Option<&str>, body: &serde_json::Value| {
                 (&*door.lock().expect("a lock")).post(path, ticket, body)
@@ -92,7 +88,6 @@ fn signs(family: &Family, chain: &[mach_sign::certificate::Certificate], provide
 
     let request = Request { chain, at: family.now, ..Request::default() };
     let prepared = pades::prepare(&rendered().pdf, &request).expect("prepared");
-    (provider.tell)(hex(&prepared.digest()), prepared.to_be_signed().to_vec());
     let mut flight = Flight::new(prepared, "046090000001", "Giấy khám sức khỏe 00001").expect("a flight");
     let trust = family.trust(&[]);
     let mut step = |stands: fn(&Stage) -> bool| {

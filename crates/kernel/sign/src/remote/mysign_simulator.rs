@@ -1,15 +1,15 @@
 //! MySign as a demonstration and tests need it, with an owner who confirms, and faults.
 
 use super::Transport;
-use super::simulator::{Fault, down, faulty};
+use super::simulator::{Fault, down, faulty, faulty_signature};
 use crate::certificate::Certificate;
-use crate::key::{Signer, SoftKey};
-use crate::{Result, base64, from_base64, hex};
+use crate::key::SoftKey;
+use crate::{Result, base64, from_base64, malformed};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// A provider with one subscriber and one credential. The message behind a digest must be told to it, as keys here sign messages.
+/// A provider with one subscriber and one credential.
 #[derive(Debug)]
 pub struct MySignSimulator {
     key: SoftKey,
@@ -19,8 +19,6 @@ pub struct MySignSimulator {
     pub fault: RefCell<Fault>,
     /// Whether the owner has confirmed.
     pub confirmed: RefCell<bool>,
-    /// Messages by the hexadecimal digits of their digest.
-    pub messages: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Documents that the owner's phone showed, with their hash.
     asked: RefCell<BTreeMap<String, String>>,
 }
@@ -38,7 +36,7 @@ impl MySignSimulator {
     pub fn new(key: SoftKey, chain: Vec<Certificate>) -> Result<Self> {
         let other = SoftKey::generate()?;
         let (fault, confirmed) = (RefCell::new(Fault::None), RefCell::new(false));
-        Ok(Self { key, other, chain, fault, confirmed, messages: RefCell::default(), asked: RefCell::default() })
+        Ok(Self { key, other, chain, fault, confirmed, asked: RefCell::default() })
     }
 
     /// How many questions its owner's phone showed.
@@ -83,12 +81,8 @@ impl MySignSimulator {
         if word("/SAD") != SAD || self.asked.borrow().get(&document) != Some(&hash) {
             return error(400, "invalid_request");
         }
-        let message = self.messages.borrow().get(&hex(&from_base64(&hash)?)).cloned().unwrap_or_default();
-        let signature = match fault {
-            Fault::OtherBytes => self.key.sign(b"other bytes")?,
-            Fault::OtherKey => self.other.sign(&message)?,
-            _ => self.key.sign(&message)?,
-        };
+        let digest = from_base64(&hash)?.try_into().map_err(|_| malformed("digest", "not 32 bytes"))?;
+        let signature = faulty_signature(fault, (&self.key, &self.other), &digest)?;
         Ok((200, json!({ "signatures": [base64(&signature)] })))
     }
 }

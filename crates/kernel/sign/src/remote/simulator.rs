@@ -1,9 +1,9 @@
 //! VNPT SmartCA as a demonstration and tests need it: the same calls, an owner who confirms, and faults.
 
-use super::Transport;
+use super::{Transport, prehashed};
 use crate::certificate::Certificate;
-use crate::key::{Signer, SoftKey};
-use crate::{Error, Result, base64};
+use crate::key::SoftKey;
+use crate::{Error, Result, base64, digest_from_hex};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,8 +29,97 @@ pub enum Fault {
     Refuses,
 }
 
-/// A provider with one subscriber. It signs what it is asked to sign: the message behind a digest must be told to it, as
-/// keys here sign messages.
+/// What its owner's phone says of a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Nothing yet.
+    Nothing,
+    /// No.
+    Refused,
+    /// Yes: the signature.
+    Signed(Vec<u8>),
+}
+
+/// Who keeps the keys and asks their owners.
+pub trait Provider {
+    /// The certificates of a subscriber, the own one first; empty: there is no such subscriber.
+    ///
+    /// # Errors
+    /// Of what keeps them.
+    fn chain(&self, subscriber: &str) -> Result<Vec<Certificate>>;
+
+    /// A signature of a digest (64 hexadecimal digits) is asked for; `shown` is for the phone. The same again asks for nothing
+    /// new. False where it is none that can be.
+    ///
+    /// # Errors
+    /// Of what keeps it.
+    fn asked(&self, transaction: &str, asked: &Asked<'_>) -> Result<bool>;
+
+    /// What became of it; `None` where it was never asked for.
+    ///
+    /// # Errors
+    /// Of the key.
+    fn said(&self, transaction: &str) -> Result<Option<Said>>;
+}
+
+/// A signature that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Whose.
+    pub subscriber: &'a str,
+    /// SHA-256 of what is to be signed, hexadecimal.
+    pub digest: &'a str,
+    /// What the phone shows.
+    pub shown: &'a str,
+}
+
+/// The account of the house with simulated providers.
+pub const ACCOUNT: (&str, &str) = ("mach", "secret");
+
+/// What VNPT SmartCA answers, version 1.
+///
+/// # Errors
+/// Of the provider.
+pub fn smartca(provider: &dyn Provider, address: &str, body: &Value) -> Result<Value> {
+    let word = |key: &str| body.pointer(key).and_then(Value::as_str).unwrap_or_default();
+    if word("/sp_password") != ACCOUNT.1 {
+        return Ok(json!({ "status_code": 401, "message": "SP_CREDENTIAL_INVALID" }));
+    }
+    let subscriber = word("/user_id");
+    if address.ends_with("/get_certificate") {
+        let chain = provider.chain(subscriber)?;
+        let Some(own) = chain.first() else {
+            return Ok(json!({ "status_code": 404, "message": "CREDENTIAL_NOT_FOUND" }));
+        };
+        let above = chain.get(1).map(|c| base64(c.raw())).unwrap_or_default();
+        let one = json!({
+            "service_type": "SMARTCA", "cert_data": base64(own.raw()), "chain_data": { "ca_cert": above },
+        });
+        return Ok(json!({ "status_code": 200, "data": { "user_certificates": [one] } }));
+    }
+    if address.ends_with("/signatures/sign") {
+        let transaction = word("/transaction_id");
+        let asked =
+            Asked { subscriber, digest: word("/sign_files/0/data_to_be_signed"), shown: word("/transaction_desc") };
+        if !provider.asked(transaction, &asked)? {
+            return Ok(json!({ "status_code": 400, "message": "REQUEST_INVALID" }));
+        }
+        let data = json!({ "transaction_id": transaction, "tran_code": "1" });
+        return Ok(json!({ "status_code": 200, "message": "sig_wait_for_user_confirm", "data": data }));
+    }
+    let transaction = address.trim_end_matches("/status").rsplit('/').next().unwrap_or_default();
+    Ok(match provider.said(transaction)? {
+        None => json!({ "status_code": 400, "message": "TRANSACTION_NOT_FOUND" }),
+        Some(Said::Nothing) => json!({ "status_code": 200, "message": "sig_wait_for_user_confirm", "data": {} }),
+        Some(Said::Refused) => json!({ "status_code": 200, "message": "user_rejected", "data": {} }),
+        Some(Said::Signed(signature)) => {
+            let one = json!({ "doc_id": "1", "signature_value": base64(&signature), "timestamp_signature": "" });
+            json!({ "status_code": 200, "message": "success", "data": { "signatures": [one] } })
+        }
+    })
+}
+
+/// A provider with one subscriber, who signs whatever they are asked to.
 #[derive(Debug)]
 pub struct Simulator {
     key: SoftKey,
@@ -40,8 +129,6 @@ pub struct Simulator {
     pub fault: RefCell<Fault>,
     /// Whether the owner has confirmed.
     pub confirmed: RefCell<bool>,
-    /// Messages by their digest.
-    pub messages: RefCell<BTreeMap<String, Vec<u8>>>,
     transactions: RefCell<BTreeMap<String, String>>,
 }
 
@@ -57,7 +144,6 @@ impl Simulator {
             chain,
             fault: RefCell::new(Fault::None),
             confirmed: RefCell::new(false),
-            messages: RefCell::default(),
             transactions: RefCell::default(),
         })
     }
@@ -66,43 +152,39 @@ impl Simulator {
     pub fn count(&self) -> usize {
         self.transactions.borrow().len()
     }
+}
 
-    fn handle(&self, address: &str, body: &Value) -> Result<Value> {
-        let word = |key: &str| body.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if word("/sp_password") != "secret" {
-            return Ok(json!({ "status_code": 401, "message": "SP_CREDENTIAL_INVALID" }));
-        }
-        if address.ends_with("/get_certificate") {
-            let pem = |i: usize| self.chain.get(i).map(|c| base64(c.raw())).unwrap_or_default();
-            let one = json!({ "service_type": "SMARTCA", "cert_data": pem(0), "chain_data": { "ca_cert": pem(1) } });
-            return Ok(json!({ "status_code": 200, "data": { "user_certificates": [one] } }));
-        }
-        if address.ends_with("/signatures/sign") {
-            let transaction = word("/transaction_id");
-            let digest = word("/sign_files/0/data_to_be_signed");
-            // The same again asks for nothing new.
-            self.transactions.borrow_mut().entry(transaction.clone()).or_insert(digest);
-            let data = json!({ "transaction_id": transaction, "tran_code": "1" });
-            return Ok(json!({ "status_code": 200, "message": "sig_wait_for_user_confirm", "data": data }));
-        }
-        let transaction = address.trim_end_matches("/status").rsplit('/').next().unwrap_or_default();
-        let digest = self.transactions.borrow().get(transaction).cloned();
-        let Some(digest) = digest else { return Ok(json!({ "status_code": 400, "message": "TRANSACTION_NOT_FOUND" })) };
+impl Provider for Simulator {
+    fn chain(&self, _subscriber: &str) -> Result<Vec<Certificate>> {
+        Ok(self.chain.clone())
+    }
+
+    fn asked(&self, transaction: &str, asked: &Asked<'_>) -> Result<bool> {
+        let digest = asked.digest.to_owned();
+        self.transactions.borrow_mut().entry(transaction.to_owned()).or_insert(digest);
+        Ok(true)
+    }
+
+    fn said(&self, transaction: &str) -> Result<Option<Said>> {
+        let wanted = self.transactions.borrow().get(transaction).cloned();
+        let Some(wanted) = wanted else { return Ok(None) };
         let fault = *self.fault.borrow();
         if fault == Fault::Refuses {
-            return Ok(json!({ "status_code": 200, "message": "user_rejected", "data": {} }));
+            return Ok(Some(Said::Refused));
         }
         if !*self.confirmed.borrow() {
-            return Ok(json!({ "status_code": 200, "message": "sig_wait_for_user_confirm", "data": {} }));
+            return Ok(Some(Said::Nothing));
         }
-        let message = self.messages.borrow().get(&digest).cloned().unwrap_or_default();
-        let signature = match fault {
-            Fault::OtherBytes => self.key.sign(b"other bytes")?,
-            Fault::OtherKey => self.other.sign(&message)?,
-            _ => self.key.sign(&message)?,
-        };
-        let one = json!({ "doc_id": "1", "signature_value": base64(&signature), "timestamp_signature": "" });
-        Ok(json!({ "status_code": 200, "message": "success", "data": { "signatures": [one] } }))
+        faulty_signature(fault, (&self.key, &self.other), &digest_from_hex(&wanted)?).map(|s| Some(Said::Signed(s)))
+    }
+}
+
+/// The signature of a digest, or what comes instead of it.
+pub(super) fn faulty_signature(fault: Fault, (key, other): (&SoftKey, &SoftKey), digest: &[u8; 32]) -> Result<Vec<u8>> {
+    match fault {
+        Fault::OtherBytes => prehashed::sign(key, &crate::sha256(b"other bytes")),
+        Fault::OtherKey => prehashed::sign(other, digest),
+        _ => prehashed::sign(key, digest),
     }
 }
 
@@ -126,7 +208,7 @@ impl Transport for &Simulator {
         if let Some(answer) = faulty(fault) {
             return answer;
         }
-        let answer = self.handle(address, body)?;
+        let answer = smartca(*self, address, body)?;
         if fault == Fault::LostAnswer { Err(down()) } else { Ok((200, answer.to_string().into_bytes())) }
     }
 }
