@@ -1,6 +1,7 @@
 //! `GET /hoc`: the province, or one facility, on one page.
 
 pub(crate) mod diagnoses;
+mod drivers;
 mod freshness;
 mod map;
 pub(crate) mod money;
@@ -8,6 +9,7 @@ pub(crate) mod ranking;
 mod sheets;
 mod trend;
 
+pub use drivers::{Drivers, read as drivers};
 pub use ranking::{Ranked, rank};
 pub use trend::{TrendData, trend_card, trend_data};
 
@@ -20,6 +22,7 @@ use crate::tiles::{self, Figure};
 use crate::{asked::Params, figures};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use mach_access::{Act, decide};
 use mach_cube::{Answer, Cube, Definitions, Top};
 use mach_house::{House, Session};
 use mach_store::Reader;
@@ -58,14 +61,16 @@ pub struct Overview {
 pub async fn page(State(house): State<House>, session: Session, pairs: Pairs) -> Result<Response, Problem> {
     let lang = session.lang;
     let started = Instant::now();
-    let (_, (lens, headline, format, overview)) = parts::read(&house, &session, pairs, |on, params| {
+    let sees_certificates = decide(&session.actor, Act::ReadCertificates).is_ok();
+    let read = parts::read(&house, &session, pairs, move |on, params| {
         let lens = Lens::read(on, params)?;
         let headline = headline(params)?;
         let format = Format::asked(params)?;
         let overview = if lens.newest.is_some() { Some(gather(on, &lens, headline)?) } else { None };
-        Ok((lens, headline, format, overview))
-    })
-    .await?;
+        let drivers = if sees_certificates { drivers::read(on, &lens)? } else { None };
+        Ok((lens, headline, format, overview, drivers))
+    });
+    let (_, (lens, headline, format, overview, drivers)) = read.await?;
     let gathered = started.elapsed();
     let title = lang.fmt(msg::HOC_OF, &[("place", &lens.subject())]);
     let Some(overview) = overview else {
@@ -75,7 +80,8 @@ pub async fn page(State(house): State<House>, session: Session, pairs: Pairs) ->
     if let Some(format) = format {
         return sheets::export(lang, &lens, &overview).respond(format).map_err(|e| e.problem(lang));
     }
-    let page = parts::page(&session, &title, "/hoc", Vec::new(), body(lang, &title, &lens, headline, &overview));
+    let page =
+        parts::page(&session, &title, "/hoc", Vec::new(), body(lang, &title, &lens, headline, (&overview, drivers)));
     tracing::debug!(?gathered, whole = ?started.elapsed(), "overview");
     Ok(page.into_response())
 }
@@ -116,12 +122,12 @@ pub fn gather(on: &mut Reader, lens: &Lens, headline: &str) -> Result<Overview, 
 }
 
 /// The parts of the page, from top to bottom.
-fn body(lang: Lang, title: &str, lens: &Lens, headline: &str, o: &Overview) -> Vec<Html> {
+fn body(lang: Lang, title: &str, lens: &Lens, headline: &str, (o, drivers): (&Overview, Option<Drivers>)) -> Vec<Html> {
     let mut here = lens.to("/hoc");
     if headline != HEADLINE {
         here = here.with("indicator", headline);
     }
-    vec![
+    let mut parts = vec![
         head(lang, title, lens, &here, o),
         filters(lang, lens, headline, &here),
         o.freshness.alert(lang, lens.own),
@@ -139,7 +145,9 @@ fn body(lang: Lang, title: &str, lens: &Lens, headline: &str, o: &Overview) -> V
             vec![ranking::card(lang, lens, &o.ranking).into(), freshness::card(lang, lens, &o.freshness)],
         ),
         grid("grid-2", vec![diagnoses::chapters(lang, lens, &o.chapters), diagnoses::top(lang, lens, &o.diagnoses)]),
-    ]
+    ];
+    parts.extend(drivers::card(lang, lens, drivers));
+    parts
 }
 
 fn head(lang: Lang, title: &str, lens: &Lens, here: &Address, o: &Overview) -> Html {
