@@ -16,7 +16,7 @@ mod page;
 mod words;
 
 pub use mach_house::trust::Shelf;
-pub use words::{Line, claims, lines, paper, payload, reason, sentence};
+pub use words::{Line, claims, lines, paper, patients, payload, reason, sentence};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -13,7 +13,7 @@ use mach_sign::key::Signer as _;
 use mach_sign::verdict::Verdict;
 use mach_store::signing;
 use mach_ui::components::{
-    Button, Card, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, Tone, laid_out,
+    Button, Card, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, Tone, laid_out, muted,
 };
 use mach_ui::http::{Here, Problem};
 use mach_ui::shell::{self, PageMeta};
@@ -159,6 +159,12 @@ fn found(lang: Lang, verdict: &Verdict, paper: Option<&signing::Paper>) -> Vec<H
     for (i, finding) in verdict.findings.iter().enumerate() {
         let title = lang.fmt(msg::VERIFY_SIGNATURE, &[("n", &(i + 1).to_string())]);
         parts.push(Card::new(title, definitions(words::lines(lang, finding))).into());
+    }
+    let patients = words::patients(lang, verdict);
+    if !patients.is_empty() {
+        let note = muted(lang.t(msg::VERIFY_PATIENT_NOTE));
+        let said = Html::concat([definitions(patients).into(), note]);
+        parts.push(Card::new(lang.t(msg::VERIFY_PATIENT), said).into());
     }
     let claims = words::claims(lang, verdict);
     if !claims.is_empty() {

@@ -129,6 +129,20 @@ pub fn lines(lang: Lang, finding: &Finding) -> Vec<Line> {
     out
 }
 
+/// What a paper says of patients' signatures on it: electronic ones, without a key.
+pub fn patients(lang: Lang, verdict: &Verdict) -> Vec<Line> {
+    let words = verdict.patients.iter().filter_map(|kind| {
+        Some(lang.t(match kind.as_str() {
+            "pad" => msg::VERIFY_PATIENT_PAD,
+            "code" => msg::VERIFY_PATIENT_CODE,
+            "finger" => msg::VERIFY_PATIENT_FINGER,
+            "paper" => msg::VERIFY_PATIENT_PAPER,
+            _ => return None,
+        }))
+    });
+    words.map(|word| (lang.t(msg::VERIFY_PATIENT).to_owned(), word.to_owned())).collect()
+}
+
 /// What a QR code says, name by name as it names it.
 pub fn claims(lang: Lang, verdict: &Verdict) -> Vec<Line> {
     let Some((claims, age)) = &verdict.claims else { return Vec::new() };

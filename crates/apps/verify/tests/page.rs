@@ -9,7 +9,7 @@ use mach_house::{House, Settings};
 use mach_sign::hc1::{self, Claims, Value};
 use mach_sign::jws;
 use mach_store::Store;
-use mach_test_sign::paper::{rendered, sign_at};
+use mach_test_sign::paper::{certificate, rendered, sign_at};
 use mach_test_sign::{Family, Person};
 use tower::ServiceExt;
 
@@ -219,4 +219,31 @@ async fn a_paper_that_was_taken_back_is_told_by_the_marks_of_its_signatures() {
     assert_eq!(shelf.ended.get(&mark).map(|(_, why)| why.as_str()), Some("revoked"));
     s.put("papers.tsv", b"no list");
     assert!(mach_verify::Shelf::read(&s.folder.path().join("trust")).is_err_and(|e| e.contains("papers.tsv")));
+}
+
+#[tokio::test]
+async fn which_kind_of_patients_signature_a_paper_names() {
+    let s = scene();
+    for (kind, word) in [
+        ("pad", "ký tay trên màn hình"),
+        ("code", "xác nhận bằng mã gửi tới điện thoại"),
+        ("finger", "xác nhận bằng vân tay"),
+        ("", ""),
+        ("pencil", ""),
+    ] {
+        let mut written = certificate();
+        written.signed_by = kind.to_owned();
+        let paper = written.paper().render().expect("a paper");
+        let pdf = sign_at(&paper.pdf, &paper, "doctor", &s.doctor, "Bác sĩ", s.family.now);
+        let (status, text) = s.post("file", &pdf).await;
+        assert!(status == StatusCode::OK && text.contains("Chữ ký đúng"), "{text}");
+        let said = text.contains("Chữ ký của người được khám");
+        assert!(said != word.is_empty() && text.contains(word), "{kind}: {text}");
+        // What nobody signed for, or what was changed, says nothing of it.
+        let (_, text) = s.post("file", &paper.pdf).await;
+        assert!(!text.contains("Chữ ký của người được khám"), "{kind}: {text}");
+        let edited: Vec<u8> = pdf.iter().map(|b| if *b == b'K' { b'k' } else { *b }).collect();
+        let (_, text) = s.post("file", &edited).await;
+        assert!(!text.contains("Chữ ký của người được khám"), "{kind}: {text}");
+    }
 }

@@ -47,6 +47,8 @@ pub struct DriverCertificate {
     pub history_note: String,
     /// What is said of the examined person's signature under the history; nothing where empty.
     pub declared: String,
+    /// By which way they signed (`pad`, `code`, `finger`), for verifiers; nothing where empty.
+    pub signed_by: String,
     /// Specialties in their order.
     pub specialties: Vec<Specialty>,
     /// Test and result.
@@ -71,6 +73,9 @@ impl DriverCertificate {
     /// The paper. Its seals are `doctor` and `facility`.
     pub fn paper(&self) -> Paper {
         let mut paper = Paper::a4(&format!("Giấy khám sức khỏe của người lái xe số {}", self.number));
+        if !self.signed_by.is_empty() {
+            paper.identifier(&mach_sign::pades::patient(&self.signed_by));
+        }
         paper.identifier(&self.number).foot(&format!("Giấy khám sức khỏe của người lái xe số {}", self.number));
         paper.add(Block::official_head(&self.parent, &self.facility, &self.number));
         paper.add(Block::Space(6.0)).add(Block::title("GIẤY KHÁM SỨC KHỎE CỦA NGƯỜI LÁI XE"));

@@ -7,10 +7,12 @@
 
 mod changes;
 mod ltv;
+mod patients;
 mod prepare;
 mod verify;
 
 pub use changes::edits_since;
 pub use ltv::{add_validation_data, validation_data};
+pub use patients::{patient, patients};
 pub use prepare::{Appearance, AskTime, Prepared, Request, prepare, sign};
 pub use verify::{Coverage, Report, Signature, last_mark, marks, verify};

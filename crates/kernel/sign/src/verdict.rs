@@ -73,6 +73,8 @@ pub struct Verdict {
     pub payload: Option<Vec<u8>>,
     /// Whether a list of its issuer says that it was taken back; whoever has such lists says so.
     pub withdrawn: bool,
+    /// What a PDF file says of patients' signatures on it, under a signature that counts: `pad`, `code`, `finger`, `paper`.
+    pub patients: Vec<String>,
 }
 
 impl Verdict {
@@ -133,13 +135,19 @@ fn pdf(bytes: &[u8], trust: &Trust, now: Moment) -> Result<Verdict> {
         mark: s.mark.filter(|_| !s.is_timestamp),
         good: s.is_good() && is_signed,
     };
-    Ok(Verdict {
+    let mut verdict = Verdict {
         kind: Kind::Pdf,
         findings: report.signatures.iter().map(finding).collect(),
         claims: None,
         payload: None,
         withdrawn: false,
-    })
+        patients: Vec::new(),
+    };
+    // What nobody answers for says nothing.
+    if verdict.is_good() {
+        verdict.patients = pades::patients(bytes);
+    }
+    Ok(verdict)
 }
 
 fn to_come() -> Error {
@@ -168,7 +176,7 @@ fn xml_file(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
         now: s.now,
     };
     let findings = xml::verify(text, trust, now)?.into_iter().map(finding).collect();
-    Ok(Verdict { kind: Kind::Xml, findings, claims: None, payload: None, withdrawn: false })
+    Ok(Verdict { kind: Kind::Xml, findings, claims: None, payload: None, withdrawn: false, patients: Vec::new() })
 }
 
 fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Result<Verdict> {
@@ -197,6 +205,7 @@ fn code(text: &str, trust: &Trust, signers: &[Certificate], now: Moment) -> Resu
         claims: Some((report.claims, report.age)),
         payload: None,
         withdrawn: false,
+        patients: Vec::new(),
     })
 }
 
@@ -215,5 +224,6 @@ fn token(text: &str, trust: &Trust, now: Moment) -> Result<Verdict> {
         now: found.now,
     };
     let payload = Some(found.payload);
-    Ok(Verdict { kind: Kind::Jws, findings: vec![finding], claims: None, payload, withdrawn: false })
+    let findings = vec![finding];
+    Ok(Verdict { kind: Kind::Jws, findings, claims: None, payload, withdrawn: false, patients: Vec::new() })
 }

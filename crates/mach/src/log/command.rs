@@ -273,8 +273,11 @@ fn paper(data: &Path, options: &Offline) -> Outcome {
                 }
             }
             let lang = mach_ui::Lang::Vi;
-            let more: Vec<_> =
-                mach_verify::claims(lang, &verdict).into_iter().chain(mach_verify::payload(lang, &verdict)).collect();
+            let more: Vec<_> = mach_verify::claims(lang, &verdict)
+                .into_iter()
+                .chain(mach_verify::payload(lang, &verdict))
+                .chain(mach_verify::patients(lang, &verdict))
+                .collect();
             if !more.is_empty() {
                 println!();
             }
