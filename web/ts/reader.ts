@@ -42,7 +42,9 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form[data-reader]
   button.addEventListener("click", () => {
     button.disabled = true;
     tell(form.dataset.working, "muted");
-    fetch(form.dataset.question ?? "", { method: "POST", redirect: "manual" })
+    // What the paper says may depend on what was typed: the question goes out with it.
+    const typed = new URLSearchParams([...new FormData(form)].map(([name, value]) => [name, String(value)]));
+    fetch(form.dataset.question ?? "", { method: "POST", body: typed, redirect: "manual" })
       .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error())))
       .then((question) => read(form.dataset.reader ?? "", question))
       .then((statement) => {

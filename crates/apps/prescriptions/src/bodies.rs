@@ -3,6 +3,7 @@
 use crate::check::{Content, Item};
 use mach_base::time::instant_text;
 use mach_fhir::json::Writer;
+use mach_signing::patient::Way;
 use mach_store::prescriptions::{Prescription, State};
 
 /// Identifier system of prescription codes.
@@ -275,6 +276,8 @@ pub struct Handed<'a> {
     pub elsewhere: bool,
     /// Who took it; empty where nobody is asked.
     pub receiver: &'a Receiver,
+    /// What is said of their signature; empty where there is none.
+    pub note: &'a str,
     /// When, seconds.
     pub at: i64,
 }
@@ -319,9 +322,112 @@ pub fn dispense(p: &Prescription, c: &Content, item: &Item, h: &Handed<'_>) -> S
                 });
             });
         }
+        if !h.note.is_empty() {
+            w.list("note", |list| {
+                list.item(|w| {
+                    w.text("text", h.note);
+                });
+            });
+        }
         w.list("dosageInstruction", |list| {
             list.item(|w| {
                 w.text("text", &item.usage);
+            });
+        });
+    });
+    out
+}
+
+/// A signature for what was taken.
+pub struct Received<'a> {
+    /// The FHIR id.
+    pub id: &'a str,
+    /// Which sale.
+    pub mark: &'a str,
+    /// The MedicationDispenses.
+    pub dispensed: &'a [String],
+    /// Who took it.
+    pub receiver: &'a Receiver,
+    /// The account and name of who handed it out; 0: a program.
+    pub witness: (i64, &'a str),
+    /// By which way they signed.
+    pub way: Way,
+    /// What they gave.
+    pub given: &'a [u8],
+    /// SHA-256 of what was shown, hexadecimal.
+    pub shown: &'a str,
+    /// When, seconds.
+    pub at: i64,
+}
+
+/// Who signed for which medicines, of which text, before whom. A drawing and a reader's statement stand in it; a code does not.
+pub fn received(p: &Prescription, c: &Content, r: &Received<'_>) -> String {
+    let mut out = String::with_capacity(1_500 + r.given.len() * 4 / 3);
+    let who = |w: &mut Writer<'_>| {
+        w.text("display", &r.receiver.name);
+        w.nested("identifier", |w| {
+            w.text("value", &r.receiver.number);
+        });
+    };
+    Writer::object(&mut out, |w| {
+        w.text("resourceType", "Provenance").text("id", r.id);
+        tags(w, c);
+        w.list("target", |list| {
+            for target in r.dispensed {
+                list.item(|w| {
+                    w.text("reference", target);
+                });
+            }
+        });
+        w.text("recorded", &instant(r.at));
+        text(w, "activity", &format!("receive by {}", r.way.code()));
+        w.list("agent", |list| {
+            list.item(|w| {
+                text(w, "type", "receiver");
+                w.nested("who", who);
+            });
+            if !r.witness.1.is_empty() {
+                list.item(|w| {
+                    text(w, "type", "witness");
+                    w.nested("who", |w| {
+                        if r.witness.0 != 0 {
+                            w.text("reference", &format!("Practitioner/account-{}", r.witness.0));
+                        }
+                        w.text("display", r.witness.1);
+                    });
+                });
+            }
+        });
+        w.list("entity", |list| {
+            list.item(|w| {
+                w.text("role", "source");
+                w.nested("what", |w| {
+                    w.text("reference", &format!("Binary/{}-receipt-{}", id(&p.code), r.mark));
+                    w.nested("identifier", |w| {
+                        w.text("system", "urn:ietf:rfc:3986").text("value", &format!("urn:sha-256:{}", r.shown));
+                    });
+                });
+            });
+        });
+        // What was signed in ink lies with the pharmacy.
+        if r.way == Way::Paper {
+            return;
+        }
+        w.list("signature", |list| {
+            list.item(|w| {
+                w.list("type", |list| {
+                    list.item(|w| {
+                        w.text("system", "urn:iso-astm:E1762-95:2013").text("code", "1.2.840.10065.1.12.1.5");
+                    });
+                });
+                w.text("when", &instant(r.at));
+                w.nested("who", who);
+                let format = match r.way {
+                    Way::Pad => "image/png",
+                    Way::Finger => "application/jose",
+                    Way::Code | Way::Paper => return,
+                };
+                w.text("sigFormat", format).text("data", &mach_sign::base64(r.given));
             });
         });
     });

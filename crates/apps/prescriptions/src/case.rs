@@ -2,10 +2,13 @@
 
 use crate::bodies;
 use crate::check::{Content, Subject};
+use crate::dispense::names_receiver;
+use crate::receipt;
 use mach_access::Scope;
 use mach_access::sensitive::Sensitive;
 use mach_base::Day;
 use mach_fhir::{ResourceType, Tree};
+use mach_signing::patient::{self, Signed};
 use mach_store::prescriptions::{self, Line, Prescription, Sale, State};
 use mach_store::signing::{self, Act, Flight};
 use mach_store::sql::Query;
@@ -27,6 +30,8 @@ pub struct Case {
     pub sales: Vec<Sale>,
     /// Its signature, under way or done.
     pub flight: Option<Flight>,
+    /// What those signed who took of it, by the mark of the sale.
+    pub receipts: Vec<(String, Signed)>,
     /// The facility's code.
     pub facility: String,
     /// Whether what is kept is no longer what was written: somebody changed it by another way. Nothing is done with it then.
@@ -104,7 +109,20 @@ pub fn of(on: &mut dyn Query, row: Prescription) -> Result<Case> {
     let sales = prescriptions::sales(on, &row)?;
     let flight = signing::flight_of(on, row.facility, &row.code, Act::Prescribe)?;
     let facility = schema::facility_code(on, row.facility)?.unwrap_or_default();
-    Ok(Case { row, content: read.unwrap_or_default(), lines, sales, flight, facility, altered })
+    let receipts = if names_receiver(&row) { receipts(on, &row, &sales)? } else { Vec::new() };
+    Ok(Case { row, content: read.unwrap_or_default(), lines, sales, flight, receipts, facility, altered })
+}
+
+/// The signatures of those who took of it here.
+fn receipts(on: &mut dyn Query, row: &Prescription, sales: &[Sale]) -> Result<Vec<(String, Signed)>> {
+    let mut out = Vec::new();
+    for sale in sales.iter().filter(|s| s.place.is_empty()) {
+        let pharmacy = schema::facility_code(on, sale.pharmacy)?.unwrap_or_default();
+        let mark = receipt::mark(&pharmacy, &sale.invoice);
+        let signed = patient::of(on, row.facility, &receipt::name(&row.code, &mark), Act::Receive)?;
+        out.extend(signed.map(|signed| (mark, signed)));
+    }
+    Ok(out)
 }
 
 /// Whole months from a birth to a day.

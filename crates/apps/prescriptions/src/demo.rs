@@ -108,6 +108,6 @@ fn one(tx: &mut Tx<'_>, n: usize, facility: i64, by: &By) -> Result<Vec<String>,
     let code = fine(work::write(tx, facility, by, content)?)?;
     match far {
         Far::Draft => Ok(Vec::new()),
-        Far::Signed | Far::Partly => fine(work::sign(tx, &code, by, "Dữ liệu mẫu")?),
+        Far::Signed | Far::Partly => fine(work::sign(tx, &code, by, "Dữ liệu mẫu", None)?),
     }
 }

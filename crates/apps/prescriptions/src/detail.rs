@@ -16,11 +16,10 @@ use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
 use mach_signing::desk::{Desk, Keys as _};
-use mach_signing::desktop;
-use mach_signing::flights;
+use mach_signing::{choice, desktop, flights, waits};
 use mach_store::prescriptions::{self, Prescription, State};
 use mach_store::schema;
-use mach_store::signing::Act as Signs;
+use mach_store::signing::{Act as Signs, Signer};
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, PostForm, Row, Table,
     Tone, field_form, laid_out, line, stack,
@@ -108,7 +107,7 @@ fn sales(lang: Lang, case: &Case, facilities: &HashMap<i64, String>) -> Option<H
     Some(Card::new(lang.t(msg::RX_DISPENSED), table.rows(rows.collect()).stack()).into())
 }
 
-fn signature(lang: Lang, case: &Case, account: i64) -> Option<Html> {
+fn signature(lang: Lang, case: &Case, account: i64, desk: &Desk) -> Option<Html> {
     let flight = case.flight.as_ref()?;
     let said = match (case.row.state, flight.ended) {
         (State::Signing, None) if flight.said.is_empty() => lang.t(msg::RX_SIGNING).to_owned(),
@@ -119,7 +118,9 @@ fn signature(lang: Lang, case: &Case, account: i64) -> Option<Html> {
         }
     };
     let desktop = desktop::waits([flight], account).then(|| desktop::link(lang));
-    Some(Card::new(lang.t(msg::RX_SIGNATURE), Html::concat([Some(line(&said)), desktop].into_iter().flatten())).into())
+    let phone = waits::notice(lang, [flight], account, waits::simulates(desk));
+    let parts = [Some(line(&said)), desktop, phone];
+    Some(Card::new(lang.t(msg::RX_SIGNATURE), Html::concat(parts.into_iter().flatten())).into())
 }
 
 /// The other parts of its series.
@@ -142,7 +143,7 @@ fn parts(lang: Lang, case: &Case, series: &[Prescription]) -> Option<Html> {
 }
 
 /// What the writer can do now.
-fn acts(lang: Lang, case: &Case, subject: &crate::check::Subject) -> Vec<Html> {
+fn acts(lang: Lang, case: &Case, subject: &crate::check::Subject, (desk, signers): (&Desk, &[Signer])) -> Vec<Html> {
     let address = |act: &str| format!("/prescriptions/case/{}/{act}", case.row.code);
     let mut acts: Vec<Html> = Vec::new();
     if case.row.state == State::Draft && !case.altered {
@@ -156,7 +157,8 @@ fn acts(lang: Lang, case: &Case, subject: &crate::check::Subject) -> Vec<Html> {
         }
         if !forbidden {
             let reason = Field::new("reason", lang.t(msg::RX_REASON), FieldKind::Text).required();
-            let fields = if found.is_empty() { Vec::new() } else { vec![reason] };
+            let reason = (!found.is_empty()).then_some(reason);
+            let fields: Vec<Field> = reason.into_iter().chain(choice::field(lang, desk, signers, 0)).collect();
             let button = Button::primary(lang.t(msg::RX_SIGN)).icon(Icon::Check).into();
             let lead = (lang.t(msg::RX_SIGN_LEAD), Vec::new());
             acts.push(
@@ -165,9 +167,10 @@ fn acts(lang: Lang, case: &Case, subject: &crate::check::Subject) -> Vec<Html> {
         }
     }
     if case.row.state == State::Signing {
-        if case.flight.as_ref().is_some_and(|f| f.ended.is_none() && f.next.is_none()) {
-            let button = Button::primary(lang.t(msg::RX_SIGN_AGAIN)).icon(Icon::Check);
-            acts.push(PostForm::new(lang, address("resume"), button).into());
+        if let Some(stopped) = case.flight.as_ref().filter(|f| f.ended.is_none() && f.next.is_none()) {
+            let button = Button::primary(lang.t(msg::RX_SIGN_AGAIN)).icon(Icon::Check).into();
+            let fields: Vec<Field> = choice::field(lang, desk, signers, stopped.signer).into_iter().collect();
+            acts.push(field_form(lang, address("resume"), ("", Vec::new()), &fields, [button]));
         }
         acts.push(PostForm::new(lang, address("back"), Button::submit(lang.t(msg::RX_BACK)).icon(Icon::Undo)).into());
     }
@@ -198,6 +201,7 @@ fn sending(lang: Lang, case: &Case) -> Html {
 /// `GET /prescriptions/case/{code}`.
 pub(crate) async fn page(
     With(house): With<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Path(code): Path<String>,
     Query(asked): Query<Asked>,
@@ -205,11 +209,13 @@ pub(crate) async fn page(
     let (decision, case, person) = seen(&house, &session, &code, Act::ReadPrescriptions).await?;
     let lang = session.lang;
     let (id, facility, of) = (person.id, case.row.facility, case.row.series.clone());
-    let (subject, series, facilities) = house
+    let account = session.actor.account;
+    let (subject, series, facilities, signers) = house
         .read(decision, move |r| {
             let subject = case::subject(r, id, Day::today(), &of)?.unwrap_or_default();
             let facilities: HashMap<i64, String> = schema::facilities(r)?.into_iter().collect();
-            Ok::<_, Failure>((subject, prescriptions::series(r, facility, &of)?, facilities))
+            let signers = choice::of(r, (facility, account), Signs::Prescribe)?;
+            Ok::<_, Failure>((subject, prescriptions::series(r, facility, &of)?, facilities, signers))
         })
         .await?;
     let own = case.is_by(session.actor.account) && decide(&session.actor, Act::Prescribe).is_ok();
@@ -239,10 +245,14 @@ pub(crate) async fn page(
         oversold(&case).then(|| bad(msg::RX_OVERSOLD)),
         replaces,
     ];
-    let left = [Some(lines(lang, &case)), parts(lang, &case, &series), sales(lang, &case, &facilities)];
-    let right =
-        [Some(facts(lang, &case, true)), signature(lang, &case, session.actor.account), Some(sending(lang, &case))];
-    let acts = if own { acts(lang, &case, &subject) } else { Vec::new() };
+    let left = [
+        Some(lines(lang, &case)),
+        parts(lang, &case, &series),
+        sales(lang, &case, &facilities),
+        crate::pharmacy::receipts(lang, &case),
+    ];
+    let right = [Some(facts(lang, &case, true)), signature(lang, &case, account, &desk), Some(sending(lang, &case))];
+    let acts = if own { acts(lang, &case, &subject, (&desk, &signers)) } else { Vec::new() };
     let left = stack(left.into_iter().flatten().chain(acts));
     let columns = laid_out(Layout::Main, [left, stack(right.into_iter().flatten())]);
     let crumbs = vec![Crumb::link(lang.t(msg::RX), "/prescriptions"), Crumb::here(case.row.code.as_str())];
@@ -258,6 +268,9 @@ pub(crate) struct Reasons {
     reason: String,
     #[serde(default)]
     why: String,
+    /// With which certificate.
+    #[serde(default)]
+    with: String,
 }
 
 /// `POST /prescriptions/case/{code}/{act}`.
@@ -274,6 +287,7 @@ pub(crate) async fn act(
     }
     let code = crate::code::parse(&code).ok_or(Problem::NotFound)?;
     let (lang, by, at, doing) = (session.lang, by(&session), code.clone(), act.clone());
+    let chosen = choice::read(&reasons.with);
     let text = |t: &str| t.trim().chars().take(work::TEXT_CHARS).collect::<String>();
     let why = match act.as_str() {
         "sign" => text(&reasons.reason),
@@ -288,8 +302,8 @@ pub(crate) async fn act(
     let facility = decision.scope().facility().ok_or(Problem::Forbidden)?;
     let done = house.write(decision, move |tx| {
         Ok(match doing.as_str() {
-            "sign" => work::sign(tx, &at, &by, &why)?,
-            "resume" => one(at.clone(), work::resume(tx, &at, &by)?),
+            "sign" => work::sign(tx, &at, &by, &why, chosen)?,
+            "resume" => one(at.clone(), work::resume(tx, &at, &by, chosen)?),
             "back" => one(at.clone(), work::back(tx, &at, &by)?),
             "cancel" => one(at.clone(), work::cancel(tx, &at, &by, &why)?),
             _ => one(at.clone(), work::send_again(tx, &at)?),

@@ -1,12 +1,15 @@
 //! Handing out: here by a pharmacy of the house, or elsewhere as the national system tells. One sale is one transaction.
 
 use crate::bodies::{self, Handed, Receiver};
-use crate::case::{Case, digest, load};
+use crate::case::{Case, load};
+use crate::receipt::{self, Receipt};
 use crate::work::{Done, No, projected, put};
+use mach_base::Minute;
 use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
 use mach_store::prescriptions::{self, Prescription, Sale, SaleLine, Sending, State};
-use mach_store::{Error, Result, Tx, schema};
+use mach_store::resources::Put;
+use mach_store::{Error, Result, Tx, people, schema};
 
 /// What a pharmacy hands out at once.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,8 @@ pub struct Handing {
     pub lines: Vec<SaleLine>,
     /// Who takes it; asked of narcotics and psychotropics.
     pub receiver: Receiver,
+    /// Their signature for it, where one is asked.
+    pub receipt: Option<Receipt>,
     /// When, seconds; 0: now.
     pub at: i64,
 }
@@ -65,19 +70,10 @@ pub fn dispense(tx: &mut Tx<'_>, code: &str, handing: &Handing) -> Result<Done<(
         true => handing.place.clone(),
         false => schema::facility_code(tx, handing.pharmacy)?.unwrap_or_default(),
     };
-    let mark = digest(format!("{pharmacy}|{}", handing.invoice).as_bytes());
-    let mut puts = Vec::new();
-    for line in &lines {
-        let item = usize::try_from(line.line - 1).ok().and_then(|n| case.content.items.get(n));
-        let (true, Some(item)) = (tx.hand_out(&case.row, *line, !elsewhere)?, item) else {
-            return Err(Error::Refused(format!("{TOO_MUCH}{}", line.line)));
-        };
-        let id = format!("{}-{}-{}", bodies::id(&case.row.code), line.line, &mark[..12]);
-        let (line, quantity, receiver) = (line.line, line.quantity, &handing.receiver);
-        let handed = Handed { mark: &id, line, quantity, pharmacy: &pharmacy, elsewhere, receiver, at: now };
-        let body = bodies::dispense(&case.row, &case.content, item, &handed);
-        puts.push(put(&case.row, ResourceType::MEDICATION_DISPENSE, id, body, Vec::new()));
-    }
+    let mut puts = match handed(tx, &case, handing, (&lines, &pharmacy), now)? {
+        Ok(puts) => puts,
+        Err(no) => return Ok(Err(no)),
+    };
     tx.add_sale(&Sale {
         id: 0,
         prescription: case.row.id,
@@ -109,8 +105,73 @@ pub fn dispense(tx: &mut Tx<'_>, code: &str, handing: &Handing) -> Result<Done<(
     Ok(Ok(()))
 }
 
+/// Takes the lines of a sale from what is left, with the signature of who takes them where one is asked; gives their resources. Nothing
+/// is taken where it gives a refusal.
+fn handed(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    handing: &Handing,
+    (lines, pharmacy): (&[SaleLine], &str),
+    now: i64,
+) -> Result<Done<Vec<Put>>> {
+    let elsewhere = !handing.place.is_empty();
+    let mark = receipt::mark(pharmacy, &handing.invoice);
+    let id = |line: &SaleLine| format!("{}-{}-{mark}", bodies::id(&case.row.code), line.line);
+    let (mut puts, mut note) = (Vec::new(), String::new());
+    if !elsewhere {
+        let person = people::person(tx, case.row.person)?.map(|p| p.name).unwrap_or_default();
+        let today = Minute::of_seconds(now).day();
+        let text = match receipt::checked(case, (&person, pharmacy), handing, today) {
+            Ok(text) => text,
+            Err(no) => return Ok(Err(no)),
+        };
+        if let Some(text) = text {
+            let dispensed: Vec<String> = lines.iter().map(|l| format!("MedicationDispense/{}", id(l))).collect();
+            match receipt::keep(tx, case, (&mark, &text, handing), &dispensed, now)? {
+                Ok((said, kept)) => (note, puts) = (said, kept),
+                Err(no) => return Ok(Err(no)),
+            }
+        }
+    }
+    for line in lines {
+        let item = usize::try_from(line.line - 1).ok().and_then(|n| case.content.items.get(n));
+        let (true, Some(item)) = (tx.hand_out(&case.row, *line, !elsewhere)?, item) else {
+            return Err(Error::Refused(format!("{TOO_MUCH}{}", line.line)));
+        };
+        let handed = Handed {
+            mark: &id(line),
+            line: line.line,
+            quantity: line.quantity,
+            pharmacy,
+            elsewhere,
+            receiver: &handing.receiver,
+            note: &note,
+            at: now,
+        };
+        let body = bodies::dispense(&case.row, &case.content, item, &handed);
+        puts.push(put(&case.row, ResourceType::MEDICATION_DISPENSE, id(line), body, Vec::new()));
+    }
+    Ok(Ok(puts))
+}
+
+/// Whether this sale was told before: then nothing more is handed out by it.
+pub(crate) fn is_known(case: &Case, handing: &Handing) -> bool {
+    let same = |s: &Sale| s.pharmacy == handing.pharmacy && s.place == handing.place && s.invoice == handing.invoice;
+    case.sales.iter().any(same)
+}
+
+/// Why a sale is none by its quantities: nothing of it, or more than is left.
+pub(crate) fn past(case: &Case, handing: &Handing) -> Option<No> {
+    let wanted: Vec<&SaleLine> = handing.lines.iter().filter(|l| l.quantity > 0).collect();
+    if wanted.is_empty() {
+        return Some(No::Nothing);
+    }
+    let left = |line| case.lines.iter().find(|l| l.line == line).map_or(0, prescriptions::Line::left);
+    wanted.iter().find(|l| l.quantity > left(l.line)).map(|l| No::TooMuch(l.line))
+}
+
 /// Why nothing is handed out of it now.
-fn hindrance(case: &Case, handing: &Handing, elsewhere: bool, now: i64) -> Option<No> {
+pub(crate) fn hindrance(case: &Case, handing: &Handing, elsewhere: bool, now: i64) -> Option<No> {
     if case.altered {
         return Some(No::Altered);
     }

@@ -8,9 +8,12 @@
 //! | `POST /prescriptions/case/{code}/{act}` | prescribe | `sign`, `resume`, `back`, `cancel`, `send` |
 //! | `GET /prescriptions/case/{code}/prescription.pdf` | read prescriptions | the signed paper, A5; *BẢN NHÁP* until then |
 //! | `GET /prescriptions/dispense` | dispense | a pharmacy looks one up by its code or QR code |
-//! | `POST /prescriptions/dispense/{code}` | dispense | hands out, never more than is left |
+//! | `POST /prescriptions/dispense/{code}` | dispense | hands out, never more than is left; who takes controlled medicines signs first |
+//! | `POST /prescriptions/dispense/{code}/question` | dispense | what a reader of fingerprints is asked |
+//! | `GET /prescriptions/dispense/{code}/receipt/{mark}` | dispense | what was signed, to be printed |
 //! | `GET /api/prescriptions/openapi.json` | anybody | the interface |
 //! | `GET /api/prescriptions/{code}` | dispense | the same for a pharmacy's program |
+//! | `POST /api/prescriptions/{code}/receipt` | dispense | what who takes controlled medicines is to sign |
 //! | `POST /api/prescriptions/{code}/dispense` | dispense | the same |
 
 mod api;
@@ -26,6 +29,8 @@ pub mod gateway;
 mod list;
 mod paper;
 mod pharmacy;
+pub mod receipt;
+mod receive;
 pub mod rules;
 mod signed_code;
 pub mod signing;
@@ -76,8 +81,11 @@ pub fn router(desk: Arc<Desk>) -> Router<House> {
         .route("/prescriptions/case/{code}/{act}", post(detail::act))
         .route("/prescriptions/dispense", get(pharmacy::page))
         .route("/prescriptions/dispense/{code}", post(pharmacy::take))
+        .route("/prescriptions/dispense/{code}/question", post(receive::question))
+        .route("/prescriptions/dispense/{code}/receipt/{mark}", get(receive::printed))
         .route("/api/prescriptions/openapi.json", get(api::openapi))
         .route("/api/prescriptions/{code}", get(api::one))
+        .route("/api/prescriptions/{code}/receipt", post(api::receipt))
         .route("/api/prescriptions/{code}/dispense", post(api::dispense))
         .layer(axum::Extension(desk))
 }

@@ -6,15 +6,21 @@ use crate::code;
 use crate::detail::{facts, lines};
 use crate::dispense::{self, Handing, names_receiver, too_much};
 use crate::gateway::INVOICE_CHARS;
+use crate::receipt;
+use crate::receive::{self, Asked as Receive};
 use crate::view::refusal;
 use crate::words::{hundredths, written};
 use crate::work::{Done, No, TEXT_CHARS};
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
-use axum::response::Redirect;
+use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::{Act, Actor, Decision, decide};
+use mach_base::Day;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
+use mach_signing::desk::Desk;
+use mach_signing::patient::Way;
 use mach_store::people::{self, PersonRow};
 use mach_store::prescriptions::SaleLine;
 use mach_ui::components::{
@@ -25,6 +31,7 @@ use mach_ui::shell::{Crumb, PageMeta};
 use mach_ui::{Html, Lang, msg, shell};
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "ask.html")]
@@ -41,8 +48,11 @@ pub(crate) struct Asked {
     done: String,
 }
 
+/// What was typed, by the names of the fields.
+pub(crate) type Typed = HashMap<String, String>;
+
 /// The program's own decision: for one prescription whose code somebody has in hand.
-fn own() -> Result<Decision, Problem> {
+pub(crate) fn own() -> Result<Decision, Problem> {
     decide(&Actor::console(), Act::Dispense).map_err(Problem::internal)
 }
 
@@ -117,6 +127,7 @@ pub(crate) async fn page(
                 let who = Definitions::default().row(lang.t(msg::RX_BIRTH_YEAR), year);
                 parts.push(Card::new(person.name.clone(), who).into());
                 parts.push(lines(lang, &case));
+                parts.extend(receipts(lang, &case));
                 parts.push(match case.is_open(now_seconds()) {
                     true => sale(lang, &case),
                     false => Notice::new(lang, Tone::Warning, lang.t(closed(&case))).into(),
@@ -126,11 +137,22 @@ pub(crate) async fn page(
         }
     }
     let title = lang.t(msg::RX_PHARMACY);
-    let crumbs = vec![Crumb::link(lang.t(msg::RX), "/prescriptions"), Crumb::here(title)];
-    let meta = PageMeta { crumbs, ..session.meta(title, "/prescriptions/dispense") };
+    let meta = meta(&session, title);
     let ask = Card::new("", Html::template(&Ask { lang, code: &typed }));
     let head: Html = PageHead::new(title).lead(lang.t(msg::RX_PHARMACY_LEAD)).into();
     Ok(shell::page(&meta, stack([head, ask.into()].into_iter().chain(parts))))
+}
+
+/// What every page of the pharmacy stands in.
+pub(crate) fn meta(session: &Session, title: &str) -> PageMeta {
+    let crumbs = vec![Crumb::link(session.lang.t(msg::RX), "/prescriptions"), Crumb::here(title)];
+    PageMeta { crumbs, ..session.meta(title, "/prescriptions/dispense") }
+}
+
+/// Who signed for what was taken.
+pub(crate) fn receipts(lang: Lang, case: &Case) -> Option<Html> {
+    let rows = case.receipts.iter().map(|(mark, signed)| receive::row(lang, case, mark, signed));
+    (!case.receipts.is_empty()).then(|| Card::new(lang.t(msg::RX_RECEIPTS), Html::concat(rows)).into())
 }
 
 /// Why it is not handed out now.
@@ -158,27 +180,29 @@ fn sale(lang: Lang, case: &Case) -> Html {
         fields.push(Field::new("receiver", lang.t(msg::RX_RECEIVER), FieldKind::Text).required());
         fields.push(Field::new("receiver-number", lang.t(msg::RX_RECEIVER_NUMBER), FieldKind::Text).required());
     }
+    let signs = receipt::asked(&case.row.kind, Day::today());
+    if signs.is_some_and(|rule| rule.ways.contains(&Way::Code)) {
+        let phone = Field::new("receiver-phone", lang.t(msg::RX_RECEIVER_PHONE), FieldKind::Digits);
+        fields.push(phone.hint(lang.t(msg::RX_RECEIVER_PHONE_HINT)));
+    }
     let action = format!("/prescriptions/dispense/{}", case.row.code);
-    let button = Button::primary(lang.t(msg::RX_HAND_OUT)).icon(Icon::Check).into();
+    let label = if signs.is_some() { msg::RX_TO_RECEIPT } else { msg::RX_HAND_OUT };
+    let button = Button::primary(lang.t(label)).icon(Icon::Check).into();
     Card::new(lang.t(msg::RX_HAND_OUT), field_form(lang, action, ("", Vec::new()), &fields, [button])).into()
 }
 
-/// `POST /prescriptions/dispense/{code}`.
-pub(crate) async fn take(
-    State(house): State<House>,
-    session: Session,
-    Path(code): Path<String>,
-    Form(typed): Form<HashMap<String, String>>,
-) -> Result<Redirect, Problem> {
+/// The sale that was typed.
+pub(crate) fn handing(session: &Session, decision: &Decision, case: &Case, typed: &Typed) -> Result<Handing, Problem> {
     let lang = session.lang;
-    let (decision, case, _) = found(&house, &session, &code).await?.ok_or(Problem::NotFound)?;
     let pharmacy = decision.scope().facility().ok_or(Problem::Forbidden)?;
     let get = |name: &str| typed.get(name).map(|t| t.trim().to_owned()).unwrap_or_default();
     let invoice = get("invoice");
     if invoice.is_empty() || invoice.chars().count() > INVOICE_CHARS {
         return Err(Problem::BadRequest(lang.fmt(msg::RX_INVOICE_WANTED, &[("n", &INVOICE_CHARS.to_string())])));
     }
-    if typed.values().any(|t| t.chars().count() > TEXT_CHARS) {
+    // A drawing and a reader's statement have limits of their own.
+    let texts = typed.iter().filter(|(name, _)| !matches!(name.as_str(), "drawn" | "statement"));
+    if texts.map(|(_, text)| text).any(|t| t.chars().count() > TEXT_CHARS) {
         return Err(Problem::BadRequest(lang.fmt(msg::RX_LONG_TEXT, &[("n", &TEXT_CHARS.to_string())])));
     }
     let mut lines = Vec::new();
@@ -191,11 +215,33 @@ pub(crate) async fn take(
             hundredths(&text).ok_or_else(|| Problem::BadRequest(lang.t(msg::RX_QUANTITY_WRONG).to_owned()))?;
         lines.push(SaleLine { line: line.line, quantity });
     }
-    let receiver = Receiver { name: get("receiver"), number: get("receiver-number") };
+    // One line of what is signed is one line: a name brings no others along.
+    let one = |name: &str| get(name).split_whitespace().collect::<Vec<_>>().join(" ");
+    let receiver = Receiver { name: one("receiver"), number: one("receiver-number") };
     let account = session.actor.account;
-    let handing = Handing { pharmacy, account, invoice, lines, receiver, ..Handing::default() };
+    Ok(Handing { pharmacy, account, invoice, lines, receiver, ..Handing::default() })
+}
+
+/// `POST /prescriptions/dispense/{code}`: hands out; where who takes it signs, shows what they sign first.
+pub(crate) async fn take(
+    State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
+    session: Session,
+    Path(code): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Problem> {
+    let (decision, case, person) = found(&house, &session, &code).await?.ok_or(Problem::NotFound)?;
+    let handing = handing(&session, &decision, &case, &typed)?;
+    let pharmacy = session.facility_code.clone().unwrap_or_default();
+    let asked = Receive::of((&house, &session, &desk), (&case, &person), (&typed, handing.clone()), &pharmacy);
+    if let Some(asked) = asked {
+        return asked.answer(decision).await;
+    }
     match hand_out(&house, decision, &case, handing).await? {
-        Ok(()) => Ok(Redirect::to(&format!("/prescriptions/dispense?code={}&done=dispense", case.row.code))),
-        Err(no) => Err(refusal(lang, &no)),
+        Ok(()) => {
+            let to = format!("/prescriptions/dispense?code={}&done=dispense", case.row.code);
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(no) => Err(refusal(session.lang, &no)),
     }
 }

@@ -4,6 +4,7 @@
 
 use mach_base::Day;
 use mach_base::text::fold;
+use mach_signing::patient::Way;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -125,10 +126,23 @@ pub struct Interaction {
     pub management: String,
 }
 
+/// That who takes medicines of a kind signs for them.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The kind.
+    pub kind: String,
+    /// By which ways.
+    pub ways: Vec<Way>,
+    /// The law, and whether somebody compared the row with it.
+    pub source: String,
+    period: Period,
+}
+
 /// All lists.
 #[derive(Debug, Default)]
 pub struct Rules {
     kinds: Vec<Kind>,
+    receipts: Vec<Receipt>,
     rules: Vec<Rule>,
     drugs: Vec<Drug>,
     chronic: Vec<(String, String)>,
@@ -139,6 +153,8 @@ pub struct Rules {
 pub struct Texts<'a> {
     /// `kinds.csv`.
     pub kinds: &'a str,
+    /// `receipts.csv`.
+    pub receipts: &'a str,
     /// `rules.csv`.
     pub rules: &'a str,
     /// `drugs.csv`.
@@ -174,8 +190,16 @@ impl Rules {
             let shipped = include_str!("../../../../content/prescriptions/interactions.csv");
             let interactions = text(&format!("{of}interactions.csv"), shipped);
             let chronic = text("chronic.csv", include_str!("../../../../content/chronic.csv"));
-            let texts =
-                Texts { kinds: &kinds, rules: &rules, drugs: &drugs, interactions: &interactions, chronic: &chronic };
+            let shipped = include_str!("../../../../content/prescriptions/receipts.csv");
+            let receipts = text(&format!("{of}receipts.csv"), shipped);
+            let texts = Texts {
+                kinds: &kinds,
+                receipts: &receipts,
+                rules: &rules,
+                drugs: &drugs,
+                interactions: &interactions,
+                chronic: &chronic,
+            };
             match Rules::read(&texts) {
                 Ok(rules) => rules,
                 Err(e) => panic!("content/prescriptions: {e}"),
@@ -192,6 +216,9 @@ impl Rules {
         let mut out = Self::default();
         for row in records(texts.kinds)? {
             out.kinds.push(kind(&row).map_err(|e| format!("kinds.csv: {e}"))?);
+        }
+        for row in records(texts.receipts)? {
+            out.receipts.push(receipt(&row).map_err(|e| format!("receipts.csv: {e}"))?);
         }
         for row in records(texts.rules)? {
             out.rules.push(rule(&row).map_err(|e| format!("rules.csv: {e}"))?);
@@ -221,6 +248,11 @@ impl Rules {
     /// The kind, as it is in force on a day.
     pub fn kind(&self, code: &str, on: Day) -> Option<&Kind> {
         self.kinds.iter().find(|k| k.code == code && k.period.has(on))
+    }
+
+    /// That who takes medicines of a kind signs for them on a day; `None`: they do not.
+    pub fn receipt(&self, kind: &str, on: Day) -> Option<&Receipt> {
+        self.receipts.iter().find(|r| r.kind == kind && r.period.has(on))
     }
 
     /// The kinds in force on a day.
@@ -298,6 +330,19 @@ fn kind(row: &csv::StringRecord) -> Result<Kind, String> {
     })
 }
 
+fn receipt(row: &csv::StringRecord) -> Result<Receipt, String> {
+    let at = |n: usize| row.get(n).unwrap_or_default();
+    let way = |code: &str| Way::parse(code).ok_or_else(|| format!("`{code}` is no way to sign"));
+    if !matches!(at(4), "verified" | "unverified") {
+        return Err(format!("`{}` is neither verified nor unverified", at(4)));
+    }
+    let ways: Vec<Way> = at(1).split_whitespace().map(way).collect::<Result<_, _>>()?;
+    if ways.is_empty() {
+        return Err(format!("{}: no way to sign", at(0)));
+    }
+    Ok(Receipt { kind: at(0).into(), ways, period: Period::read(at(2), at(3))?, source: at(5).into() })
+}
+
 fn rule(row: &csv::StringRecord) -> Result<Rule, String> {
     let at = |n: usize| row.get(n).unwrap_or_default();
     Ok(Rule {
@@ -359,11 +404,15 @@ mod tests {
 
     #[test]
     fn a_broken_list_is_told() {
-        let good = Texts { kinds: "a\n", rules: "a\n", drugs: "a\n", interactions: "a\n", chronic: "a\n" };
+        let good =
+            Texts { kinds: "a\n", receipts: "a\n", rules: "a\n", drugs: "a\n", interactions: "a\n", chronic: "a\n" };
         assert!(Rules::read(&good).is_ok());
         let kinds = "h\nc,x,x,x,viele\n";
         for (texts, file) in [
             (Texts { kinds: "a,b,c,d,e\nc,x,x,x,viele\n", ..good }, "kinds.csv"),
+            (Texts { receipts: "a,b,c,d,e,f\nn,pencil,2018-03-01,,unverified,x\n", ..good }, "receipts.csv"),
+            (Texts { receipts: "a,b,c,d,e,f\nn,pad,2018-03-01,,perhaps,x\n", ..good }, "receipts.csv"),
+            (Texts { receipts: "a,b,c,d,e,f\nn,,2018-03-01,,verified,x\n", ..good }, "receipts.csv"),
             (Texts { rules: "a,b,c,d\nx,2018-13-01,,yes\n", ..good }, "rules.csv"),
             (Texts { rules: "a,b,c,d\nx,2018-01-01,,maybe\n", ..good }, "rules.csv"),
             (Texts { drugs: "a,b\nX,Y\nX,Z\n", ..good }, "stands twice"),

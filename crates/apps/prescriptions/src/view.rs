@@ -116,6 +116,8 @@ pub(crate) fn refusal(lang: Lang, no: &No) -> Problem {
         No::Expired => because(msg::RX_EXPIRED),
         No::Nothing => Problem::BadRequest(lang.t(msg::RX_NOTHING).to_owned()),
         No::NoReceiver => Problem::BadRequest(lang.t(msg::RX_NO_RECEIVER).to_owned()),
+        No::NoReceipt => Problem::BadRequest(lang.t(msg::RX_NO_RECEIPT).to_owned()),
+        No::ReceiptChanged => because(msg::RX_RECEIPT_CHANGED),
         No::TooMuch(n) => Problem::Conflict(lang.fmt(msg::RX_TOO_MUCH, &[("n", &n.to_string())])),
         No::OtherSale => because(msg::RX_OTHER_SALE),
     }

@@ -10,7 +10,7 @@ use mach_base::text::fold;
 use mach_base::time::now_seconds;
 use mach_base::{Day, Minute};
 use mach_fhir::{IndexValue, ResourceType, index::Param};
-use mach_signing::ask::{self, Cannot, Wanted};
+use mach_signing::ask::{self, Cannot, Chosen, Wanted};
 use mach_signing::flights::Taken;
 use mach_store::prescriptions::{self, Line, Prescription, Sending, State};
 use mach_store::resources::Put;
@@ -61,6 +61,10 @@ pub enum No {
     OtherSale,
     /// Who takes controlled medicines must be named.
     NoReceiver,
+    /// Who takes controlled medicines must sign, by a way that counts.
+    NoReceipt,
+    /// What they signed is not what would be handed out.
+    ReceiptChanged,
 }
 
 pub(crate) fn put(p: &Prescription, kind: ResourceType, id: String, body: String, index: Vec<IndexValue>) -> Put {
@@ -228,11 +232,11 @@ fn together(tx: &mut Tx<'_>, case: Case) -> Result<Vec<Case>> {
 }
 
 /// Asks for the doctor's digital signature of a draft and of those of its series. `reason` passes warnings over. From now on
-/// nothing of it changes; it counts when the signature is there.
+/// nothing of it changes; it counts when the signature is there. `chosen`: with which of their certificates.
 ///
 /// # Errors
 /// Of the store.
-pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, reason: &str) -> Result<Done<Vec<String>>> {
+pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, reason: &str, chosen: Chosen) -> Result<Done<Vec<String>>> {
     let Some(case) = load(tx, code)? else { return Ok(Err(No::Unknown)) };
     if case.row.state != State::Draft {
         return Ok(Err(No::State));
@@ -240,7 +244,7 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, reason: &str) -> Result<Done<V
     if !case.is_by(by.account) {
         return Ok(Err(No::NotYours));
     }
-    let signer = match ask::signs_with(tx, &wanted(&case.row, by), now_seconds())? {
+    let signer = match ask::signs_with(tx, &wanted(&case.row, by), chosen, now_seconds())? {
         Ok(signer) => signer,
         Err(cannot) => return Ok(Err(cannot.into())),
     };
@@ -275,14 +279,14 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, reason: &str) -> Result<Done<V
 ///
 /// # Errors
 /// Of the store.
-pub fn resume(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<Done<()>> {
+pub fn resume(tx: &mut Tx<'_>, code: &str, by: &By, chosen: Chosen) -> Result<Done<()>> {
     let Some(case) = load(tx, code)? else { return Ok(Err(No::Unknown)) };
     if !case.is_by(by.account) {
         return Ok(Err(No::NotYours));
     }
     let stopped = case.flight.filter(|f| f.ended.is_none() && f.next.is_none() && case.row.state == State::Signing);
     let Some(stopped) = stopped else { return Ok(Err(No::State)) };
-    if let Err(cannot) = ask::again(tx, &Prescriptions, &stopped, now_seconds())? {
+    if let Err(cannot) = ask::again(tx, &Prescriptions, &stopped, chosen, now_seconds())? {
         return Ok(Err(cannot.into()));
     }
     tx.audit(Some(case.row.person), &format!("prescription {code} signature asked for again"), "granted")?;

@@ -17,6 +17,8 @@ pub enum Way {
     Code,
     /// By a finger, as a reader says that is registered here.
     Finger,
+    /// By hand on a printed paper that the house keeps: no electronic signature. Whoever stands beside says so.
+    Paper,
 }
 
 impl Way {
@@ -26,11 +28,13 @@ impl Way {
             Self::Pad => "pad",
             Self::Code => "code",
             Self::Finger => "finger",
+            Self::Paper => "paper",
         }
     }
 
-    fn parse(code: &str) -> Option<Self> {
-        [Self::Pad, Self::Code, Self::Finger].into_iter().find(|w| w.code() == code)
+    /// The way of a code.
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Pad, Self::Code, Self::Finger, Self::Paper].into_iter().find(|w| w.code() == code)
     }
 }
 
@@ -41,6 +45,8 @@ pub struct Asked<'a> {
     pub facility: i64,
     /// The code of the paper.
     pub code: &'a str,
+    /// For what.
+    pub act: Act,
     /// The account of whoever stands beside, and their name.
     pub witness: (i64, &'a str),
     /// Exactly what is shown.
@@ -81,8 +87,8 @@ impl Signed {
 ///
 /// # Errors
 /// Of the store.
-pub fn of(on: &mut dyn Query, facility: i64, code: &str) -> Result<Option<Signed>> {
-    Ok(signing::flight_of(on, facility, code, Act::Declare)?.as_ref().and_then(Signed::of))
+pub fn of(on: &mut dyn Query, facility: i64, code: &str, act: Act) -> Result<Option<Signed>> {
+    Ok(signing::flight_of(on, facility, code, act)?.as_ref().and_then(Signed::of))
 }
 
 /// Keeps a patient's signature; false where what they gave signs something else already: a drawing is not carried over to a text
@@ -93,7 +99,7 @@ pub fn of(on: &mut dyn Query, facility: i64, code: &str) -> Result<Option<Signed
 pub fn sign(tx: &mut Tx<'_>, asked: &Asked<'_>, now: i64) -> Result<bool> {
     let (way, given) = asked.given;
     let (shown, mark) = (sha256(asked.shown), hex(&sha256(given)));
-    if let Some(last) = of(tx, asked.facility, asked.code)?.filter(|s| s.mark == mark) {
+    if let Some(last) = of(tx, asked.facility, asked.code, asked.act)?.filter(|s| s.mark == mark) {
         return Ok(last.shown == shown);
     }
     let (account, witness) = asked.witness;
@@ -101,7 +107,7 @@ pub fn sign(tx: &mut Tx<'_>, asked: &Asked<'_>, now: i64) -> Result<bool> {
         id: 0,
         facility: asked.facility,
         code: asked.code.to_owned(),
-        act: Act::Declare,
+        act: asked.act,
         signer: 0,
         account,
         // The paper says whose it is: the row holds nothing of the person in clear.
@@ -115,7 +121,7 @@ pub fn sign(tx: &mut Tx<'_>, asked: &Asked<'_>, now: i64) -> Result<bool> {
     };
     tx.keep_flight(&signed)?;
     // A row is made under way, and ends at once.
-    if let Some(row) = signing::flight_of(tx, asked.facility, asked.code, Act::Declare)? {
+    if let Some(row) = signing::flight_of(tx, asked.facility, asked.code, asked.act)? {
         tx.keep_flight(&Flight { ended: Some(now), ..row })?;
     }
     // Bound to what was drawn: alone the hash of few words tells them to who tries.

@@ -2,6 +2,7 @@
 
 mod national;
 mod pages;
+mod receipts;
 mod world;
 
 use mach_base::Day;
@@ -15,6 +16,7 @@ use mach_prescriptions::dispense::{Handing, too_much};
 use mach_prescriptions::work::{self, By, No};
 use mach_sign::{pades, verdict};
 use mach_signing::desk::Keys as _;
+use mach_signing::patient::Way;
 use mach_store::prescriptions::{self, Filter, SaleLine, Sending, State};
 use mach_store::resources::{self, Put};
 use mach_store::signing;
@@ -39,7 +41,7 @@ fn one_goes_its_way_and_its_paper_is_signed() {
         assert!(stranger.is_none(), "another facility sees nothing");
         let theirs = {
             let (code, other) = (code.clone(), By { account: world.by.account + 1, name: "Khác".into() });
-            world.act(move |tx, _| work::sign(tx, &code, &other, ""))
+            world.act(move |tx, _| work::sign(tx, &code, &other, "", None))
         };
         assert_eq!(theirs, Err(No::NotYours));
         assert_eq!(world.sign(&code, ""), Ok(()));
@@ -92,7 +94,7 @@ fn who_may_not_sign_and_what_stops_a_signature() {
         let flight = case.flight.expect("under way");
         assert!(flight.next.is_some() && !flight.said.is_empty() && !flight.state.is_empty());
         let at = code.clone();
-        assert_eq!(world.act(move |tx, by| work::resume(tx, &at, by)), Err(No::State), "it goes on by itself");
+        assert_eq!(world.act(move |tx, by| work::resume(tx, &at, by, None)), Err(No::State), "it goes on by itself");
         // The prepared paper outlives a restart: the same one is signed once the key is back.
         *world.keys.down.lock().expect("a lock") = false;
         world.digitally(flight.next.expect("another try"));
@@ -117,10 +119,10 @@ fn who_may_not_sign_and_what_stops_a_signature() {
         let stopped = world.case(&second).flight.expect("under way");
         assert_eq!((stopped.next, stopped.said.as_str()), (None, "signer-may-not"));
         let at = second.clone();
-        assert_eq!(world.act(move |tx, by| work::resume(tx, &at, by)), Err(No::NoSigner));
+        assert_eq!(world.act(move |tx, by| work::resume(tx, &at, by, None)), Err(No::NoSigner));
         world.signer(world.by.account, signing::Act::Prescribe);
         let at = second.clone();
-        assert_eq!(world.act(move |tx, by| work::resume(tx, &at, by)), Ok(()));
+        assert_eq!(world.act(move |tx, by| work::resume(tx, &at, by, None)), Ok(()));
         world.digitally(now_seconds());
         assert_eq!(world.case(&second).row.state, State::Signed);
     });
@@ -224,6 +226,7 @@ fn narcotics_come_in_parts_signed_together_and_fetched_in_turn() {
         let receiver = Receiver { name: "Lê Thị Nhận".into(), number: "046190000009".into() };
         let handing = Handing { pharmacy: world.other, invoice: "A".into(), lines, receiver, ..Handing::default() };
         assert_eq!(world.hand(&all[1].code, handing.clone()).expect("asked"), Err(No::Early));
+        let handing = receipts::signed(&world, &first, &handing, Way::Pad, b"\x89PNG\r\n\x1a\n");
         assert_eq!(world.hand(&first, handing).expect("asked"), Ok(()));
         assert_eq!(world.case(&first).row.state, State::Done);
         let found =

@@ -217,3 +217,71 @@ fn a_doctor_writes_by_the_page_and_what_is_wrong_stays_typed() {
     let pdf = pages.get(&doctor, &format!("/prescriptions/case/{code}/prescription.pdf"));
     assert!(pdf.0 == StatusCode::OK && pdf.1.starts_with("%PDF-"));
 }
+
+#[test]
+fn who_takes_narcotics_signs_at_the_page_and_by_a_program() {
+    let pages = Pages::new();
+    let code = pages.world.signed("n", "MOR010", 2_000);
+    let shop = pages.cookie(Role::Operator, Some("46002"));
+    let path = format!("/prescriptions/dispense/{code}");
+    let sale = "invoice=R1&quantity-1=5&receiver=L%C3%AA%20Nh%E1%BA%ADn&receiver-number=046190000009";
+    let (status, page) = pages.post(&shop, &path, sale);
+    assert!(status == StatusCode::OK && page.contains("05 (Năm) viên") && page.contains("Lê Nhận"), "{page}");
+    let seen = page.split("name=\"seen\" value=\"").nth(1).and_then(|t| t.get(..64)).expect("a hash").to_owned();
+    let drawn = "data:image/png;base64,iVBORw0KGgoAAAAN".replace('+', "%2B").replace('/', "%2F");
+    // Without their name, past what is left, not drawn, by a way that is none, of another text: nothing is handed out.
+    for (form, want) in [
+        ("invoice=R1&quantity-1=5".to_owned(), StatusCode::BAD_REQUEST),
+        (sale.replace("quantity-1=5", "quantity-1=20,01"), StatusCode::CONFLICT),
+        (format!("{sale}&do=pad&drawn=&seen={seen}"), StatusCode::BAD_REQUEST),
+        (format!("{sale}&do=pad&drawn=abc&seen={seen}"), StatusCode::BAD_REQUEST),
+        (format!("{sale}&do=pencil&seen={seen}"), StatusCode::BAD_REQUEST),
+        (format!("{sale}&do=code&code=000000&seen={seen}"), StatusCode::BAD_REQUEST),
+        (format!("{sale}&do=statement&statement=a.b.c&seen={seen}"), StatusCode::BAD_REQUEST),
+        (format!("{sale}&do=pad&drawn={drawn}&seen=00"), StatusCode::BAD_REQUEST),
+        (
+            format!("{}&do=pad&drawn={drawn}&seen={seen}", sale.replace("quantity-1=5", "quantity-1=6")),
+            StatusCode::BAD_REQUEST,
+        ),
+        (format!("{sale}&do=send&seen={seen}"), StatusCode::BAD_REQUEST),
+    ] {
+        let (status, said) = pages.post(&shop, &path, &form);
+        assert_eq!(status, want, "{form}: {said}");
+        assert_eq!(pages.case(&code).lines[0].dispensed, 0, "{form}");
+    }
+    let good = format!("{sale}&do=pad&drawn={drawn}&seen={seen}");
+    assert_eq!(pages.post(&shop, &path, &good).0, StatusCode::SEE_OTHER);
+    assert_eq!(pages.post(&shop, &path, &good).0, StatusCode::SEE_OTHER, "the same sale");
+    let case = pages.case(&code);
+    assert_eq!((case.lines[0].dispensed, case.receipts.len()), (500, 1));
+    let printed = format!("{path}/receipt/{}", case.receipts[0].0);
+    let (status, pdf) = pages.get(&shop, &printed);
+    assert!(status == StatusCode::OK && pdf.starts_with("%PDF-"), "{status}");
+    assert_eq!(pages.get(&shop, &format!("{path}/receipt/000000000000")).0, StatusCode::NOT_FOUND);
+    // A program asks for the text, has it signed, and sells.
+    let key = pages.key("46002");
+    let mut sale = json!({"invoice": "R2", "lines": [{"line": 1, "quantity": 5}], "receiver": "Lê Nhận", "receiverNumber": "046190000009"});
+    assert_eq!(pages.sell(&key, &code, &sale).0, StatusCode::BAD_REQUEST, "not signed");
+    let ask = Request::post(format!("/api/prescriptions/{code}/receipt")).header(key.0, &key.1);
+    let (status, text) = pages.ask(ask.body(Body::from(sale.to_string())).expect("a request"));
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((status, told["ways"].clone()), (StatusCode::OK, json!(["pad", "paper"])));
+    let text = told["text"].as_str().expect("a text");
+    assert_eq!(told["sha256"], mach_sign::hex(&mach_sign::sha256(text.as_bytes())));
+    for receipt in [
+        json!({"sha256": "00", "way": "paper", "witness": "Dược sĩ"}),
+        json!({"sha256": "0".repeat(64), "way": "paper", "witness": "Dược sĩ"}),
+        json!({"sha256": told["sha256"], "way": "finger", "witness": "Dược sĩ"}),
+        json!({"sha256": told["sha256"], "way": "pad", "drawn": "PHN2Zz4=", "witness": "Dược sĩ"}),
+        json!({"sha256": told["sha256"], "way": "paper", "witness": " "}),
+        json!({"sha256": told["sha256"], "way": "paper", "witness": "Dược sĩ", "more": 1}),
+    ] {
+        sale["receipt"] = receipt;
+        let (status, said) = pages.sell(&key, &code, &sale);
+        assert!(matches!(status, StatusCode::BAD_REQUEST | StatusCode::CONFLICT), "{sale}: {status} {said}");
+    }
+    assert_eq!(pages.case(&code).lines[0].dispensed, 500);
+    sale["receipt"] = json!({"sha256": told["sha256"], "way": "paper", "witness": "Dược sĩ"});
+    let (status, said) = pages.sell(&key, &code, &sale);
+    assert_eq!((status, said["lines"][0]["left"].as_i64()), (StatusCode::OK, Some(10)), "{said}");
+}

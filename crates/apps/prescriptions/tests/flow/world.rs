@@ -190,7 +190,8 @@ impl World {
     /// Asks for the signature, and has it taken as far as it goes.
     pub fn sign(&self, code: &str, reason: &str) -> Result<(), No> {
         let (at, reason, by) = (code.to_owned(), reason.to_owned(), self.by.clone());
-        let asked = self.store.write(&self.doctor, move |tx| work::sign(tx, &at, &by, &reason)).expect("asked")?;
+        let asked =
+            self.store.write(&self.doctor, move |tx| work::sign(tx, &at, &by, &reason, None)).expect("asked")?;
         assert!(asked.iter().any(|c| c == code));
         self.digitally(now_seconds());
         Ok(())
