@@ -85,7 +85,7 @@ emit("app.css", themes(css.outputFiles[0].text));
 
 // What every page loads, and what only pages with a form of questions load besides.
 // `decode` finds QR codes in pictures: a library that one page fetches when it is first needed.
-for (const name of ["app", "forms", "worker", "verify", "decode", "passkey", "desktop", "reader"]) {
+for (const name of ["app", "forms", "worker", "verify", "decode", "passkey", "desktop", "reader", "waits"]) {
   const format = name === "decode" ? "esm" : "iife";
   const js = await build({ ...common, entryPoints: [join(root, `ts/${name}.ts`)], target: "es2020", format });
   const { contents } = js.outputFiles[0];

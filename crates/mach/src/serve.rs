@@ -215,7 +215,13 @@ fn routes(
 ) -> axum::Router {
     let gateway = messages(&house, data);
     house.list_work(work());
+    // Where data is real, nothing of a simulator is there.
+    let phone = match house.demo() {
+        true => mach_signing::phone::router(Arc::clone(&desk), &PAPERS),
+        false => axum::Router::new(),
+    };
     let routes = axum::Router::new()
+        .merge(phone)
         .route("/healthz", get(healthz))
         .merge(mach_house::sign_in::router())
         .merge(mach_hoc::router())
@@ -318,7 +324,8 @@ pub fn serve(house: House, doors: Doors<'_>, ready: &mut dyn FnMut(SocketAddr) -
         let national = || -> Box<dyn mach_prescriptions::gateway::Transport> {
             Box::new(mach_prescriptions::simulator::Simulator::default())
         };
-        let desk = Arc::new(mach_certificates::desk::Desk::upon(data, base).sending(messages(&house, data)));
+        let desk = mach_certificates::desk::Desk::upon(data, base).sending(messages(&house, data));
+        let desk = Arc::new(if house.demo() { desk.simulating() } else { desk });
         let instead = house.demo().then(gateway);
         let sending = mach_certificates::deliver::start(house.store(), data, instead, Arc::clone(&desk));
         let signing =

@@ -2,12 +2,12 @@
 // by its signatures, then revoked and seen as revoked.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { User, journey } from "../lib/browser.mjs";
 import { pictured, visited } from "./verify.mjs";
 import { FingerReader } from "../lib/desktop.mjs";
-import { out, program } from "../lib/paths.mjs";
+import { out, program, root } from "../lib/paths.mjs";
 
 const CARD = "046085777001|191777001|Phan Văn Lái|09031985|Nam|Phường Thuận Hóa, thành phố Huế|01012022";
 
@@ -233,7 +233,7 @@ export default (world) => {
         await phone.page.goto("/certificates/check?code=AAAAAAAAAAAA");
         assert.match(await phone.page.locator(".notice.bad").innerText(), /Không có giấy nào/);
         const said = await verified(phone.page);
-        for (const wanted of ["Chữ ký đúng", "Giấy do hệ thống này cấp", doctors[0].display, server.account("head").display, "CA mẫu"]) {
+        for (const wanted of ["Chữ ký đúng", "Giấy do hệ thống này cấp", "Chữ ký của người được khám", "xác nhận bằng vân tay", doctors[0].display, server.account("head").display, "CA mẫu"]) {
           assert.ok(said.includes(wanted), `${wanted}: ${said}`);
         }
         await phone.look("certificate-verified");
@@ -277,6 +277,28 @@ export default (world) => {
         await page.goto("/certificates/statistics?by=class");
         assert.match(await page.locator("tbody").innerText(), /C\s+/);
         await user.look("certificate-statistics");
+      }],
+      ["a hospital's program sends a finished examination by its key, as the sample client does; the same again is told", async () => {
+        const made = execFileSync(program, ["--data", server.data, "key", "new", "--facility", server.account("operator").facility, "--name", "HIS"], { encoding: "utf8" });
+        const env = { ...process.env, MACH_KEY: /mach_[0-9a-f]+/.exec(made)[0] };
+        const client = (...args) => spawnSync("python3", [join(root, "docs/samples/certificates.py"), server.url, ...args], { encoding: "utf8", env });
+        const exam = JSON.parse(readFileSync(join(root, "docs/samples/exam.json"), "utf8"));
+        const own = join(out, `exam-${world.screen.name}.json`);
+        exam.person.number = { desktop: "046087770021", phone: "046087770022" }[world.screen.name];
+        writeFileSync(own, JSON.stringify(exam));
+        const sent = client("send", own);
+        assert.equal(sent.status, 0, sent.stderr);
+        const [, theirs] = /^([A-Z2-9]{12}) .* concluded C A0-1 Trần Văn Mẫu/.exec(sent.stdout);
+        assert.match(client("show", theirs).stdout, new RegExp(`^${theirs} `));
+        const again = client("send", own);
+        assert.deepEqual([again.status, again.stderr.slice(0, 3), again.stderr.includes(theirs)], [1, "409", true], again.stderr);
+        exam.answers["eye-colour"] = "tím";
+        exam.person.number = "046087770029";
+        writeFileSync(own, JSON.stringify(exam));
+        const wrong = client("send", own);
+        assert.ok(wrong.status === 1 && wrong.stderr.startsWith("422") && wrong.stderr.includes("eye-colour"), wrong.stderr);
+        const agency = client("look-up", "046085777001", "kiểm tra giấy phép");
+        assert.equal(agency.stderr.slice(0, 3), "403", "a hospital is no agency");
         for (const who of others) await who.leave();
       }],
     ];

@@ -62,6 +62,7 @@ pub(crate) fn act_word(act: Act) -> Msg {
         Act::Seal => msg::SIGNER_SEAL,
         Act::Prescribe => msg::SIGNER_PRESCRIBE,
         Act::Declare => msg::SIGNER_DECLARE,
+        Act::Receive => msg::SIGNER_RECEIVE,
     }
 }
 
@@ -83,16 +84,6 @@ fn policy_form(lang: Lang, typed: &Typed, errors: &Errors) -> Html {
     let button = Button::submit(lang.t(msg::SIGNER_POLICY_SAVE)).into();
     let body = field_form(lang, "/admin/signatures/policy", (lead, Vec::new()), &with(fields, errors), [button]);
     Card::new(lang.t(msg::SIGNER_POLICY), body).into()
-}
-
-pub(crate) fn provider_word(provider: Provider) -> Msg {
-    match provider {
-        Provider::Soft => msg::SIGNER_SOFT,
-        Provider::SmartCa => msg::SIGNER_SMARTCA,
-        Provider::Token => msg::SIGNER_TOKEN,
-        Provider::MySign => msg::SIGNER_MYSIGN,
-        Provider::Vgca => msg::SIGNER_VGCA,
-    }
 }
 
 /// The way to open a signer's token.

@@ -13,7 +13,7 @@ use mach_base::Day;
 use mach_base::limits::NAME_CHARS;
 use mach_base::time::now_seconds;
 use mach_house::{Failure, House, Session};
-use mach_signing::flights;
+use mach_signing::{choice, flights};
 use mach_store::certificates::{self, Filter, State as Stands};
 use mach_store::signing::{self, Delegation, Provider};
 use mach_store::{accounts, schema};
@@ -52,6 +52,8 @@ pub(crate) struct Asked {
 struct Batch {
     lang: Lang,
     table: Html,
+    /// With which certificate; nothing where there is nothing to choose.
+    choice: Html,
     any: bool,
 }
 
@@ -99,7 +101,7 @@ fn waiting(
     Ok(rows.into_iter().zip(hindrances).map(|(row, hindrance)| Waiting { row, hindrance }).collect())
 }
 
-fn list(lang: Lang, rows: &[Waiting]) -> Html {
+fn list(lang: Lang, rows: &[Waiting], choice: Html) -> Html {
     let columns = [
         Column::text(lang.t(msg::GKSK_SIGN)),
         Column::text(lang.t(msg::GKSK_PERSON)),
@@ -130,7 +132,7 @@ fn list(lang: Lang, rows: &[Waiting]) -> Html {
         .empty(Empty::new(Icon::Check, lang.t(msg::GKSK_BATCH_NONE), ""))
         .stack();
     let any = rows.iter().any(|w| w.hindrance.is_empty());
-    Html::template(&Batch { lang, table: table.into(), any })
+    Html::template(&Batch { lang, table: table.into(), choice, any })
 }
 
 /// What was typed into the delegation's form, and what is wrong with it.
@@ -173,7 +175,7 @@ fn delegating(lang: Lang, held: &[(Delegation, String)], typed: &Typed, errors: 
 }
 
 async fn shown(
-    house: &House,
+    (house, desk): (&House, &Desk),
     session: &Session,
     (notice, before): (Option<Html>, Option<i64>),
     typed: &Typed,
@@ -183,7 +185,7 @@ async fn shown(
     let lang = session.lang;
     let (account, facility) = (session.actor.account, decision.scope().facility().ok_or(Problem::Forbidden)?);
     let now = now_seconds();
-    let (mut rows, deputy, held, desktop) = house
+    let (mut rows, deputy, held, desktop, signers) = house
         .read(decision.clone(), move |r| {
             let held = signing::delegations(r, facility, now)?;
             let deputy = held.iter().any(|d| d.deputy == account && d.from <= now);
@@ -194,7 +196,8 @@ async fn shown(
                 named.push((d, name));
             }
             let desktop = !signing::owed(r, (facility, account), Provider::Vgca, 1)?.is_empty();
-            Ok::<_, Failure>((waiting(r, (lang, account, facility), before)?, deputy, named, desktop))
+            let signers = choice::of(r, (facility, account), signing::Act::Countersign)?;
+            Ok::<_, Failure>((waiting(r, (lang, account, facility), before)?, deputy, named, desktop, signers))
         })
         .await?;
     house.write(decision, |tx| tx.audit(None, "driver certificates to be signed", "granted")).await?;
@@ -206,8 +209,9 @@ async fn shown(
         .map(|last| link(lang.t(msg::NEXT_PAGE), format!("/certificates/sign?before={}", last.row.id), Icon::Next));
     let is_head = decide(&session.actor, Act::Countersign).is_ok();
     let title = lang.t(msg::GKSK_BATCH);
+    let choice = choice::field(lang, desk, &signers, 0).map(|field| field.html(lang)).unwrap_or_default();
     let body = match is_head || deputy {
-        true => Html::concat([muted(lang.t(msg::GKSK_BATCH_LEAD)), list(lang, &rows)]),
+        true => Html::concat([muted(lang.t(msg::GKSK_BATCH_LEAD)), list(lang, &rows, choice)]),
         false => line(lang.t(msg::GKSK_NOT_HEAD)),
     };
     let own = desktop.then(|| mach_signing::desktop::link(lang));
@@ -227,6 +231,7 @@ async fn shown(
 /// `GET /certificates/sign`.
 pub(crate) async fn page(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Query(asked): Query<Asked>,
 ) -> Result<Html, Problem> {
@@ -241,7 +246,7 @@ pub(crate) async fn page(
         "delegate" => Some(Notice::new(lang, Tone::Good, lang.t(msg::GKSK_DELEGATED_DONE)).into()),
         _ => None,
     };
-    shown(&house, &session, (notice, asked.before), &Typed::default(), &Errors::new()).await
+    shown((&house, &desk), &session, (notice, asked.before), &Typed::default(), &Errors::new()).await
 }
 
 /// The decision under which somebody signs for the facility: the head's, else that of who may stand in.
@@ -260,6 +265,7 @@ pub(crate) async fn sign(
     let decision = may_sign(&house, &session).await?;
     session.is_proven()?;
     let text = String::from_utf8_lossy(&form).into_owned();
+    let with = choice::read(text.split('&').find_map(|f| f.strip_prefix("with=")).unwrap_or_default());
     let codes: Vec<(String, i64)> = text.split('&').filter_map(|f| chosen(f.strip_prefix("code=")?)).collect();
     if codes.is_empty() || codes.len() > TOGETHER {
         return Err(Problem::BadRequest(session.lang.t(msg::GKSK_BATCH_CHOOSE).to_owned()));
@@ -267,7 +273,7 @@ pub(crate) async fn sign(
     let (mut signed, mut under_way, mut refused) = (0, 0, 0);
     for (code, seen) in codes {
         let (at, who) = (code.clone(), by(&session));
-        match house.write(decision.clone(), move |tx| work::sign(tx, &at, &who, Some(seen))).await? {
+        match house.write(decision.clone(), move |tx| work::sign(tx, &at, &who, Some(seen), with)).await? {
             Ok(()) => {}
             // Without rules or a certificate of one's own none of them can be signed: that is told once.
             Err(no @ (work::No::NoPolicy | work::No::NoSigner | work::No::NotHead)) => {
@@ -310,6 +316,7 @@ pub(crate) async fn now_of(house: &House, desk: &Arc<Desk>, code: String, act: s
 /// `POST /certificates/delegate`: the head lets somebody sign for a time.
 pub(crate) async fn delegate(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Form(typed): Form<Typed>,
 ) -> Result<Result<Redirect, (axum::http::StatusCode, Html)>, Problem> {
@@ -341,7 +348,7 @@ pub(crate) async fn delegate(
         errors.push(("deputy", lang.t(msg::GKSK_DEPUTY_WRONG).to_owned()));
     }
     let (Some(deputy), Some((from, to)), true) = (deputy, period, errors.is_empty()) else {
-        let page = shown(&house, &session, (None, None), &typed, &errors).await?;
+        let page = shown((&house, &desk), &session, (None, None), &typed, &errors).await?;
         return Ok(Err((axum::http::StatusCode::BAD_REQUEST, page)));
     };
     let head = session.actor.account;

@@ -213,7 +213,7 @@ pub fn load(on: &mut dyn Query, code: &str) -> Result<Option<Case>> {
         let flight = signing::flight_of(on, row.facility, code, act)?;
         flights.extend(flight.filter(|f| row.concluded.is_some_and(|at| f.began >= at)));
     }
-    let declared = patient::of(on, row.facility, code)?;
+    let declared = patient::of(on, row.facility, code, Act::Declare)?;
     Ok(Some(Case { row, facility, form, answers, parts, patient, sent, attesters, flights, declared, others }))
 }
 

@@ -2,13 +2,15 @@
 //! who has no network reads them at `/verify` all the same.
 
 use crate::case::Case;
+use crate::declared;
 use crate::pdf::check_address;
 use crate::view::result_word;
 use mach_base::{Day, Minute};
 use mach_signing::codes::{Said, of_paper};
 use mach_signing::desk::Keys;
+use mach_signing::patient::Way;
 use mach_store::{Result, Tx};
-use mach_ui::Lang;
+use mach_ui::{Lang, msg};
 
 /// Seconds from the beginning of a day in Viet Nam to that of the count of days.
 const ZONE: i64 = 7 * 3_600;
@@ -16,6 +18,17 @@ const ZONE: i64 = 7 * 3_600;
 /// Which paper it is: a conclusion that was corrected makes another.
 fn id(case: &Case) -> String {
     format!("{}.{}", case.row.code, case.row.concluded.unwrap_or_default())
+}
+
+/// By which way the examined person signed what they declared; empty where nobody did.
+fn signed_by(case: &Case) -> String {
+    let word = declared::way(case).map(|way| match way {
+        Way::Pad => msg::VERIFY_PATIENT_PAD,
+        Way::Code => msg::VERIFY_PATIENT_CODE,
+        Way::Finger => msg::VERIFY_PATIENT_FINGER,
+        Way::Paper => msg::VERIFY_PATIENT_PAPER,
+    });
+    word.map(|word| Lang::Vi.t(word).to_owned()).unwrap_or_default()
 }
 
 /// The code of the paper that is about to be signed.
@@ -36,6 +49,7 @@ pub(crate) fn text(case: &Case, keys: &dyn Keys) -> String {
             ("Kết luận", result_word(Lang::Vi, &case.row.result)),
             ("Ngày khám", Minute::of_seconds(concluded).day().vi()),
             ("Giá trị đến", Day::vi(until)),
+            ("Người khám ký lời khai", signed_by(case)),
         ],
     };
     of_paper(keys, &address, said)

@@ -8,6 +8,7 @@ use mach_fhir::{ResourceType, Tree};
 use mach_forms::{Answers, Item, Value, show};
 use mach_signing::patient::{self, Asked, Way};
 use mach_store::certificates::State;
+use mach_store::signing::Act;
 use mach_store::{Error, Result, Tx, resources};
 use mach_ui::{Lang, msg};
 
@@ -100,6 +101,7 @@ fn signed(tx: &mut Tx<'_>, case: &Case, shown: &str, by: &bodies::By, given: (Wa
     let asked = Asked {
         facility: case.row.facility,
         code: &case.row.code,
+        act: Act::Declare,
         witness: (by.account, &by.name),
         shown: shown.as_bytes(),
         given,
@@ -114,6 +116,12 @@ fn signed(tx: &mut Tx<'_>, case: &Case, shown: &str, by: &bodies::By, given: (Wa
     Ok(kept)
 }
 
+/// By which way the person signed what is declared now; `None` where nobody did.
+pub(crate) fn way(case: &Case) -> Option<Way> {
+    let signed = case.declared.as_ref()?;
+    signed.is_of(text(case, &case.answers).as_bytes()).then_some(signed.way)
+}
+
 /// What is said of the signature, on paper and on pages; `None` where nobody signed.
 pub(crate) fn said(lang: Lang, case: &Case) -> Option<String> {
     let signed = case.declared.as_ref()?;
@@ -126,6 +134,7 @@ pub(crate) fn said(lang: Lang, case: &Case) -> Option<String> {
         Way::Pad => msg::GKSK_DECLARED,
         Way::Code => msg::GKSK_DECLARED_CODE,
         Way::Finger => msg::GKSK_DECLARED_FINGER,
+        Way::Paper => msg::GKSK_DECLARED_PAPER,
     };
     Some(lang.fmt(how, &[("when", &when), ("witness", &signed.witness), ("hash", &signed.mark)]))
 }

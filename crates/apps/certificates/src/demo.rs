@@ -96,10 +96,10 @@ fn one(
         }
     }
     if *how_far >= 2 {
-        fine(work::conclude(tx, &row.code, &doctor)?)?;
+        fine(work::conclude(tx, &row.code, &doctor, None)?)?;
     }
     if *how_far >= 3 {
-        fine(work::sign(tx, &row.code, &head, None)?)?;
+        fine(work::sign(tx, &row.code, &head, None, None)?)?;
     }
     if *how_far >= 4 {
         fine(work::revoke(tx, &row.code, &head, "Cấp nhầm người (dữ liệu mẫu)")?)?;

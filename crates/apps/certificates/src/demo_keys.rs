@@ -10,6 +10,7 @@ use mach_sign::key::{Signer as _, SoftKey};
 use mach_sign::name::Name;
 use mach_sign::oid;
 use mach_sign::time::{DAY, now};
+use mach_signing::phone::Phone;
 use mach_store::signing::{Act, Provider, Signer};
 use mach_store::{Error, Result, Store, accounts, schema};
 use std::io::Write;
@@ -17,6 +18,8 @@ use std::path::Path;
 
 /// Days for which everything here is valid.
 const DAYS: i64 = 3_650;
+/// Who subscribes to the simulated signing service: nobody's number.
+const SUBSCRIBER: &str = "046000000001";
 
 fn failed(e: impl std::fmt::Display) -> Error {
     Error::Files(format!("the demonstration's keys: {e}"))
@@ -70,6 +73,16 @@ fn pem(chain: &[Certificate]) -> String {
     chain.iter().map(Certificate::to_pem).collect()
 }
 
+/// What the first doctor has besides a soft key: a subscription with the simulated signing service, whose phone is a page.
+fn subscribe(store: &Store, (desk, issuer): (&Desk, &Issuer), doctor: &Signer, name: &str) -> Result<()> {
+    let (key, chain) = issuer.issue(name, Profile::Document)?;
+    Phone::upon(desk.data()).enrol(SUBSCRIBER, &key, &chain).map_err(failed)?;
+    let signer =
+        Signer { provider: Provider::SmartCa, subscriber: SUBSCRIBER.to_owned(), chain: pem(&chain), ..doctor.clone() };
+    let decision = decide(&Actor::console(), May::Administer).map_err(failed)?;
+    store.write(&decision, move |tx| tx.add_signer(&signer).map(drop))
+}
+
 /// Makes the authority and lets the clinicians and heads of `facility` sign; does nothing where the desk trusts somebody
 /// already.
 ///
@@ -119,6 +132,7 @@ pub fn make(store: &Store, desk: &Desk, facility: &str) -> Result<()> {
         tx.register_signing_policy(id, "01/QĐ-MẪU, 01/01/2026 (dữ liệu mẫu)", Day(Day::today().0 - 1))?;
         Ok(id)
     })?;
+    let mut subscribed = false;
     for (account, name, act, licence) in wanted {
         let (key, chain) = issuer.issue(&name, Profile::Document)?;
         let today = Day::today();
@@ -139,6 +153,11 @@ pub fn make(store: &Store, desk: &Desk, facility: &str) -> Result<()> {
             chain: pem(&chain),
             ended: None,
         };
+        // Before the soft key, which is the newest then: nobody waits for a phone who did not choose it.
+        if act == Act::Conclude && !subscribed {
+            subscribe(store, (desk, &issuer), &signer, &name)?;
+            subscribed = true;
+        }
         let id = store.write(&decision, move |tx| tx.add_signer(&signer))?;
         secret(&desk.key_file(id), &key.to_pem())?;
         if act == Act::Seal {

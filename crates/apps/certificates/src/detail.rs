@@ -19,10 +19,10 @@ use mach_access::{Act, decide};
 use mach_base::time::now_seconds;
 use mach_fhir::{ResourceType, Tree};
 use mach_house::{Failure, House, Session};
-use mach_signing::desktop;
+use mach_signing::{choice, desktop, waits};
 use mach_store::certificates::{Sending, State as Stands};
 use mach_store::resources;
-use mach_store::signing::{Act as Signs, Flight};
+use mach_store::signing::{Act as Signs, Flight, Signer};
 use mach_ui::components::{
     Button, Card, Cell, Column, Definitions, Field, FieldKind, Icon, Layout, Notice, PageHead, PostForm, Row, Table,
     Tone, chip, field_form, laid_out, line, muted, stack,
@@ -104,8 +104,33 @@ fn facts(lang: Lang, case: &Case) -> Html {
     Card::new(lang.t(msg::GKSK_STATE), Html::concat([list.into(), said])).note(state_chip(lang, case.row.state)).into()
 }
 
+/// The certificates with which who looks may sign.
+struct Own {
+    desk: Arc<Desk>,
+    conclude: Vec<Signer>,
+    countersign: Vec<Signer>,
+}
+
+impl Own {
+    async fn of(house: &House, session: &Session, desk: Arc<Desk>, case: &Case) -> Result<Self, Problem> {
+        let decision = house.decide(session, Act::ReadCertificates).await?;
+        let who = (case.row.facility, session.actor.account);
+        let found = house.read(decision, move |r| {
+            Ok::<_, Failure>((choice::of(r, who, Signs::Conclude)?, choice::of(r, who, Signs::Countersign)?))
+        });
+        let (conclude, countersign) = found.await?;
+        Ok(Self { desk, conclude, countersign })
+    }
+
+    /// The choice among several; `before`: what was signed with last time.
+    fn choice(&self, lang: Lang, act: Signs, before: i64) -> Vec<Field> {
+        let signers = if act == Signs::Conclude { &self.conclude } else { &self.countersign };
+        choice::field(lang, &self.desk, signers, before).into_iter().collect()
+    }
+}
+
 /// The digital signatures: done, under way, stopped.
-fn digital(session: &Session, case: &Case) -> Vec<Html> {
+fn digital(session: &Session, case: &Case, own: &Own) -> Vec<Html> {
     let lang = session.lang;
     let one = |f: &Flight| {
         let role = if f.act == Signs::Conclude { msg::GKSK_DOCTOR } else { msg::GKSK_HEAD };
@@ -120,15 +145,19 @@ fn digital(session: &Session, case: &Case) -> Vec<Html> {
             }
         };
         let action = format!("/certificates/case/{}/resume", case.row.code);
-        let again = (stopped && f.account == session.actor.account)
-            .then(|| PostForm::new(lang, action, Button::submit(lang.t(msg::GKSK_SIGN_AGAIN))).into());
+        let again = (stopped && f.account == session.actor.account).then(|| {
+            let button = Button::submit(lang.t(msg::GKSK_SIGN_AGAIN)).into();
+            field_form(lang, action, ("", Vec::new()), &own.choice(lang, f.act, f.signer), [button])
+        });
         Html::concat([Some(line(&text)), again].into_iter().flatten())
     };
     let desktop = desktop::waits(&case.flights, session.actor.account).then(|| desktop::link(lang));
-    case.flights.iter().map(one).chain(desktop).collect()
+    let account = session.actor.account;
+    let phone = waits::notice(lang, &case.flights, account, waits::simulates(&own.desk));
+    case.flights.iter().map(one).chain(desktop).chain(phone).collect()
 }
 
-fn signatures(session: &Session, case: &Case) -> Option<Html> {
+fn signatures(session: &Session, case: &Case, own: &Own) -> Option<Html> {
     let lang = session.lang;
     if case.attesters.is_empty() {
         return None;
@@ -139,7 +168,7 @@ fn signatures(session: &Session, case: &Case) -> Option<Html> {
         format!("{}: {who}", lang.t(role))
     });
     let note = if case.flights.is_empty() { msg::GKSK_SIGNATURE_NOTE } else { msg::GKSK_SIGNATURE_BOTH };
-    let digital = digital(session, case);
+    let digital = digital(session, case, own);
     let body = Html::concat([points(lines.collect())].into_iter().chain(digital).chain([muted(lang.t(note))]));
     Some(Card::new(lang.t(msg::GKSK_SIGNATURES), body).into())
 }
@@ -159,7 +188,7 @@ fn with_reason(
     Card::new(lang.t(title), body).into()
 }
 
-fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
+fn acts(session: &Session, case: &Case, may: bool, own: &Own) -> Vec<Html> {
     let lang = session.lang;
     let address = |act: &str| format!("/certificates/case/{}/{act}", case.row.code);
     let mut out = Vec::new();
@@ -173,18 +202,18 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
     let head = decide(&session.actor, Act::Countersign).is_ok();
     let signing = case.flight(Signs::Countersign).is_some_and(Flight::is_under_way);
     if case.row.state == Stands::Concluded && !signing {
-        let own = case.is_by(session.actor.account);
+        let same = case.is_by(session.actor.account);
         let waits = case.flight(Signs::Conclude).is_some_and(|f| f.done().is_none());
         let body = if waits {
             line(lang.t(msg::GKSK_UNSIGNED))
         } else if !head {
             line(lang.t(msg::GKSK_CONCLUDED))
-        } else if own {
+        } else if same {
             line(lang.t(msg::GKSK_SIGN_SAME))
         } else {
-            let sign = Button::primary(lang.t(msg::GKSK_SIGN)).icon(Icon::Check);
-            let form = PostForm::new(lang, address("sign"), sign).with("seen", seen_mark(case));
-            Html::concat([line(lang.t(msg::GKSK_SIGN_LEAD)), form.into()])
+            let sign = Button::primary(lang.t(msg::GKSK_SIGN)).icon(Icon::Check).into();
+            let lead = (lang.t(msg::GKSK_SIGN_LEAD), vec![("seen", seen_mark(case))]);
+            field_form(lang, address("sign"), lead, &own.choice(lang, Signs::Countersign, 0), [sign])
         };
         out.push(Card::new(lang.t(msg::GKSK_SIGN), body).into());
     }
@@ -207,11 +236,13 @@ fn acts(session: &Session, case: &Case, may: bool) -> Vec<Html> {
 /// `GET /certificates/case/{code}`.
 pub(crate) async fn page(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Path(code): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Html, Problem> {
     let (_, case) = seen(&house, &session, &code, Act::ReadCertificates).await?;
+    let own = Own::of(&house, &session, desk, &case).await?;
     let lang = session.lang;
     let done = match asked.done.as_str() {
         "part" => Some(msg::GKSK_PART_FINISHED),
@@ -242,8 +273,8 @@ pub(crate) async fn page(
     }
     let head = PageHead::new(case.form.title.in_lang(lang)).lead(case.form.source.clone()).actions(actions);
     let left = [Some(parts(lang, &case, may)), Some(standard(lang, &case, &case.answers))];
-    let right = [Some(facts(lang, &case)), signatures(&session, &case)];
-    let right = right.into_iter().flatten().chain(acts(&session, &case, may));
+    let right = [Some(facts(lang, &case)), signatures(&session, &case, &own)];
+    let right = right.into_iter().flatten().chain(acts(&session, &case, may, &own));
     let columns = laid_out(Layout::Main, [stack(left.into_iter().flatten()), stack(right)]);
     let notice = done.map(|text| Notice::new(lang, Tone::Good, lang.t(text)).into());
     let all = [Some(head.into()), notice, others(lang, &case), Some(columns)];
@@ -260,6 +291,9 @@ pub(crate) struct Reasons {
     /// What the page showed, of which conclusion.
     #[serde(default)]
     seen: String,
+    /// With which certificate.
+    #[serde(default)]
+    with: String,
 }
 
 /// What a page showed, of which conclusion: only that is signed from it.
@@ -287,7 +321,7 @@ pub(crate) async fn act(
         session.is_proven()?;
     }
     let (lang, by, code) = (session.lang, by(&session), code.to_uppercase());
-    let shown = reasons.seen.parse().unwrap_or(0);
+    let (shown, chosen) = (reasons.seen.parse().unwrap_or(0), choice::read(&reasons.with));
     let why = match act.as_str() {
         "revoke" => reasons.revoke,
         "correct" => reasons.correct,
@@ -300,8 +334,8 @@ pub(crate) async fn act(
     }
     let (at, doing) = (code.clone(), act.clone());
     let done = house.write(decision, move |tx| match doing.as_str() {
-        "sign" => work::sign(tx, &at, &by, Some(shown)),
-        "resume" => work::resume(tx, &at, &by),
+        "sign" => work::sign(tx, &at, &by, Some(shown), chosen),
+        "resume" => work::resume(tx, &at, &by, chosen),
         "revoke" => work::revoke(tx, &at, &by, &why),
         "correct" => work::correct(tx, &at, &by, &why),
         "cancel" => work::cancel(tx, &at),

@@ -10,6 +10,7 @@ use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
 use mach_fhir::index::Param;
 use mach_forms::{Answers, Form, Value, extract};
+use mach_signing::ask::Chosen;
 use mach_store::certificates::State;
 use mach_store::resources::{self, Put};
 use mach_store::signing::Act;
@@ -156,10 +157,11 @@ pub fn keep_conclusion(
     code: &str,
     by: &By,
     posted: Posted,
+    chosen: Chosen,
 ) -> Result<std::result::Result<(i64, Option<No>), No>> {
     let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
     let refused = match may_conclude(&case, &posted.answers) {
-        Ok(()) => signs_with(tx, &case, by, Act::Conclude)?.err(),
+        Ok(()) => signs_with(tx, &case, by, (Act::Conclude, chosen))?.err(),
         Err(no) => Some(no),
     };
     let kept = keep(tx, code, by, Posted { finish: refused.is_none(), ..posted })?;
@@ -167,7 +169,7 @@ pub fn keep_conclusion(
         (Ok(version), None) => version,
         (kept, refused) => return Ok(kept.map(|version| (version, refused))),
     };
-    match conclude(tx, code, by)? {
+    match conclude(tx, code, by, chosen)? {
         Ok(()) => Ok(Ok((version, None))),
         // The same was asked a moment ago in this transaction: it goes back as a whole.
         Err(no) => Err(Error::Refused(format!("a conclusion that was just allowed: {no:?}"))),

@@ -13,6 +13,8 @@ use mach_access::Act;
 use mach_forms::render::{self, Target, View};
 use mach_forms::{Answers, Coding, Problem as Wrong, Value};
 use mach_house::{House, Session};
+use mach_signing::ask::Chosen;
+use mach_signing::choice;
 use mach_store::certificates::State as Stands;
 use mach_store::signing;
 use mach_ui::components::{Button, Card, Icon, Notice, PageHead, Tone, line, muted, stack};
@@ -33,6 +35,8 @@ struct Shown<'s> {
     version: i64,
     done: bool,
     saved: String,
+    /// With which certificate its doctor signs; nothing where there is nothing to choose.
+    certificates: Option<Html>,
 }
 
 impl Shown<'_> {
@@ -54,6 +58,7 @@ impl Shown<'_> {
         };
         let body = if open {
             let buttons = [
+                self.certificates.unwrap_or_default(),
                 Button::choosing(lang.t(finish), "finish").icon(Icon::Check).as_primary().into(),
                 Button::choosing(lang.t(msg::FORM_KEEP), "draft").icon(Icon::Down).into(),
                 back,
@@ -115,6 +120,7 @@ fn known<'c>(case: &'c Case, part: &str) -> Result<&'c Part, Problem> {
 /// `GET /certificates/case/{code}/part/{part}`.
 pub(crate) async fn page(
     State(house): State<House>,
+    Extension(desk): Extension<Arc<Desk>>,
     session: Session,
     Path((code, part)): Path<(String, String)>,
 ) -> Result<Html, Problem> {
@@ -132,8 +138,27 @@ pub(crate) async fn page(
         version,
         done,
         saved: String::new(),
+        certificates: certificates(&house, &session, &desk, (&case, &part), None).await?,
     };
     Ok(shown.html())
+}
+
+/// The choice of the doctor who concludes, where they have several certificates.
+async fn certificates(
+    house: &House,
+    session: &Session,
+    desk: &Arc<Desk>,
+    (case, part): (&Case, &str),
+    chosen: Chosen,
+) -> Result<Option<Html>, Problem> {
+    if part != CONCLUSION {
+        return Ok(None);
+    }
+    let decision = house.decide(session, Act::Certify).await?;
+    let who = (case.row.facility, session.actor.account);
+    let mine =
+        house.read(decision, move |r| choice::of(r, who, signing::Act::Conclude).map_err(mach_house::Failure::from));
+    Ok(choice::field(session.lang, desk, &mine.await?, chosen.unwrap_or(0)).map(|field| field.html(session.lang)))
 }
 
 /// The class chosen at reception stands in the form already.
@@ -174,9 +199,11 @@ pub(crate) async fn keep(
     let concludes = finish && part == CONCLUSION && !blocks;
     let by = by(&session);
     let quiet = headers.contains_key("x-draft");
+    let chosen = choice::read(posted.get(choice::FIELD));
+    let certificates = certificates(&house, &session, &desk, (&case, &part), chosen).await?;
     let kept = work::Posted { part: part.clone(), answers: answers.clone(), version, finish: finish && !blocks, quiet };
     let write = house.write(decision, move |tx| match concludes {
-        true => work::keep_conclusion(tx, &wanted, &by, kept),
+        true => work::keep_conclusion(tx, &wanted, &by, kept, chosen),
         false => Ok(work::keep(tx, &wanted, &by, kept)?.map(|version| (version, None))),
     });
     let (version, no) = match write.await? {
@@ -205,6 +232,7 @@ pub(crate) async fn keep(
         version,
         done: false,
         saved: lang.t(msg::FORM_KEPT).to_owned(),
+        certificates,
     };
     Ok((status, shown.html()).into_response())
 }

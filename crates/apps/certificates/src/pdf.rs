@@ -158,6 +158,7 @@ pub(crate) fn written(case: &Case, photo: Option<Vec<u8>>, check: &str) -> Drive
         history: history.collect(),
         history_note: note.join("; "),
         declared: declared::said(LANG, case).unwrap_or_default(),
+        signed_by: declared::way(case).map(|way| way.code().to_owned()).unwrap_or_default(),
         specialties: specialties.map(|g| specialty(case, g)).collect(),
         tests: tests.collect(),
         conclusion: result_word(LANG, &case.row.result),

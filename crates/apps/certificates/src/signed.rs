@@ -6,7 +6,7 @@ use crate::signing::{Certificates, paper_id};
 use crate::work::{No, issue, put};
 use mach_base::time::now_seconds;
 use mach_fhir::ResourceType;
-use mach_signing::ask::{self, Cannot, Wanted};
+use mach_signing::ask::{self, Cannot, Chosen, Wanted};
 use mach_signing::flights::Taken;
 use mach_store::signing::{self, Flight};
 use mach_store::{Result, Tx};
@@ -31,12 +31,12 @@ pub(crate) fn signs_with(
     tx: &mut Tx<'_>,
     case: &Case,
     by: &By,
-    act: signing::Act,
+    (act, chosen): (signing::Act, Chosen),
 ) -> Result<std::result::Result<Option<i64>, No>> {
     if by.account == 0 {
         return Ok(Ok(None));
     }
-    Ok(ask::signs_with(tx, &wanted(case, by, act), now_seconds())?.map(Some).map_err(No::from))
+    Ok(ask::signs_with(tx, &wanted(case, by, act), chosen, now_seconds())?.map(Some).map_err(No::from))
 }
 
 /// A signature begins.
@@ -55,11 +55,11 @@ pub(crate) fn begin_signature(
 ///
 /// # Errors
 /// Of the store.
-pub fn resume(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<(), No>> {
+pub fn resume(tx: &mut Tx<'_>, code: &str, by: &By, chosen: Chosen) -> Result<std::result::Result<(), No>> {
     let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
     let stopped = case.flights.iter().find(|f| f.ended.is_none() && f.next.is_none() && f.account == by.account);
     let Some(flight) = stopped else { return Ok(Err(No::State)) };
-    if let Err(cannot) = ask::again(tx, &Certificates, flight, now_seconds())? {
+    if let Err(cannot) = ask::again(tx, &Certificates, flight, chosen, now_seconds())? {
         return Ok(Err(cannot.into()));
     }
     tx.audit(Some(case.row.person), &format!("driver certificate {code} signature asked for again"), "granted")?;

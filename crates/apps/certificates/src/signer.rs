@@ -1,6 +1,6 @@
 //! `/admin/signatures/signer`: somebody may sign with a certificate.
 
-use crate::admin::{Errors, Typed, act_word, provider_word, with};
+use crate::admin::{Errors, Typed, act_word, with};
 use crate::batch::facility_of;
 use crate::desk::{Desk, Keys};
 use axum::Extension;
@@ -13,6 +13,7 @@ use mach_base::limits::NAME_CHARS;
 use mach_house::admin::{Closed, Proven, proven_administrator};
 use mach_house::{Failure, House, Session};
 use mach_sign::certificate::Certificate;
+use mach_signing::choice::provider_word;
 use mach_signing::token::Address;
 use mach_store::accounts;
 use mach_store::signing::{Act, Provider, Signer};

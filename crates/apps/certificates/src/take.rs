@@ -303,10 +303,10 @@ fn written(
         work::keep(tx, &row.code, &doctor, kept)?.map_err(|no| refuse(vec![(part.link.clone(), said(no))]))?;
     }
     let differs = |no| refuse(vec![("answers.conclusion-differs".to_owned(), said(no))]);
-    work::conclude(tx, &row.code, &doctor)?.map_err(differs)?;
+    work::conclude(tx, &row.code, &doctor, None)?.map_err(differs)?;
     if !sent.head.is_empty() {
         let head = By { account: 0, name: sent.head.clone() };
-        work::sign(tx, &row.code, &head, None)?.map_err(|no| refuse(vec![("head".to_owned(), said(no))]))?;
+        work::sign(tx, &row.code, &head, None, None)?.map_err(|no| refuse(vec![("head".to_owned(), said(no))]))?;
     }
     Ok(Ok(row.code))
 }

@@ -11,6 +11,7 @@ use mach_fhir::index::Param;
 use mach_fhir::{IndexValue, ResourceType};
 use mach_forms::{Answers, Value, library};
 use mach_people::{Birth, Evidence, patient_index, patient_json};
+use mach_signing::ask::Chosen;
 use mach_store::certificates::{Certificate, Sending, State};
 use mach_store::resources::Put;
 use mach_store::signing;
@@ -212,11 +213,12 @@ pub(crate) fn task(c: &Certificate, sent: &Sent) -> Put {
     put(c, ResourceType::TASK, format!("{}-send", bodies::id(&c.code)), body, Vec::new())
 }
 
-/// Concludes a case whose conclusion was just kept: all parts done, and a reason where it differs from the standard.
+/// Concludes a case whose conclusion was just kept: all parts done, and a reason where it differs from the standard. `chosen`: with
+/// which of their certificates its doctor signs.
 ///
 /// # Errors
 /// Of the store; `Refused` takes the whole transaction back and carries no answer of its own.
-pub fn conclude(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Result<(), No>> {
+pub fn conclude(tx: &mut Tx<'_>, code: &str, by: &By, chosen: Chosen) -> Result<std::result::Result<(), No>> {
     let Some(mut case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
     if case.row.state != State::Examining {
         return Ok(Err(No::State));
@@ -225,7 +227,7 @@ pub fn conclude(tx: &mut Tx<'_>, code: &str, by: &By) -> Result<std::result::Res
         return Ok(Err(no));
     }
     // An account of this house signs digitally; what other systems signed, they signed there.
-    let signer = match signs_with(tx, &case, by, signing::Act::Conclude)? {
+    let signer = match signs_with(tx, &case, by, (signing::Act::Conclude, chosen))? {
         Ok(signer) => signer,
         Err(no) => return Ok(Err(no)),
     };
@@ -276,11 +278,17 @@ pub fn may_conclude(case: &Case, answers: &Answers) -> std::result::Result<(), N
 
 /// Signs for the facility: the head, or who signs in the head's place. An account's digital signature is asked for, and the
 /// certificate is issued when it is there; what another system's head signed is issued at once. `seen`: when the conclusion was
-/// made that was shown to whoever signs; `None` where no page stands between.
+/// made that was shown to whoever signs; `None` where no page stands between. `chosen`: with which of their certificates.
 ///
 /// # Errors
 /// Of the store.
-pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, seen: Option<i64>) -> Result<std::result::Result<(), No>> {
+pub fn sign(
+    tx: &mut Tx<'_>,
+    code: &str,
+    by: &By,
+    seen: Option<i64>,
+    chosen: Chosen,
+) -> Result<std::result::Result<(), No>> {
     let Some(case) = case::load(tx, code)? else { return Ok(Err(No::Unknown)) };
     let now = now_seconds();
     // One that stopped is no reason to wait: whoever asked for it may be gone.
@@ -306,7 +314,7 @@ pub fn sign(tx: &mut Tx<'_>, code: &str, by: &By, seen: Option<i64>) -> Result<s
     if by.account != 0 && is_ours && doctor.and_then(signing::Flight::done).is_none() {
         return Ok(Err(No::Unsigned));
     }
-    match signs_with(tx, &case, by, signing::Act::Countersign)? {
+    match signs_with(tx, &case, by, (signing::Act::Countersign, chosen))? {
         Ok(Some(signer)) => {
             begin_signature(tx, &case, by, signer, signing::Act::Countersign, now)?;
             tx.audit(Some(case.row.person), &format!("driver certificate {code} countersignature"), "granted")?;

@@ -18,6 +18,9 @@ pub enum Cannot {
     MayNot,
 }
 
+/// The certificate that somebody chose for a signature, by number of its row; `None`: the newest they have.
+pub type Chosen = Option<i64>;
+
 /// What is to be signed, and by whom.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -33,16 +36,23 @@ pub struct Wanted {
     pub name: String,
 }
 
-/// With what somebody signs now. Whether they may is looked at when they sign: role, licence, scope, day.
+/// With what somebody signs now: the certificate that they chose among theirs, else the newest. Whether they may is looked at when
+/// they sign: role, licence, scope, day.
 ///
 /// # Errors
 /// Of the store.
-pub fn signs_with(on: &mut dyn Query, wanted: &Wanted, now: i64) -> Result<std::result::Result<i64, Cannot>> {
+pub fn signs_with(
+    on: &mut dyn Query,
+    wanted: &Wanted,
+    chosen: Chosen,
+    now: i64,
+) -> Result<std::result::Result<i64, Cannot>> {
     let (facility, today) = (wanted.facility, Minute::of_seconds(now).day());
     if signing::policy(on, facility, today)?.is_none() {
         return Ok(Err(Cannot::NoPolicy));
     }
-    let signer = signing::signing_with(on, facility, wanted.account, wanted.act, today)?;
+    let signers = signing::signers_for(on, facility, wanted.account, wanted.act, today)?;
+    let signer = signers.iter().find(|s| chosen.is_none_or(|id| s.id == id));
     Ok(signer.map(|s| s.id).ok_or(Cannot::NoSigner))
 }
 
@@ -74,7 +84,7 @@ pub fn begin(tx: &mut Tx<'_>, wanted: Wanted, signer: i64, now: i64) -> Result<(
     tx.keep_flight(&begun).map(drop)
 }
 
-/// Asks once more for a signature that stopped, with the certificate that its owner has now.
+/// Asks once more for a signature that stopped, with a certificate that its owner has now.
 ///
 /// # Errors
 /// Of the store.
@@ -82,6 +92,7 @@ pub fn again(
     tx: &mut Tx<'_>,
     papers: &dyn Papers,
     stopped: &Flight,
+    chosen: Chosen,
     now: i64,
 ) -> Result<std::result::Result<(), Cannot>> {
     if !papers.may_still(tx, stopped, now)? {
@@ -94,7 +105,7 @@ pub fn again(
         account: stopped.account,
         name: stopped.name.clone(),
     };
-    match signs_with(tx, &wanted, now)? {
+    match signs_with(tx, &wanted, chosen, now)? {
         Ok(signer) => begin(tx, wanted, signer, now).map(Ok),
         Err(cannot) => Ok(Err(cannot)),
     }

@@ -7,10 +7,12 @@
 //! | `signing/modules.tsv` | libraries that speak to tokens (PKCS#11): name, tab, path |
 //! | `signing/pins/N` | what opens the token of signer N, sealed with the keys of the house |
 //! | `signing/time.pem` | a timestamping service of the demonstration: key and certificates |
+//! | `simulated/` | the signing service of the demonstration: [`crate::phone`] |
 
 use crate::codes;
 use crate::confirm::Confirmations;
 use crate::handings::Handings;
+use crate::phone::Phone;
 use crate::services;
 use crate::token::{self, Address, Pins};
 use crate::words::{FAULT, Halt, TOKEN_KEY_ABSENT, UNTRUSTED};
@@ -95,6 +97,8 @@ pub struct Desk {
     confirmations: Confirmations,
     /// What carries codes to telephones.
     messages: Arc<dyn Gateway>,
+    /// The demonstration's signing service.
+    phone: Option<Phone>,
 }
 
 impl Desk {
@@ -108,7 +112,24 @@ impl Desk {
             handings: Handings::default(),
             confirmations: Confirmations::default(),
             messages: Arc::new(Unset),
+            phone: None,
         }
+    }
+
+    /// The same, with a simulated signing service where none is set up: for a demonstration alone.
+    pub fn simulating(self) -> Self {
+        Self { phone: Some(Phone::upon(&self.data)), ..self }
+    }
+
+    /// The simulated signing service.
+    pub fn phone(&self) -> Option<&Phone> {
+        self.phone.as_ref()
+    }
+
+    /// Whether keys of a provider are with the simulated service.
+    pub fn simulates(&self, provider: Provider) -> bool {
+        let set_up = || matches!(services::of(&self.data, provider), Ok(Some(_)));
+        provider == Provider::SmartCa && self.phone.is_some() && !set_up()
     }
 
     /// The same, with what carries codes to telephones.
@@ -242,7 +263,11 @@ impl Keys for Desk {
     }
 
     fn service(&self, provider: Provider) -> Result<Option<Box<dyn Service + '_>>, String> {
-        Ok(services::of(&self.data, provider)?.map(|service| service as Box<dyn Service>))
+        if let Some(service) = services::of(&self.data, provider)? {
+            return Ok(Some(service));
+        }
+        let phone = self.phone.as_ref().filter(|_| provider == Provider::SmartCa);
+        Ok(phone.map(|phone| Box::new(phone.service()) as Box<dyn Service>))
     }
 
     fn has_time(&self) -> bool {

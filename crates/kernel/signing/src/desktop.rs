@@ -7,6 +7,7 @@
 //! | `GET /signing/desktop` | who may sign, proven | what waits for their token |
 //! | `POST /signing/desktop/{act}/{code}` | the signer, proven | opens the addresses of one file, as JSON |
 //! | `GET /signing/desktop/{act}/{code}?session=` | the signer | what became of it, as JSON |
+//! | `GET /signing/state/{act}/{code}` | the signer | whether it waits still, as JSON |
 //! | `GET /signing/file/{secret}/{name}` | who has the secret | the file, once |
 //! | `POST /signing/file/{secret}` | who has the secret | the signed file, once |
 
@@ -42,13 +43,14 @@ const SHOWN: usize = 50;
 pub const SIGNATURE_BYTES: usize = 2 << 20;
 
 /// The papers of the house.
-type All = &'static [&'static dyn Papers];
+pub type All = &'static [&'static dyn Papers];
 
 /// The routes of this module; `papers` are all that may be signed.
 pub fn router(desk: Arc<Desk>, papers: All) -> Router<House> {
     Router::new()
         .route("/signing/desktop", get(page))
         .route("/signing/desktop/{act}/{code}", get(told).post(open))
+        .route("/signing/state/{act}/{code}", get(crate::waits::state))
         .route("/signing/file/{secret}", post(bring))
         .route("/signing/file/{secret}/{name}", get(fetch))
         .layer(Extension(desk))
@@ -56,11 +58,12 @@ pub fn router(desk: Arc<Desk>, papers: All) -> Router<House> {
         .layer(DefaultBodyLimit::max(limits::VERIFY_BYTES))
 }
 
+/// The same, as requests carry them.
 #[derive(Clone, Copy)]
-struct Known(All);
+pub(crate) struct Known(pub(crate) All);
 
 impl Known {
-    fn of(self, act: Act) -> Option<&'static dyn Papers> {
+    pub(crate) fn of(self, act: Act) -> Option<&'static dyn Papers> {
         self.0.iter().copied().find(|p| p.acts().contains(&act))
     }
 }
@@ -76,7 +79,7 @@ pub fn link(lang: Lang) -> Html {
 }
 
 /// The decision under which somebody signs something here.
-async fn signer(house: &House, session: &Session, papers: All) -> Result<(Decision, i64), Problem> {
+pub(crate) async fn signer(house: &House, session: &Session, papers: All) -> Result<(Decision, i64), Problem> {
     let mays: Vec<May> = papers.iter().map(|p| p.may()).collect();
     let may = mays.iter().copied().find(|may| decide(&session.actor, *may).is_ok());
     let decision = house.decide(session, may.or(mays.first().copied()).ok_or(Problem::Forbidden)?).await?;
@@ -109,6 +112,7 @@ fn act_word(act: Act) -> Msg {
         Act::Seal => msg::SIGNER_SEAL,
         Act::Prescribe => msg::SIGNER_PRESCRIBE,
         Act::Declare => msg::SIGNER_DECLARE,
+        Act::Receive => msg::SIGNER_RECEIVE,
     }
 }
 
@@ -156,8 +160,8 @@ async fn page(
     Ok(response)
 }
 
-/// The signature of an address that waits for the asker's own token.
-async fn own(
+/// The signature of an address that is the asker's own.
+pub(crate) async fn own(
     house: &House,
     session: &Session,
     known: Known,

@@ -154,7 +154,7 @@ impl World {
             Wanted { facility: self.facility, code: code.into(), act: Act::Conclude, account: 1, name: "Bs".into() };
         self.store
             .write(&console, move |tx| {
-                let signer = ask::signs_with(tx, &wanted, now_seconds())?.expect("may sign");
+                let signer = ask::signs_with(tx, &wanted, None, now_seconds())?.expect("may sign");
                 ask::begin(tx, wanted, signer, now_seconds())
             })
             .expect("asked");

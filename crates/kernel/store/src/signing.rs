@@ -55,11 +55,14 @@ pub enum Act {
     Prescribe = 4,
     /// A patient signs what they declare: an electronic signature, by no key.
     Declare = 5,
+    /// Who takes controlled medicines signs that they got them: by no key either.
+    Receive = 6,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe, Self::Declare];
+    pub const ALL: [Self; 6] =
+        [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe, Self::Declare, Self::Receive];
     /// Those that somebody is registered for with a certificate.
     pub const WITH_KEYS: [Self; 4] = [Self::Conclude, Self::Countersign, Self::Seal, Self::Prescribe];
     /// Those of certificates.
@@ -73,6 +76,7 @@ impl Act {
             Self::Seal => "seal",
             Self::Prescribe => "prescribe",
             Self::Declare => "declare",
+            Self::Receive => "receive",
         }
     }
 
@@ -247,12 +251,18 @@ pub fn signer_of(on: &mut dyn Query, facility: i64, id: i64) -> Result<Option<Si
     sql::first(on, &sql, &[id.into(), facility.into()], signer)
 }
 
-/// With what an account (0: the facility's seal) signs for an act at a facility on a day.
-pub fn signing_with(on: &mut dyn Query, facility: i64, account: i64, act: Act, today: Day) -> Result<Option<Signer>> {
+/// With what an account (0: the facility's seal) may sign for an act at a facility on a day, the newest first.
+pub fn signers_for(on: &mut dyn Query, facility: i64, account: i64, act: Act, today: Day) -> Result<Vec<Signer>> {
     let sql =
         format!("SELECT {SIGNER} FROM signer WHERE facility = ?1 AND account = ?2 AND ended IS NULL ORDER BY id DESC");
-    let found = sql::list(on, &sql, &[facility.into(), account.into()], signer)?;
-    Ok(found.into_iter().find(|s| s.holds(act, today)))
+    let mut found = sql::list(on, &sql, &[facility.into(), account.into()], signer)?;
+    found.retain(|s| s.holds(act, today));
+    Ok(found)
+}
+
+/// With what an account signs where nobody chose: the newest.
+pub fn signing_with(on: &mut dyn Query, facility: i64, account: i64, act: Act, today: Day) -> Result<Option<Signer>> {
+    Ok(signers_for(on, facility, account, act, today)?.into_iter().next())
 }
 
 /// Delegations of a facility that hold now or later, the newest first: a right of whoever is no head there any more passes on

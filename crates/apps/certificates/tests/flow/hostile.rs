@@ -40,14 +40,14 @@ fn paper(world: &World, code: &str) -> Vec<u8> {
 fn concluded(world: &World, number: &str) -> String {
     let code = world.open(number);
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     assert!(flight(world, &code, Act::Conclude).done().is_some());
     code
 }
 
 fn signs(world: &World, code: &str) -> Result<(), No> {
-    world.act_as_head(code, |tx, at| work::sign(tx, at, &by(2), None))
+    world.act_as_head(code, |tx, at| work::sign(tx, at, &by(2), None, None))
 }
 
 fn exchange(world: &World, code: &str, file: &[u8]) {
@@ -69,7 +69,7 @@ fn exchanged(home: Home) {
     assert_eq!(world.case(&code).row.state, State::Concluded);
     // Put back to the byte, it is signed.
     exchange(&world, &code, &own);
-    assert_eq!(world.act_as_head(&code, |tx, at| work::resume(tx, at, &by(2))), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::resume(tx, at, &by(2), None)), Ok(()));
     world.digitally();
     let case = world.case(&code);
     assert_eq!(case.row.state, State::Issued);
@@ -118,7 +118,7 @@ fn by_token(home: Home) {
     let code = world.open("046085000053");
     world.examine(&code, "");
     *world.keys.token.borrow_mut() = Some(Halt::Later(words::TOKEN_ABSENT.to_owned()));
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let waits = flight(&world, &code, Act::Conclude);
     assert!(waits.is_under_way() && waits.said == "token-absent", "it waits to be plugged in: {}", told(&waits));
@@ -128,7 +128,7 @@ fn by_token(home: Home) {
     let stopped = flight(&world, &code, Act::Conclude);
     assert!(!stopped.is_under_way() && stopped.said == "token-pin-wrong", "{}", told(&stopped));
     *world.keys.token.borrow_mut() = None;
-    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let file = paper(&world, &code);
     assert!(pades::verify(&file, &world.keys.family.trust(&[]), now_seconds()).expect("a report").is_good());
@@ -146,7 +146,7 @@ fn by_desktop(home: Home) {
     };
     let code = world.open("046085000054");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let waits = flight(&world, &code, Act::Conclude);
     let given = Given::from_bytes(&waits.state).expect("kept, so that a restart gives the same").file;
@@ -179,7 +179,7 @@ fn a_clock_that_is_wrong(home: Home) {
     let asked = |number: &str| {
         let code = world.open(number);
         world.examine(&code, "");
-        assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+        assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
         code
     };
     // A day behind, who may sign from today on may not yet: that is told, and nothing says yesterday's date.
@@ -232,7 +232,7 @@ fn moved(home: Home) {
     let provider = by_phone(&mut world);
     let code = world.open("046085000052");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let asked = flight(&world, &code, Act::Conclude);
     assert!(asked.is_under_way() && !asked.state.is_empty(), "{}", told(&asked));
@@ -242,8 +242,6 @@ fn moved(home: Home) {
         assert!(old.contains("\"completed\""), "{old}");
         old.replace("\"completed\"", "\"amended\"")
     });
-    let prepared = mach_sign::remote::Flight::from_bytes(&asked.state).expect("kept").prepared().clone();
-    provider.messages.borrow_mut().insert(mach_sign::hex(&prepared.digest()), prepared.to_be_signed().to_vec());
     *provider.confirmed.borrow_mut() = true;
     world.queue(asked.next.expect("a time"));
     let stopped = flight(&world, &code, Act::Conclude);
@@ -254,7 +252,7 @@ fn moved(home: Home) {
     assert_eq!(taken, flights::Taken::Nobodys);
     assert_eq!(flight(&world, &code, Act::Conclude).said, "paper-changed");
     // Who signed looks again, and signs what it says now.
-    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let again = flight(&world, &code, Act::Conclude);
     assert!(again.is_under_way() && again.id != asked.id, "{}", told(&again));
@@ -265,7 +263,7 @@ fn not_the_same_twice(home: Home) {
     let code = concluded(&world, "046085000043");
     world.signer(1, Act::Countersign, Provider::Soft);
     world.delegate(1);
-    let sign = |world: &World| world.act(&code, |tx, at| work::sign(tx, at, &by(1), None));
+    let sign = |world: &World| world.act(&code, |tx, at| work::sign(tx, at, &by(1), None, None));
     assert_eq!(sign(&world), Err(No::Same));
     let id = bodies::id(&code);
     world.overwrite(ResourceType::COMPOSITION, &id, |old| {
@@ -287,7 +285,7 @@ fn given_up(home: Home) {
     let ended = flight(&world, &code, Act::Countersign);
     assert!(ended.ended.is_some() && ended.next.is_none() && ended.state.is_empty() && ended.done().is_none());
     world.examine(&code, "conclusion-illness=nhẹ");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     let file = b"%PDF-old".to_vec();
     let now = now_seconds();
     let taken = world.administer(move |tx| flights::taken(tx, &under::Certificates, (&before, ""), &file, now));
@@ -310,7 +308,7 @@ fn who_may_no_longer(home: Home) {
     let code = concluded(&world, "046085000045");
     world.signer(3, Act::Countersign, Provider::Soft);
     let given = world.delegate(3);
-    let sign = |world: &World| world.act(&code, |tx, at| work::sign(tx, at, &by(3), None));
+    let sign = |world: &World| world.act(&code, |tx, at| work::sign(tx, at, &by(3), None, None));
     assert_eq!(sign(&world), Ok(()));
     // The right is taken back before the signature is given.
     let facility = world.facility;
@@ -318,7 +316,7 @@ fn who_may_no_longer(home: Home) {
     world.digitally();
     let stopped = flight(&world, &code, Act::Countersign);
     assert!(!stopped.is_under_way() && stopped.said == "signer-may-not", "{}", told(&stopped));
-    let again = |world: &World| world.act(&code, |tx, at| work::resume(tx, at, &by(3)));
+    let again = |world: &World| world.act(&code, |tx, at| work::resume(tx, at, &by(3), None));
     assert_eq!(again(&world), Err(No::NotHead));
     // A right outlives neither the head's office nor the head's account.
     world.delegate(3);
@@ -364,7 +362,7 @@ fn what_waits(home: Home) {
     let code = world.open("046085000048");
     world.examine(&code, "");
     world.keys.without_lists.set(true);
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let waits = flight(&world, &code, Act::Conclude);
     assert!(waits.is_under_way() && waits.said == "certificate-unchecked", "{}", told(&waits));
@@ -382,7 +380,7 @@ fn what_waits(home: Home) {
     by_phone(&mut world);
     let second = world.open("046085000049");
     world.examine(&second, "");
-    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     let began = flight(&world, &second, Act::Conclude).began;
     for at in [began, began + 10, began + DAY] {
         world.queue(at);
@@ -406,7 +404,7 @@ fn a_conclusion_without_a_certificate(home: Home) {
     let part = case.parts.iter().find(|p| p.link == "conclusion").expect("there").version;
     let kept = Posted { part: "conclusion".into(), answers, version: part, finish: true, quiet: false };
     let at = code.clone();
-    let done = world.store.write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(3), kept));
+    let done = world.store.write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(3), kept, None));
     let (version, no) = done.expect("written").expect("kept");
     assert_eq!((version, no), (part + 1, Some(No::NoSigner)));
     let case = world.case(&code);
@@ -420,7 +418,8 @@ fn what_was_shown(home: Home) {
     let world = World::new(home);
     let code = concluded(&world, "046085000051");
     let seen = world.case(&code).row.concluded.expect("concluded");
-    let sign = |world: &World, seen| world.act_as_head(&code, move |tx, at| work::sign(tx, at, &by(2), Some(seen)));
+    let sign =
+        |world: &World, seen| world.act_as_head(&code, move |tx, at| work::sign(tx, at, &by(2), Some(seen), None));
     assert_eq!(sign(&world, seen - 1), Err(No::Changed));
     assert_eq!(sign(&world, seen), Ok(()));
 }

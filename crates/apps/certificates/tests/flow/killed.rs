@@ -96,7 +96,7 @@ fn a_power_cut_between_signature_and_storage_signs_once() {
     let mut world = World::new(Home::folder());
     let code = world.open("046085000061");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     let folder = world.folder();
     written(&world, &folder);
     world.away(|| {

@@ -25,26 +25,26 @@ use world::{World, by};
 fn goes_its_way(home: mach_test_engines::Home) {
     let world = World::new(home);
     let code = world.open("046085000001");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Err(No::Incomplete));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Err(No::Incomplete));
     world.examine(&code, "");
     assert!(world.case(&code).fitness().is_fit());
     assert_eq!(
-        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)),
+        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None, None)),
         Err(No::State),
         "not before the conclusion"
     );
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(1), None)), Err(No::Same));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(1), None, None)), Err(No::Same));
     assert_eq!(
-        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)),
+        world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None, None)),
         Err(No::Unsigned),
         "not before the doctor"
     );
     world.digitally();
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None, None)), Ok(()));
     assert_eq!(world.case(&code).row.state, State::Concluded, "not before the signature is there");
     world.digitally();
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)), Err(No::State), "not twice");
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None, None)), Err(No::State), "not twice");
     let case = world.case(&code);
     assert_eq!((case.row.state, case.row.serial, case.row.sending), (State::Issued, 1, Sending::Due));
     assert!(case.number().starts_with("00001/GKSKLX/46001/"));
@@ -101,9 +101,9 @@ fn refusals(home: mach_test_engines::Home) {
     let code = world.open("046085000002");
     // The doctor may differ from the standard, with a reason.
     world.examine(&code, "eye-colour=4");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Err(No::Differs));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Err(No::Differs));
     world.examine(&code, "eye-colour=4 conclusion-differs=đã-hội-chẩn");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     // A part written meanwhile at another screen is not overwritten; a concluded case takes no more parts.
     let second = world.open("046085000003");
     let answers = world.answers(&second, "");
@@ -128,7 +128,7 @@ fn refusals(home: mach_test_engines::Home) {
     assert!(world.case(&second).parts.iter().any(|p| p.link == "eye" && p.done));
     let late = eye(9);
     assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), late)?.map(|_| ()))), Err(No::State));
-    assert_eq!(world.act_as_head("AAAAAAAAAAAA", |tx, at| work::sign(tx, at, &by(1), None)), Err(No::Unknown));
+    assert_eq!(world.act_as_head("AAAAAAAAAAAA", |tx, at| work::sign(tx, at, &by(1), None, None)), Err(No::Unknown));
     assert_eq!(world.act_as_head(&second, |tx, at| work::revoke(tx, at, &by(1), "x")), Err(No::State));
     assert_eq!(world.act(&second, work::cancel), Ok(()));
     assert!(world.case(&code).parts.iter().all(|p| p.link != "maternity"), "men are not asked");
@@ -170,8 +170,10 @@ fn conclusions(home: mach_test_engines::Home) {
         move || Posted { part: CONCLUSION.into(), answers: answers.clone(), version: 0, finish: true, quiet: false };
     let (first, second) = (kept(), Posted { version: 1, ..kept() });
     let at = code.clone();
-    let no =
-        world.store.write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(1), first)).expect("written");
+    let no = world
+        .store
+        .write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(1), first, None))
+        .expect("written");
     assert_eq!(no, Ok((1, Some(No::Incomplete))));
     let part = |world: &World| world.case(&code).parts.iter().find(|p| p.link == CONCLUSION).expect("it").done;
     assert!(!part(&world) && world.case(&code).row.state == State::Examining, "kept as a draft");
@@ -182,8 +184,10 @@ fn conclusions(home: mach_test_engines::Home) {
         assert_eq!(world.act(&code, move |tx, at| Ok(work::keep(tx, at, &by(1), posted)?.map(|_| ()))), Ok(()));
     }
     let at = code.clone();
-    let done =
-        world.store.write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(1), second)).expect("written");
+    let done = world
+        .store
+        .write(&world.doctor, move |tx| work::keep_conclusion(tx, &at, &by(1), second, None))
+        .expect("written");
     assert_eq!(done, Ok((2, None)));
     assert!(part(&world) && world.case(&code).row.state == State::Concluded);
 }
@@ -216,7 +220,7 @@ fn another_facility_sees_nothing(home: mach_test_engines::Home) {
     // The same person there, with another result: both are told of it.
     let other = world.open("046085000004");
     world.examine(&other, "drug-morphine=1 conclusion-result=A0-2 conclusion-reason=x");
-    assert_eq!(world.act(&other, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&other, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     assert!(world.case(&other).clashes() && world.case(&other).row.drug);
     let mut reader = world.store.read(&world.doctor).expect("a reader");
     let counts = certificates::counts(&mut reader, 0, i64::MAX).expect("read");

@@ -7,7 +7,7 @@ use mach_certificates::desk::Keys as _;
 use mach_certificates::signing as under;
 use mach_certificates::work::{self, No};
 use mach_sign::pades::{self, Coverage};
-use mach_sign::remote::{Fault, Flight, Simulator, SmartCa};
+use mach_sign::remote::{Fault, Flight, Simulator, SmartCa, Stage};
 use mach_sign::trust::Standing;
 use mach_sign::verdict;
 use mach_store::certificates::State;
@@ -38,11 +38,11 @@ fn two_on_one_file(home: mach_test_engines::Home) {
     let world = World::new(home);
     let code = world.open("046085000031");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     assert!(paper(&world, &code).is_none());
     world.digitally();
     let first = paper(&world, &code).expect("the doctor's");
-    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None)), Ok(()));
+    assert_eq!(world.act_as_head(&code, |tx, at| work::sign(tx, at, &by(2), None, None)), Ok(()));
     world.digitally();
     let both = paper(&world, &code).expect("both");
     assert!(both.starts_with(&first), "nothing of what the doctor signed is touched");
@@ -93,7 +93,7 @@ fn a_code_before_its_time(home: mach_test_engines::Home) {
     let world = World::new(home);
     let code = world.open("046085000038");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let ended = || signing::ended_papers(&mut world.store.read(&world.doctor).expect("a reader")).expect("read");
     let [open] = ended().try_into().expect("one, of the code");
@@ -114,19 +114,19 @@ fn who_may(home: mach_test_engines::Home) {
     let world = World::new(home);
     let code = world.open("046085000032");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(3))), Err(No::NoSigner));
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(2))), Err(No::NoSigner), "for another act");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(3), None)), Err(No::NoSigner));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(2), None)), Err(No::NoSigner), "for another act");
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     assert_eq!(
-        world.act(&code, |tx, at| work::sign(tx, at, &by(2), None)),
+        world.act(&code, |tx, at| work::sign(tx, at, &by(2), None, None)),
         Err(No::NotHead),
         "without the head's right"
     );
     // In the head's place: by delegation, with a certificate of one's own, for as long as it lasts.
     let (facility, now) = (world.facility, now_seconds());
     world.signer(3, Act::Countersign, Provider::Soft);
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None)), Err(No::NotHead));
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None, None)), Err(No::NotHead));
     let past = Delegation {
         id: 0,
         facility,
@@ -139,9 +139,9 @@ fn who_may(home: mach_test_engines::Home) {
     };
     let present = Delegation { to: now + 1_000, ..past.clone() };
     world.administer(move |tx| tx.delegate(&past).map(drop));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None)), Err(No::NotHead), "it is over");
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None, None)), Err(No::NotHead), "it is over");
     let id = world.administer(move |tx| tx.delegate(&present));
-    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None)), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::sign(tx, at, &by(3), None, None)), Ok(()));
     world.digitally();
     assert_eq!((world.case(&code).row.state, world.case(&code).row.head.as_str()), (State::Issued, "Bs 3"));
     assert!(world.administer(move |tx| tx.end_delegation(facility, id)));
@@ -151,11 +151,15 @@ fn who_may(home: mach_test_engines::Home) {
     world.examine(&second, "");
     let mine = signing_with(&world, 1);
     assert!(world.administer(move |tx| tx.end_signer(facility, mine)));
-    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Err(No::NoSigner));
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1), None)), Err(No::NoSigner));
     world.signer(1, Act::Conclude, Provider::Soft);
     let later = Day(Day::today().0 + 1);
     world.administer(move |tx| tx.register_signing_policy(facility, "03/QĐ", later).map(drop));
-    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()), "the rules before hold until then");
+    assert_eq!(
+        world.act(&second, |tx, at| work::conclude(tx, at, &by(1), None)),
+        Ok(()),
+        "the rules before hold until then"
+    );
 }
 
 fn signing_with(world: &World, account: i64) -> i64 {
@@ -198,7 +202,7 @@ fn without_rules(home: mach_test_engines::Home) {
             };
             work::keep(tx, &there, &by(1), kept)?.expect("kept");
         }
-        work::conclude(tx, &there, &by(1))
+        work::conclude(tx, &there, &by(1), None)
     });
     assert_eq!(done.expect("written"), Err(No::NoPolicy));
 }
@@ -209,18 +213,18 @@ fn what_stops_one(home: mach_test_engines::Home) {
     world.examine(&code, "");
     let mine = signing_with(&world, 1);
     world.keys.revoked.borrow_mut().push(mine);
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let flight = |world: &World| world.case(&code).flight(Act::Conclude).expect("a signature").clone();
     assert!(flight(&world).next.is_none() && flight(&world).said.contains("revoked"), "{:?}", flight(&world));
     assert!(paper(&world, &code).is_none());
-    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(2))), Err(No::State), "it is not theirs");
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(2), None)), Err(No::State), "it is not theirs");
     // Another certificate, and asked for once more.
     let facility = world.facility;
     assert!(world.administer(move |tx| tx.end_signer(facility, mine)));
-    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Err(No::NoSigner));
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1), None)), Err(No::NoSigner));
     world.signer(1, Act::Conclude, Provider::Soft);
-    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::resume(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     assert!(flight(&world).ended.is_some() && paper(&world, &code).is_some());
     // A key that is not the certificate's: nothing of it is taken.
@@ -231,12 +235,42 @@ fn what_stops_one(home: mach_test_engines::Home) {
     if let Some(person) = world.keys.people.borrow_mut().get_mut(&mine) {
         person.key = foreign;
     }
-    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     let case = world.case(&second);
     let flight = case.flight(Act::Conclude).expect("a signature");
     assert!(flight.ended.is_none() && flight.said.contains("not by this key"), "{flight:?}");
     assert!(paper(&world, &second).is_none());
+}
+
+/// Who has several certificates signs with the one they chose, and with no other person's.
+fn chosen(home: mach_test_engines::Home) {
+    let world = World::new(home);
+    let old = signing_with(&world, 1);
+    let new = world.signer(1, Act::Conclude, Provider::Soft);
+    let theirs = world.signer(3, Act::Conclude, Provider::Soft);
+    let other_act = world.signer(1, Act::Countersign, Provider::Soft);
+    assert_eq!(signing_with(&world, 1), new, "unless they choose, the newest");
+    let code = world.open("046085000056");
+    world.examine(&code, "");
+    for id in [theirs, other_act, 0, i64::MAX] {
+        let done = world.act(&code, move |tx, at| work::conclude(tx, at, &by(1), Some(id)));
+        assert_eq!(done, Err(No::NoSigner), "{id}");
+    }
+    assert_eq!(world.act(&code, move |tx, at| work::conclude(tx, at, &by(1), Some(old))), Ok(()));
+    let with = |world: &World| world.case(&code).flight(Act::Conclude).expect("a signature").signer;
+    assert_eq!(with(&world), old);
+    // Stopped, it is asked for again with another, where they choose so.
+    let facility = world.facility;
+    assert!(world.administer(move |tx| tx.end_signer(facility, old)));
+    world.digitally();
+    assert!(!world.case(&code).flight(Act::Conclude).expect("a signature").is_under_way());
+    let again = |id| world.act(&code, move |tx, at| work::resume(tx, at, &by(1), Some(id)));
+    assert_eq!((again(old), again(theirs)), (Err(No::NoSigner), Err(No::NoSigner)));
+    assert_eq!(again(new), Ok(()));
+    world.digitally();
+    assert_eq!(with(&world), new);
+    assert!(paper(&world, &code).is_some());
 }
 
 fn by_phone(home: mach_test_engines::Home) {
@@ -260,7 +294,7 @@ fn by_phone(home: mach_test_engines::Home) {
     world.keys.service = Some(Box::new(client()));
     let code = world.open("046085000038");
     world.examine(&code, "");
-    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     let mut now = now_seconds();
     let mut round = |world: &World| {
         world.queue(now);
@@ -283,9 +317,7 @@ fn by_phone(home: mach_test_engines::Home) {
     *provider.fault.borrow_mut() = Fault::None;
     // A restart: another program looks at the same rows.
     world.keys.service = Some(Box::new(client()));
-    let asked = round(&world);
-    let prepared = kept(&asked.state).prepared().clone();
-    provider.messages.borrow_mut().insert(mach_sign::hex(&prepared.digest()), prepared.to_be_signed().to_vec());
+    assert!(matches!(kept(&round(&world).state).stage, Stage::Asked(_)));
     assert!(round(&world).ended.is_none(), "nobody has confirmed");
     assert_eq!(provider.count(), 1);
     // It signs something else, or with another key: nothing of it is taken.
@@ -301,7 +333,7 @@ fn by_phone(home: mach_test_engines::Home) {
     // The owner says no: it ends, until it is asked for again.
     let second = world.open("046085000039");
     world.examine(&second, "");
-    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+    assert_eq!(world.act(&second, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
     world.digitally();
     *provider.fault.borrow_mut() = Fault::Refuses;
     world.queue(now_seconds() + 10);
@@ -338,6 +370,12 @@ fn nothing_is_signed_without_rules() {
 fn what_stops_a_signature() {
     what_stops_one(mach_test_engines::Home::folder());
     what_stops_one(mach_test_engines::Home::postgres());
+}
+
+#[test]
+fn a_doctor_chooses_with_which_certificate() {
+    chosen(mach_test_engines::Home::folder());
+    chosen(mach_test_engines::Home::postgres());
 }
 
 #[test]

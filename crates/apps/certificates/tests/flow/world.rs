@@ -215,9 +215,9 @@ impl World {
 
     pub fn issue(&self, code: &str, changes: &str) {
         self.examine(code, changes);
-        assert_eq!(self.act(code, |tx, at| work::conclude(tx, at, &by(1))), Ok(()));
+        assert_eq!(self.act(code, |tx, at| work::conclude(tx, at, &by(1), None)), Ok(()));
         self.digitally();
-        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2), None)), Ok(()));
+        assert_eq!(self.act_as_head(code, |tx, at| work::sign(tx, at, &by(2), None, None)), Ok(()));
         self.digitally();
         assert_eq!(self.case(code).row.state, State::Issued);
     }
