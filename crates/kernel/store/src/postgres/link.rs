@@ -47,17 +47,23 @@ pub(super) struct Done {
     pub(super) committed: bool,
 }
 
+/// Statements by their text.
+#[derive(Default)]
+struct Known {
+    /// Their places, apart for each way in which the connection sees: a plan is one role's.
+    by_text: [HashMap<String, usize>; WAYS],
+    /// Whether they see the same in every role.
+    open: HashMap<String, bool>,
+}
+
 pub(super) struct Link {
     wire: Wire,
     /// How long the server may be silent to a statement; and where tables are made or written anew.
     patience: (Duration, Duration),
     statements: Vec<Statement>,
-    /// Statements by their text, apart for each way in which the connection sees: a plan is one role's.
-    by_text: Box<[HashMap<String, usize>; WAYS]>,
+    known: Box<Known>,
     /// What was put on; `None` where it is not known.
     worn: Option<Sees>,
-    /// Statements by their text, and whether they see the same in every role.
-    open: HashMap<String, bool>,
     /// The schema was named.
     stays: bool,
     waiting: Vec<usize>,
@@ -81,9 +87,8 @@ impl Link {
             wire: Wire::connect(target, settings, patience)?,
             patience: (patience, target.labour),
             statements: Vec::new(),
-            by_text: Default::default(),
+            known: Box::default(),
             worn: Some(Sees::Everything),
-            open: HashMap::new(),
             stays: false,
             waiting: Vec::new(),
             long: 0,
@@ -137,17 +142,17 @@ impl Link {
     }
 
     fn is_open(&mut self, sql: &str) -> bool {
-        if let Some(open) = self.open.get(sql) {
+        if let Some(open) = self.known.open.get(sql) {
             return *open;
         }
         if sql.len() > KEPT_BYTES {
             return super::lock::is_open(sql);
         }
-        if self.open.len() >= STATEMENTS {
-            self.open.clear();
+        if self.known.open.len() >= STATEMENTS {
+            self.known.open.clear();
         }
         let open = super::lock::is_open(sql);
-        self.open.insert(sql.to_owned(), open);
+        self.known.open.insert(sql.to_owned(), open);
         open
     }
 
@@ -209,14 +214,14 @@ impl Link {
 
     fn statement(&mut self, sql: &str, spelled: impl FnOnce(&str) -> Translated) -> usize {
         let way = self.worn.unwrap_or_default().way();
-        if let Some(at) = self.by_text[way].get(sql) {
+        if let Some(at) = self.known.by_text[way].get(sql) {
             return *at;
         }
         if (self.statements.len() >= STATEMENTS || self.long >= LONG_STATEMENTS) && self.waiting.is_empty() {
             for s in self.statements.drain(..).filter(|s| s.state == State::Ready) {
                 close(&mut self.wire, s.name);
             }
-            self.by_text.iter_mut().for_each(HashMap::clear);
+            self.known.by_text.iter_mut().for_each(HashMap::clear);
             self.long = 0;
         }
         self.long += usize::from(sql.len() > KEPT_BYTES);
@@ -230,7 +235,7 @@ impl Link {
             columns: Vec::new(),
             state: State::Absent,
         });
-        self.by_text[way].insert(sql.to_owned(), self.statements.len() - 1);
+        self.known.by_text[way].insert(sql.to_owned(), self.statements.len() - 1);
         self.statements.len() - 1
     }
 
