@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { kit } from "./kit.mjs";
+import { published } from "./published.mjs";
 import { signOn } from "./sign-on.mjs";
 import { subscriber } from "./subscriber.mjs";
 
@@ -108,6 +109,8 @@ try {
   fed(password, data, "account", "set", "quan.tri", "--role", "administrator");
   fed(password, data, "account", "set", "bs.la", "--role", "clinician", "--facility", "46001");
   await signOn({ step, mach, asked, fed, data, url: server.url });
+  const key = mach(data, "key", "new", "--facility", "46001", "--name", "published").split("\n").pop();
+  await published({ step, url: server.url, key, python, full });
   await step("authlib: every step was run", () => pythonClients("apps.py", server.url, "quan.tri", "bs.la", password));
 } catch (error) {
   // Not a step but the harness: it must not look like a pass.

@@ -269,7 +269,7 @@ async fn what_is_typed_is_kept_whole_or_refused() {
             let text = if name == field { "ă".repeat(n) } else { "x".to_owned() };
             form += &format!("{name}={text}&");
         }
-        form + &format!("purpose=LEGAL&numbers={CCCD}&days=3")
+        form + &format!("parts=0&purpose=LEGAL&numbers={CCCD}&days=3")
     };
     for (id, (field, most)) in
         (1..).zip([("name", limits::NAME_CHARS), ("paper", 255), ("ground", 2_000), ("why", limits::DESK_TEXT_CHARS)])
