@@ -2,7 +2,7 @@
 // of 500 and above. Sampled: a fixed number of examples; full: ten minutes.
 import { execFile } from "node:child_process";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const DOCUMENTS = ["/api/certificates/openapi.json", "/api/prescriptions/openapi.json"];
@@ -16,7 +16,7 @@ export async function published({ step, url, key, python, full }) {
       const args = ["run", `${url}${document}`, "--url", url, "-H", `Authorization: Bearer ${key}`, "--checks", "not_a_server_error"];
       args.push(...much, "--seed", "1", "--suppress-health-check", "all", "--warnings", "off", "--no-color");
       args.push("--generation-database", "none");
-      const ran = await promisify(execFile)(join(dirname(python), "schemathesis"), args, { cwd: tmpdir(), maxBuffer: 64 << 20 }).catch((e) => e);
+      const ran = await promisify(execFile)(join(dirname(resolve(python)), "schemathesis"), args, { cwd: tmpdir(), maxBuffer: 64 << 20 }).catch((e) => e);
       const said = ran.stdout ?? "";
       if (ran instanceof Error) throw new Error(said.slice(-4000) || String(ran));
       // A run that asked nothing finds nothing.

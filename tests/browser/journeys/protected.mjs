@@ -96,7 +96,7 @@ export default (world) => {
         for (const [name, text] of [
           ["child", "046000000000"], ["child_name", "Nguyễn Văn Bé"], ["reader", person.number],
           ["reader_name", person.name], ["paper", "12/2024 ngày 02/03/2024"],
-        ]) await desk.page.locator(`[name="${name}"]`).fill(text);
+        ]) await desk.page.locator(`form[action="/access/proxies"] [name="${name}"]`).fill(text);
         await choose(desk.page, "kind", "mother");
         await choose(desk.page, "proof", "birth");
         await desk.page.locator('form[action="/access/proxies"] button[type="submit"]').click();

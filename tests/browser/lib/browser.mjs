@@ -120,12 +120,14 @@ export class User {
     const seen = await page.evaluate(async () => {
       await document.fonts.ready;
       const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-      return { lang: document.documentElement.lang, title: document.title, h1: document.querySelectorAll("h1").length, wide };
+      const past = [...document.body.querySelectorAll("*")].filter((of) => of.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
+      const widest = wide > 0 ? past.map((of) => of.cloneNode(false).outerHTML.slice(0, 120)) : [];
+      return { lang: document.documentElement.lang, title: document.title, h1: document.querySelectorAll("h1").length, wide, widest };
     });
     assert.match(seen.lang, /^(vi|en)$/, "the page names its language");
     assert.match(seen.title, /Mạch/, "the page has a title");
     assert.equal(seen.h1, 1, "the page has one h1");
-    assert.ok(seen.wide <= 0, `the page is ${seen.wide} px wider than the screen`);
+    assert.ok(seen.wide <= 0, `the page is ${seen.wide} px wider than the screen: ${seen.widest.join(" ")}`);
     await this.picture(name);
     assert.deepEqual(this.complaints, [], "the browser complains of nothing");
     if (this.script) await this.checkWithAxe();
