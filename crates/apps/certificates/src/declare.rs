@@ -5,7 +5,6 @@ use crate::case::Case;
 use crate::declared::{self, HISTORY, text};
 use crate::desk::Desk;
 use crate::view::{by, link, meta, refusal, seen};
-use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +15,7 @@ use mach_house::{Failure, House, Session};
 use mach_sign::{hex, sha256};
 use mach_signing::confirm::{self, No, Of, READER, Verdict};
 use mach_signing::patient::Way;
+use mach_signing::reader;
 use mach_store::certificates::State as Stands;
 use mach_store::people;
 use mach_store::signing::Act as Signs;
@@ -23,24 +23,13 @@ use mach_ui::components::{
     Button, Card, Definitions, Field, FieldKind, Icon, Notice, PageHead, PostForm, Tone, field_form, line, muted, stack,
 };
 use mach_ui::http::{CSP, Problem};
-use mach_ui::{Html, Lang, assets, msg, shell};
+use mach_ui::{Html, Lang, msg, shell};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
 /// Digits of the hash that page and message show.
 const SHOWN_DIGITS: usize = 8;
-
-#[derive(Template)]
-#[template(path = "reader.html")]
-struct Reader {
-    lang: Lang,
-    /// Where the question comes from, and where the statement goes.
-    action: String,
-    seen: String,
-    address: &'static str,
-    script: String,
-}
 
 /// What is confirmed just now.
 struct Declared {
@@ -111,9 +100,8 @@ fn page_of(session: &Session, desk: &Desk, d: &Declared, (notice, error): (Optio
     let facts = Definitions::default().row("SHA-256", format!("{digits}…"));
     let stands = declared::said(lang, &d.case).map(|said| Notice::new(lang, Tone::Info, said).into());
     let reader = (!confirm::readers(desk.data()).is_empty()).then(|| {
-        let (address, script) = (READER, assets::url("reader.js"));
-        let part = Reader { lang, action: d.action(), seen: d.mark(), address, script };
-        Card::new(lang.t(msg::DECLARE_READER), Html::template(&part)).into()
+        let form = reader::form(lang, &d.action(), &[("seen", d.mark())]);
+        Card::new(lang.t(msg::DECLARE_READER), form).into()
     });
     let home = format!("/certificates/case/{}", d.case.row.code);
     let parts = [

@@ -5,6 +5,7 @@ use crate::dispense::{self, Handing};
 use crate::pharmacy::{Typed, found, hand_out, handing, meta};
 use crate::receipt::{self, Receipt};
 use crate::view::{link, refusal};
+use crate::write::MOST_LINES;
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -19,6 +20,7 @@ use mach_sign::{hex, sha256};
 use mach_signing::confirm::{self, HOLDS_SECONDS, No as Later, READER, Verdict};
 use mach_signing::desk::Desk;
 use mach_signing::patient::{Signed, Way};
+use mach_signing::reader;
 use mach_signing::seal::{Said, own_seal, seal_paper};
 use mach_store::people::PersonRow;
 use mach_store::signing::Act as Signs;
@@ -44,16 +46,6 @@ struct Pad<'a> {
     action: String,
     hidden: &'a [(&'static str, String)],
     wrong: bool,
-    script: String,
-}
-
-#[derive(Template)]
-#[template(path = "receipt-reader.html")]
-struct Reader<'a> {
-    lang: mach_ui::Lang,
-    action: String,
-    hidden: &'a [(&'static str, String)],
-    address: &'static str,
     script: String,
 }
 
@@ -144,10 +136,8 @@ impl<'a> Asked<'a> {
                 Some(self.by_code(error))
             }
             Way::Finger => {
-                let (address, script) = (READER, assets::url("reader.js"));
-                let reader = Reader { lang, action, hidden: &hidden, address, script };
                 let is_here = !confirm::readers(self.desk.data()).is_empty();
-                is_here.then(|| Card::new(lang.t(msg::DECLARE_READER), Html::template(&reader)).into())
+                is_here.then(|| Card::new(lang.t(msg::DECLARE_READER), reader::form(lang, &action, &hidden)).into())
             }
             Way::Paper => {
                 let button = Button::choosing(lang.t(msg::RX_RECEIPT_PAPER_DONE), "paper").into();
@@ -305,8 +295,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Names of the fields of quantities, by line: a prescription has at most so many.
-const QUANTITIES: [&str; 20] = [
+/// Names of the fields of quantities, by line.
+const QUANTITIES: [&str; MOST_LINES] = [
     "quantity-1",
     "quantity-2",
     "quantity-3",

@@ -26,7 +26,7 @@ use std::collections::HashMap;
 /// Lines of the form at first; there is always one more than were filled, up to those of a prescription.
 const LINES: usize = 4;
 /// Lines that are read.
-const MOST_LINES: usize = 20;
+pub(crate) const MOST_LINES: usize = 20;
 
 #[derive(Template)]
 #[template(path = "write.html")]

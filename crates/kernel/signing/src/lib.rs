@@ -15,6 +15,7 @@ mod handings;
 pub mod papers;
 pub mod patient;
 pub mod phone;
+pub mod reader;
 pub mod seal;
 pub mod services;
 pub mod token;
