@@ -176,9 +176,8 @@ pub(crate) async fn receipt(
 fn handing(session: &Session, decision: &Decision, case: &Case, body: &[u8]) -> Result<(Handing, String), Problem> {
     let pharmacy = decision.scope().facility().ok_or(Problem::Forbidden)?;
     let sold: Sold = serde_json::from_slice(body).map_err(|e| Problem::BadRequest(e.to_string()))?;
-    if sold.invoice.trim().is_empty() || sold.invoice.chars().count() > INVOICE_CHARS {
-        return Err(Problem::BadRequest(format!("invoice: 1 to {INVOICE_CHARS} characters")));
-    }
+    let wanted = || Problem::BadRequest(format!("invoice: 1 to {INVOICE_CHARS} characters on one line"));
+    let invoice = dispense::invoice(&sold.invoice).ok_or_else(wanted)?;
     let mut lines: Vec<SaleLine> = Vec::new();
     for line in &sold.lines {
         let text = match &line.quantity {
@@ -200,7 +199,7 @@ fn handing(session: &Session, decision: &Decision, case: &Case, body: &[u8]) -> 
     }
     let one = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let receiver = Receiver { name: one(&sold.receiver), number: one(&sold.receiver_number) };
-    let (account, invoice) = (session.actor.account, sold.invoice.trim().to_owned());
+    let account = session.actor.account;
     let code = session.facility_code.clone().unwrap_or_default();
     let name = receipt::name(&case.row.code, &receipt::mark(&code, &invoice));
     let receipt = sold.receipt.as_ref().map(|r| r.read(&name)).transpose()?;

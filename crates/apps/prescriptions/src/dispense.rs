@@ -2,6 +2,7 @@
 
 use crate::bodies::{self, Handed, Receiver};
 use crate::case::{Case, load};
+use crate::gateway::INVOICE_CHARS;
 use crate::receipt::{self, Receipt};
 use crate::work::{Done, No, projected, put};
 use mach_base::Minute;
@@ -152,6 +153,13 @@ fn handed(
         puts.push(put(&case.row, ResourceType::MEDICATION_DISPENSE, id(line), body, Vec::new()));
     }
     Ok(Ok(puts))
+}
+
+/// The number of an invoice as it counts; `None` where it is none, too long, or more than one line: it stands on a line of what is signed.
+pub(crate) fn invoice(typed: &str) -> Option<String> {
+    let number = typed.trim();
+    let fits = (1..=INVOICE_CHARS).contains(&number.chars().count()) && !number.chars().any(char::is_control);
+    fits.then(|| number.to_owned())
 }
 
 /// Whether this sale was told before: then nothing more is handed out by it.

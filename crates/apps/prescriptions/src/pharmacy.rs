@@ -196,10 +196,8 @@ pub(crate) fn handing(session: &Session, decision: &Decision, case: &Case, typed
     let lang = session.lang;
     let pharmacy = decision.scope().facility().ok_or(Problem::Forbidden)?;
     let get = |name: &str| typed.get(name).map(|t| t.trim().to_owned()).unwrap_or_default();
-    let invoice = get("invoice");
-    if invoice.is_empty() || invoice.chars().count() > INVOICE_CHARS {
-        return Err(Problem::BadRequest(lang.fmt(msg::RX_INVOICE_WANTED, &[("n", &INVOICE_CHARS.to_string())])));
-    }
+    let wanted = || Problem::BadRequest(lang.fmt(msg::RX_INVOICE_WANTED, &[("n", &INVOICE_CHARS.to_string())]));
+    let invoice = dispense::invoice(&get("invoice")).ok_or_else(wanted)?;
     // A drawing and a reader's statement have limits of their own.
     let texts = typed.iter().filter(|(name, _)| !matches!(name.as_str(), "drawn" | "statement"));
     if texts.map(|(_, text)| text).any(|t| t.chars().count() > TEXT_CHARS) {

@@ -128,6 +128,7 @@ fn a_pharmacys_program_looks_up_and_hands_out_each_sale_once() {
         (json!({"invoice": "HD2", "lines": [{"line": 1, "quantity": -1}]}), StatusCode::BAD_REQUEST),
         (json!({"invoice": "HD2", "lines": []}), StatusCode::BAD_REQUEST),
         (json!({"invoice": "", "lines": [{"line": 1, "quantity": 1}]}), StatusCode::BAD_REQUEST),
+        (json!({"invoice": "H\nThuốc 9", "lines": [{"line": 1, "quantity": 1}]}), StatusCode::BAD_REQUEST),
         (json!({"invoice": "x".repeat(21), "lines": [{"line": 1, "quantity": 1}]}), StatusCode::BAD_REQUEST),
         (json!({"invoice": "HD2", "other": 1, "lines": []}), StatusCode::BAD_REQUEST),
         (json!("x"), StatusCode::BAD_REQUEST),
@@ -233,6 +234,8 @@ fn who_takes_narcotics_signs_at_the_page_and_by_a_program() {
     for (form, want) in [
         ("invoice=R1&quantity-1=5".to_owned(), StatusCode::BAD_REQUEST),
         (sale.replace("quantity-1=5", "quantity-1=20,01"), StatusCode::CONFLICT),
+        // An invoice is one line of what is signed.
+        (sale.replace("R1", "R1%0ANg%C3%A0y"), StatusCode::BAD_REQUEST),
         (format!("{sale}&do=pad&drawn=&seen={seen}"), StatusCode::BAD_REQUEST),
         (format!("{sale}&do=pad&drawn=abc&seen={seen}"), StatusCode::BAD_REQUEST),
         (format!("{sale}&do=pencil&seen={seen}"), StatusCode::BAD_REQUEST),
