@@ -91,6 +91,13 @@ pub(crate) struct Asked {
     of: String,
 }
 
+impl Asked {
+    /// Where they go on: on a page of ours, and no further than is kept.
+    pub(crate) fn next(&self) -> &str {
+        Some(safe_next(&self.next)).filter(|n| n.len() <= limits::SIGN_ON_NEXT_BYTES).unwrap_or("/")
+    }
+}
+
 /// The addresses of the page of a failure: again, and otherwise.
 pub(crate) fn ways(provider: &Provider, what: &For, next: &str) -> (String, String) {
     let (name, next) = (&provider.name, format::query_value(next));
@@ -115,8 +122,7 @@ pub(crate) async fn with(
     if !(if what == For::Citizen { provider.citizens } else { provider.staff }) {
         return Err(Problem::NotFound);
     }
-    let next = Some(safe_next(&asked.next)).filter(|n| n.len() <= limits::SIGN_ON_NEXT_BYTES).unwrap_or("/");
-    Ok(sent(&on, lang, &headers, &provider, (what, next)).await)
+    Ok(sent(&on, lang, &headers, &provider, (what, asked.next())).await)
 }
 
 /// Sends a browser to a provider.

@@ -2,7 +2,7 @@
 //! proof. They are asked there (`prompt=login`, `max_age=0`), and what comes back must say that they were, since they were sent.
 
 use crate::SignOn;
-use crate::begin::{self, For};
+use crate::begin::{self, Asked, For};
 use crate::claims::Said;
 use crate::person::by;
 use crate::provider::Provider;
@@ -12,19 +12,11 @@ use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use mach_access::secret::{hex, token_hash};
-use mach_base::limits;
 use mach_house::{Failure, SESSION_COOKIE, house_decision, proof};
 use mach_store::sessions::State;
 use mach_store::sign_on;
 use mach_ui::Lang;
-use mach_ui::http::{Problem, cookie, safe_next};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default)]
-    next: String,
-}
+use mach_ui::http::{Problem, cookie};
 
 pub(crate) async fn with(
     Extension(on): Extension<SignOn>,
@@ -41,8 +33,7 @@ pub(crate) async fn with(
     let began = on.house().read(house_decision()?, who).await?;
     // Who did not come in by it proves nothing by it.
     let provider = on.provider(&name).filter(|p| p.proves() && p.name == began).ok_or(Problem::NotFound)?;
-    let next = Some(safe_next(&asked.next)).filter(|n| n.len() <= limits::SIGN_ON_NEXT_BYTES).unwrap_or("/");
-    Ok(begin::sent(&on, lang, &headers, &provider, (For::Prove(hex(&token)), next)).await)
+    Ok(begin::sent(&on, lang, &headers, &provider, (For::Prove(hex(&token)), asked.next())).await)
 }
 
 /// Somebody came back who proved there who they are: the session that was sent, of the same somebody there, is opened afresh.
