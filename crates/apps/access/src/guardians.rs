@@ -10,7 +10,7 @@ use axum::extract::multipart::MultipartError;
 use axum::extract::{Multipart, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use mach_access::ages::{Ages, Stage, birthday};
+use mach_access::ages::{Ages, Stage};
 use mach_access::guardians::{Entry, Guardians};
 use mach_access::policy::{Purpose, Relation};
 use mach_access::{Act, secret};
@@ -126,75 +126,24 @@ struct Read {
 }
 
 fn read(lang: Lang, typed: &Typed, scan: &[u8], errors: &mut Errors) -> Option<Read> {
+    texts(lang, typed, errors);
     let (all, today) = (Guardians::shared(), Day::today());
-    let mut wrong = |name: &'static str, text: Msg| errors.push((name, lang.t(text).to_owned()));
-    for (name, text) in [
-        ("ward", &typed.ward),
-        ("ward_name", &typed.ward_name),
-        ("reader", &typed.reader),
-        ("reader_name", &typed.reader_name),
-        ("number", &typed.number),
-        ("issuer", &typed.issuer),
-    ] {
-        if text.is_empty() {
-            wrong(name, msg::DESK_EMPTY);
-        }
-    }
     let ground = all.grounds(today).find(|entry| entry.code == typed.ground);
     let paper = all.papers(today).find(|entry| entry.code == typed.paper);
-    if ground.is_none() {
-        wrong("ground", msg::FIELD_CHOOSE);
-    }
-    if paper.is_none() {
-        wrong("paper", msg::FIELD_CHOOSE);
+    for (name, _) in [("ground", ground), ("paper", paper)].iter().filter(|(_, chosen)| chosen.is_none()) {
+        errors.push((name, lang.t(msg::FIELD_CHOOSE).to_owned()));
     }
     let day = Day::parse_iso(&typed.day).filter(|day| *day <= today);
     if day.is_none() {
-        wrong("day", msg::GUARDIAN_DAY_WRONG);
-    }
-    let ahead = |text: &str| match text {
-        "" => Some(None),
-        text => Day::parse_iso(text).filter(|day| *day >= today && day.0 < i32::MAX - 1).map(Some),
-    };
-    let (last, review) = (ahead(&typed.last), ahead(&typed.review));
-    if last.is_none() {
-        wrong("last", msg::PROXY_UNTIL_WRONG);
+        errors.push(("day", lang.t(msg::GUARDIAN_DAY_WRONG).to_owned()));
     }
     let latest = ground.and_then(|ground| months_on(today, ground.review));
-    match review {
-        None => wrong("review", msg::PROXY_UNTIL_WRONG),
-        // Without an end nobody reads for ever: somebody looks at the paper anew.
-        Some(None) if last == Some(None) => wrong("review", msg::GUARDIAN_REVIEW_WANTED),
-        Some(Some(review)) if latest.is_some_and(|latest| review > latest) => {
-            let latest = latest.map(Day::vi).unwrap_or_default();
-            errors.push(("review", lang.fmt(msg::GUARDIAN_REVIEW_LATE, &[("day", &latest)])));
-        }
-        _ => {}
-    }
-    for (name, text) in [
-        ("ward", &typed.ward),
-        ("ward_name", &typed.ward_name),
-        ("reader", &typed.reader),
-        ("reader_name", &typed.reader_name),
-        ("number", &typed.number),
-        ("issuer", &typed.issuer),
-    ] {
-        errors.extend(too_long(lang, text, limits::NAME_CHARS).map(|error| (name, error)));
-    }
-    let kind = kind_of(scan);
-    match kind {
-        _ if scan.is_empty() => errors.push(("scan", lang.t(msg::GUARDIAN_SCAN_WANTED).to_owned())),
-        _ if scan.len() > limits::DESK_PAPER_BYTES => {
-            let most = (limits::DESK_PAPER_BYTES >> 20).to_string();
-            errors.push(("scan", lang.fmt(msg::GUARDIAN_SCAN_LARGE, &[("most", &most)])));
-        }
-        None => errors.push(("scan", lang.t(msg::GUARDIAN_SCAN_KIND).to_owned())),
-        Some(_) => {}
-    }
+    let ends = ends(lang, typed, (today, latest), errors);
+    let kind = scanned(lang, scan, errors);
     if !errors.is_empty() {
         return None;
     }
-    let (ground, paper, day, last, review, kind) = (ground?, paper?, day?, last?, review?, kind?);
+    let (ground, paper, day, (last, review), kind) = (ground?, paper?, day?, ends?, kind?);
     let until = [last, review].into_iter().flatten().min()?;
     let number = |day: Day| i64::from(day.0);
     let guardian = Guardian {
@@ -216,14 +165,73 @@ fn read(lang: Lang, typed: &Typed, scan: &[u8], errors: &mut Errors) -> Option<R
     Some(Read { guardian, reason, until })
 }
 
-/// The day so many months after another.
+/// That every text is there, and none too long.
+fn texts(lang: Lang, typed: &Typed, errors: &mut Errors) {
+    for (name, text) in [
+        ("ward", &typed.ward),
+        ("ward_name", &typed.ward_name),
+        ("reader", &typed.reader),
+        ("reader_name", &typed.reader_name),
+        ("number", &typed.number),
+        ("issuer", &typed.issuer),
+    ] {
+        let error = match text.is_empty() {
+            true => Some(lang.t(msg::DESK_EMPTY).to_owned()),
+            false => too_long(lang, text, limits::NAME_CHARS),
+        };
+        errors.extend(error.map(|error| (name, error)));
+    }
+}
+
+/// The last day of the paper, and the day by which it is looked at anew: at the latest `latest`.
+fn ends(
+    lang: Lang,
+    typed: &Typed,
+    (today, latest): (Day, Option<Day>),
+    errors: &mut Errors,
+) -> Option<(Option<Day>, Option<Day>)> {
+    let ahead = |text: &str| match text {
+        "" => Some(None),
+        text => Day::parse_iso(text).filter(|day| *day >= today && day.0 < i32::MAX - 1).map(Some),
+    };
+    let (last, review) = (ahead(&typed.last), ahead(&typed.review));
+    if last.is_none() {
+        errors.push(("last", lang.t(msg::PROXY_UNTIL_WRONG).to_owned()));
+    }
+    match review {
+        None => errors.push(("review", lang.t(msg::PROXY_UNTIL_WRONG).to_owned())),
+        // Without an end nobody reads for ever: somebody looks at the paper anew.
+        Some(None) if last == Some(None) => errors.push(("review", lang.t(msg::GUARDIAN_REVIEW_WANTED).to_owned())),
+        Some(Some(review)) if latest.is_some_and(|latest| review > latest) => {
+            let latest = latest.map(Day::vi).unwrap_or_default();
+            errors.push(("review", lang.fmt(msg::GUARDIAN_REVIEW_LATE, &[("day", &latest)])));
+        }
+        _ => {}
+    }
+    last.zip(review)
+}
+
+/// The media type of a scan.
+fn scanned(lang: Lang, scan: &[u8], errors: &mut Errors) -> Option<&'static str> {
+    let kind = kind_of(scan);
+    let error = match kind {
+        _ if scan.is_empty() => lang.t(msg::GUARDIAN_SCAN_WANTED).to_owned(),
+        _ if scan.len() > limits::DESK_PAPER_BYTES => {
+            let most = (limits::DESK_PAPER_BYTES >> 20).to_string();
+            lang.fmt(msg::GUARDIAN_SCAN_LARGE, &[("most", &most)])
+        }
+        None => lang.t(msg::GUARDIAN_SCAN_KIND).to_owned(),
+        Some(_) => return kind,
+    };
+    errors.push(("scan", error));
+    None
+}
+
+/// The day so many months after another; where that month is shorter, its last (Civil Code, art. 148).
 fn months_on(day: Day, months: i32) -> Option<Day> {
-    let (years, rest) = (months / 12, months % 12);
-    let at = birthday(day, years)?;
-    let (year, month, of_month) = at.ymd();
-    let index = year * 12 + i32::try_from(month).ok()? - 1 + rest;
+    let (year, month, of_month) = day.ymd();
+    let index = year * 12 + i32::try_from(month).ok()? - 1 + months;
     let month = u32::try_from(index.rem_euclid(12) + 1).ok()?;
-    // A month that is shorter ends earlier.
     (0..4).find_map(|less| Day::from_ymd(index.div_euclid(12), month, of_month.checked_sub(less)?))
 }
 
@@ -248,12 +256,14 @@ fn make(tx: &mut Tx<'_>, typed: &Typed, read: &Read, scan: &[u8]) -> mach_store:
         return Ok(Err(("reader", msg::PROXY_READER_NOBODY)));
     };
     let relations = [Relation::Proxy];
-    for before in grants::held(tx, ward.id, &relations)?.into_iter().filter(|g| g.account == account) {
-        // Written down anew: by the paper that was seen now.
-        end(tx, &before)?;
-    }
-    if grants::held(tx, ward.id, &relations)?.len() >= limits::SHARES {
+    let held = grants::held(tx, ward.id, &relations)?;
+    let (before, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|grant| grant.account == account);
+    if others.len() >= limits::SHARES {
         return Ok(Err(("ward", msg::GUARDIAN_MANY)));
+    }
+    for grant in &before {
+        // Written down anew: by the paper that was seen now.
+        end(tx, grant)?;
     }
     let until = until_second(read.until);
     let grant = tx.grant(&NewGrant {
@@ -361,7 +371,7 @@ mod tests {
             ("2026-11-27", 24, "2028-11-27"),
             ("2026-11-30", 3, "2027-02-28"),
             ("2026-01-31", 1, "2026-02-28"),
-            ("2024-02-29", 12, "2025-03-01"),
+            ("2024-02-29", 12, "2025-02-28"),
             ("2026-12-31", 18, "2028-06-30"),
         ] {
             assert_eq!(months_on(day(from), months), Some(day(expect)), "{from} {months}");

@@ -146,15 +146,18 @@ async fn a_guardian_is_written_down_from_a_decision_reads_and_is_stopped_by_the_
         (file.as_slice(), kept.number.as_str(), kept.kind.as_str()),
         (SCAN, "15/2026/QĐST-DS", "application/pdf")
     );
-    assert_eq!((kept.last, kept.review), (None, Some(i64::from(review.0))));
+    assert_eq!((kept.ground.as_str(), kept.last, kept.review), ("lost", None, Some(i64::from(review.0))));
     let trail = audit::of_person(&mut reader, 41, 99).unwrap();
     let target = format!("guardian's paper of grant {} sha256 {}", grant.id, kept.hash);
     assert!(trail.iter().any(|entry| entry.target == target), "{trail:?}");
     let sealed = mach_store::sql::list(
         &mut reader,
-        "SELECT number, issuer, file FROM access_guardian /* every shard: whole store */",
+        "SELECT number, issuer, file, ground FROM access_guardian /* every shard: whole store */",
         &[],
-        |r| Ok(format!("{} {} {}", r.text(0)?, r.text(1)?, r.text(2)?)),
+        |r| {
+            assert_ne!(r.text(3)?, "lost", "why is not in clear either");
+            Ok(format!("{} {} {}", r.text(0)?, r.text(1)?, r.text(2)?))
+        },
     );
     let clear = ["QĐST", "TAND", &mach_sign::base64(SCAN)];
     assert!(sealed.unwrap().iter().all(|row| clear.iter().all(|text| !row.contains(text))), "nothing lies in clear");

@@ -41,7 +41,7 @@ const COLUMNS: &str = "id, ground, paper, day, last, review, number, issuer, kin
 fn guardian(r: &dyn Row) -> Result<Guardian> {
     let id = r.int(0)?;
     Ok(Guardian {
-        ground: r.text(1)?.to_owned(),
+        ground: sealed::opened(&row!("access_guardian ground", id), r.text(1)?)?,
         paper: r.text(2)?.to_owned(),
         day: r.int(3)?,
         last: r.opt_int(4)?,
@@ -57,6 +57,8 @@ fn guardian(r: &dyn Row) -> Result<Guardian> {
 impl Tx<'_> {
     /// Keeps the paper of a grant, and its scan. The scan's hash stands in the trail of the person, and so in the log.
     pub fn keep_guardian(&mut self, (grant, person): (i64, i64), new: &Guardian, file: &[u8]) -> Result<()> {
+        // Why somebody cannot speak for themselves says what ails them.
+        let ground = sealed::text(Sealed::Body, &row!("access_guardian ground", grant), &new.ground)?;
         let number = sealed::text(Sealed::Identity, &row!("access_guardian number", grant), &new.number)?;
         let issuer = sealed::text(Sealed::Identity, &row!("access_guardian issuer", grant), &new.issuer)?;
         let file = sealed::text(Sealed::Body, &row!("access_guardian", grant), &mach_tlog::base64(file))?;
@@ -65,7 +67,7 @@ impl Tx<'_> {
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[
                 grant.into(),
-                (&new.ground).into(),
+                (&ground).into(),
                 (&new.paper).into(),
                 new.day.into(),
                 new.last.into(),

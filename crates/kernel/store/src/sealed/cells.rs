@@ -26,7 +26,7 @@ const fn cells(
 }
 
 /// All of them, but people's numbers and certificates', which are found too.
-pub(crate) const CELLS: [Cells; 21] = [
+pub(crate) const CELLS: [Cells; 22] = [
     cells(("claim", "main_dx"), Purpose::Body, "claim", &[("facility", false), ("link", true)]),
     cells(("check_in", "body"), Purpose::Body, "check_in", &[("facility", false), ("link", true)]),
     cells(
@@ -49,6 +49,7 @@ pub(crate) const CELLS: [Cells; 21] = [
     cells(("access_request", "body"), Purpose::Body, "access_request", &[("id", false)]),
     cells(("access_request", "remark"), Purpose::Body, "access_request remark", &[("id", false)]),
     cells(("sign_on_ended", "why"), Purpose::Body, "sign_on_ended", &[("id", false)]),
+    cells(("access_guardian", "ground"), Purpose::Body, "access_guardian ground", &[("id", false)]),
     cells(("access_guardian", "number"), Purpose::Identity, "access_guardian number", &[("id", false)]),
     cells(("access_guardian", "issuer"), Purpose::Identity, "access_guardian issuer", &[("id", false)]),
     cells(("access_guardian", "file"), Purpose::Body, "access_guardian", &[("id", false)]),
